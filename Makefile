@@ -1,0 +1,57 @@
+# `make` alone lists what there is. Every target makes .venv first if it is missing or out of date.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := streams schemas producers anonymiser consumers deploy
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
+.PHONY: help setup check lint test test-fast demo bench format lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make .venv from the hash-pinned requirements
+
+check: lint test ## everything that must be green before a commit lands
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(READY) ## all tests, the real broker included
+	$(BIN)/pytest
+
+test-fast: $(READY) ## tests that need no broker
+	$(BIN)/pytest -m "not kafka"
+
+demo: $(READY) ## play the whole story on a real broker
+	$(BIN)/rivelin demo
+
+bench: $(READY) ## measure speed and memory (never part of check)
+	$(BIN)/python -m tests.bench
+
+format: $(READY) ## let ruff rewrite what it safely can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## pin the newest allowed versions, with hashes and without addresses
+	$(COMPILE) --upgrade pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) --upgrade pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+
+clean: ## remove what can be made again (never .rivelin: it holds keys and evidence)
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(READY): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	touch $@

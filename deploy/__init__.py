@@ -1,0 +1,1 @@
+"""The `rivelin` command, the local broker and the supervisor."""
