@@ -1,0 +1,63 @@
+"""The `rivelin` command: sub-commands, and the one place where errors become exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid input, 4 denied, 5 broker unreachable,
+6 audit mismatch.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from deploy.cli.output import complain
+from streams.errors import (
+    AuditMismatchError,
+    BrokerUnreachableError,
+    DecodeError,
+    DeniedError,
+    InvalidInputError,
+    RivelinError,
+)
+
+# Each offers `register(app)`. It imports what is heavy inside its commands, so that
+# `rivelin --help` stays quick.
+COMMAND_MODULES = ("deploy.cli.system",)
+
+EXIT_FAILURE = 1
+EXIT_CODES: tuple[tuple[type[RivelinError], int], ...] = (
+    (InvalidInputError, 3),
+    (DecodeError, 3),
+    (DeniedError, 4),
+    (BrokerUnreachableError, 5),
+    (AuditMismatchError, 6),
+)
+
+
+def build_app() -> typer.Typer:
+    """Wire every command module into one application."""
+    app = typer.Typer(
+        name="rivelin",
+        help="Carry intelligence from partner agencies without carrying identities.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for name in COMMAND_MODULES:
+        import_module(name).register(app)
+    return app
+
+
+def exit_code(error: RivelinError) -> int:
+    """The documented exit code of an error's family."""
+    return next((code for family, code in EXIT_CODES if isinstance(error, family)), EXIT_FAILURE)
+
+
+def main() -> None:
+    """Run the command line; a broken rule is told in one line, a bug keeps its trace."""
+    try:
+        build_app()()
+    except RivelinError as error:
+        complain(str(error))
+        sys.exit(exit_code(error))

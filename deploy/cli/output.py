@@ -1,0 +1,78 @@
+"""What a command says: data on stdout, everything else on stderr.
+
+Colour follows NO_COLOR and the terminal; progress shows on a terminal only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+@cache
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something that is not the answer."""
+    _console(stderr=True).print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """Tell something that should not be overlooked."""
+    _console(stderr=True).print(text, style="yellow", markup=False)
+
+
+def complain(text: str) -> None:
+    """Tell why the command failed."""
+    _console(stderr=True).print(f"rivelin: {text}", style="red", markup=False)
+
+
+def show_json(value: object) -> None:
+    """Answer for programs: one JSON document on stdout. Instants and ids become text."""
+    json.dump(value, sys.stdout, indent=2, default=str, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def show_text(text: str) -> None:
+    """Answer with plain text on stdout, never folded or coloured."""
+    sys.stdout.write(f"{text}\n")
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
+) -> None:
+    """Answer for people. Text is printed as it is: data cannot smuggle in markup."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    _console(stderr=False).print(table, markup=False)
+
+
+def _cell(value: object) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - only tables need it
+
+    return "" if value is None else escape(str(value))
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show that work goes on, if someone is watching."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield

@@ -1,0 +1,112 @@
+"""What an operator may choose, read from the environment (`RIVELIN_…`, nested by `__`)."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import BrokerUnreachableError
+
+BROKER_FILE = "broker.json"
+SUPERVISOR_FILE = "supervisor.json"
+
+
+def _absolute(path: Path) -> Path:
+    """Child processes may run elsewhere, so a relative home is settled once."""
+    return path.expanduser().absolute()
+
+
+class Settings(BaseSettings):
+    """One set for every process of an installation.
+
+    With `bootstrap_servers` unset Rivelin runs its own broker under `home`;
+    set, it starts none and uses that cluster.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RIVELIN_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".rivelin"), validate_default=True
+    )
+    bootstrap_servers: str | None = None
+    replication_factor: int = Field(default=1, ge=1)
+    min_insync_replicas: int = Field(default=1, ge=1)
+    name: str = Field(default_factory=getpass.getuser, description="who looks")
+    purpose: str | None = Field(default=None, description="why, a code of the register")
+
+    @property
+    def manages_broker(self) -> bool:
+        """Whether `rivelin up` starts a broker of its own."""
+        return self.bootstrap_servers is None
+
+    @property
+    def kafka_dir(self) -> Path:
+        """The managed broker's data, configuration and lock."""
+        return self.home / "kafka"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Key files; the folder is 0700 and each file 0600."""
+        return self.home / "keys"
+
+    @property
+    def stores_dir(self) -> Path:
+        """The projections' databases and the linker's and gate's caches."""
+        return self.home / "stores"
+
+    @property
+    def logs_dir(self) -> Path:
+        """One log per process."""
+        return self.home / "logs"
+
+    @property
+    def run_dir(self) -> Path:
+        """What is running now: addresses and process ids."""
+        return self.home / "run"
+
+    @property
+    def broker_file(self) -> Path:
+        """Where the managed broker writes its address once it answers."""
+        return self.run_dir / BROKER_FILE
+
+    @property
+    def supervisor_file(self) -> Path:
+        """The supervisor's state, replaced atomically at each change."""
+        return self.run_dir / SUPERVISOR_FILE
+
+    @property
+    def bootstrap(self) -> str:
+        """The address to connect to, `host:port[,host:port…]`.
+
+        Raises: BrokerUnreachableError if no address is set and no managed broker runs.
+        """
+        return self.bootstrap_servers or _managed_address(self.broker_file)
+
+    def make_folders(self) -> None:
+        """Create the home; only its owner may look inside."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (
+            self.kafka_dir,
+            self.keys_dir,
+            self.stores_dir,
+            self.logs_dir,
+            self.run_dir,
+        ):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _managed_address(broker_file: Path) -> str:
+    try:
+        return str(json.loads(broker_file.read_text())["bootstrap"])
+    except (FileNotFoundError, KeyError, ValueError):
+        raise BrokerUnreachableError(
+            f"no broker runs for the home {broker_file.parent.parent}: start one with `rivelin up`,"
+            " or name another cluster in RIVELIN_BOOTSTRAP_SERVERS"
+        ) from None
