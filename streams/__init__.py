@@ -1,0 +1,1 @@
+"""The language of the log: values, events, topics, ports and the codec between them."""

@@ -1,0 +1,71 @@
+"""The one family of errors; each is named for the rule that was broken."""
+
+from __future__ import annotations
+
+
+class RivelinError(Exception):
+    """Any rule of Rivelin that was broken. Messages never hold an identifier."""
+
+
+class InvalidInputError(RivelinError):
+    """What a person or a partner handed in does not hold; the message names the field."""
+
+
+class DeniedError(RivelinError):
+    """The asker may not do this: no purpose, no permission, no agreement."""
+
+
+class BrokerUnreachableError(RivelinError):
+    """No broker answers at the configured address. Start one with `rivelin up`."""
+
+
+class AuditMismatchError(RivelinError):
+    """A replay gave another state than the live store. The message names table and key."""
+
+
+class DecodeError(RivelinError):
+    """Bytes that are no record of ours. `code` is the reason a receipt carries."""
+
+    code = "undecodable"
+
+
+class BadFrameError(DecodeError):
+    """The Confluent frame (zero byte, four bytes of schema id) is missing or cut short."""
+
+    code = "bad_frame"
+
+
+class UnknownSchemaError(DecodeError):
+    """The schema id is not in the catalogue, or not one that this topic carries."""
+
+    code = "unknown_schema"
+
+
+class TruncatedError(DecodeError):
+    """The record ends before its schema does."""
+
+    code = "truncated"
+
+
+class TrailingBytesError(DecodeError):
+    """Bytes are left over after the last field."""
+
+    code = "trailing_bytes"
+
+
+class NotCanonicalError(DecodeError):
+    """Decoding and encoding again gives other bytes; a second spelling could hide something."""
+
+    code = "not_canonical"
+
+
+class TooLargeError(DecodeError):
+    """The record, or a collection in it, is above its limit."""
+
+    code = "too_large"
+
+
+class BadValueError(DecodeError):
+    """A value is of the right Avro type and still outside its domain (an unknown code, say)."""
+
+    code = "bad_value"

@@ -1,0 +1,94 @@
+"""The one small port between the stages and the log; `memory` and `kafka` both fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+Positions: TypeAlias = Mapping[str, int]
+"""Topic to the offset of the next record to read (every topic has one partition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A committed record as it was read. `appended_at` is the broker's log-append time."""
+
+    topic: str
+    offset: int
+    appended_at: datetime
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to write. A `value` of None is a tombstone."""
+
+    topic: str
+    value: bytes | None = field(repr=False)
+    key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a record came to lie."""
+
+    topic: str
+    offset: int
+    appended_at: datetime
+
+
+class Source(Protocol):
+    """Committed records of some topics; in order within a topic, in no order between topics."""
+
+    async def start(self, positions: Positions) -> None:
+        """Read the topics of `positions`, each from its offset on."""
+
+    async def poll(self, limit: int, wait: timedelta) -> Sequence[Record]:
+        """Return up to `limit` records; an empty sequence when none came within `wait`."""
+
+    async def ends(self) -> Positions:
+        """Return for each topic the offset after its last committed record, as of now."""
+
+    def position(self, topic: str) -> int:
+        """Return the next offset that `poll` would read (past transaction markers too)."""
+
+    async def stop(self) -> None:
+        """Close; harmless when never started."""
+
+
+class Sink(Protocol):
+    """One transactional writer. After any error it must be discarded: the outcome is unknown."""
+
+    async def start(self) -> Positions:
+        """Fence every earlier holder of the transactional id, then return the committed positions.
+
+        Topics that were never committed are absent.
+        """
+
+    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+        """Append all of `outgoing` and move the positions, in one transaction or not at all."""
+
+    async def stop(self) -> None:
+        """Close; harmless when never started."""
+
+
+class Log(Protocol):
+    """A connected log."""
+
+    def source(self) -> Source:
+        """Return a new reader."""
+
+    def sink(self, transactional_id: str, group: str, topics: Sequence[str]) -> Sink:
+        """Return a new transactional writer whose positions on `topics` belong to `group`."""
+
+    async def append(self, outgoing: Sequence[Outgoing]) -> Sequence[Appended]:
+        """Append without a transaction (idempotent producer) and wait for each acknowledgement."""
+
+    async def ends(self, topics: Sequence[str]) -> Positions:
+        """Return for each topic the offset after its last committed record."""
+
+    async def stop(self) -> None:
+        """Close what was opened."""

@@ -1,0 +1,502 @@
+"""Events and values that only partners and the enclave may name: raw reports, tokens, decisions.
+
+An import contract keeps `consumers` away from this module. Fields that hold
+something identifying have `repr=False`, so that no log line can show them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from streams.parts import (  # noqa: TC001 - the codec reads these hints
+    CodedFact,
+    Grading,
+    Handling,
+    Reason,
+    SourceFacts,
+)
+from streams.taxonomy import RelationKind
+from streams.values import (
+    AgeBand,
+    ChildAtEvent,
+    DataCategory,
+    Gateway,
+    LinkBasis,
+    NodeKind,
+    Outcome,
+    Purpose,
+    Role,
+    Sex,
+    WithdrawalReason,
+)
+
+# --- what a partner writes; on the log only ever sealed ---------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What identifies one subject; every field optional, as the partner spelt it."""
+
+    given_name: str | None = field(default=None, repr=False)
+    middle_names: str | None = field(default=None, repr=False)
+    family_name: str | None = field(default=None, repr=False)
+    known_as: tuple[str, ...] = field(default=(), repr=False)
+    born_on: date | None = field(default=None, repr=False)
+    nhs_number: str | None = field(default=None, repr=False)
+    upn: str | None = field(default=None, repr=False)
+    uln: str | None = field(default=None, repr=False)
+    pnc_id: str | None = field(default=None, repr=False)
+    cro_number: str | None = field(default=None, repr=False)
+    nino: str | None = field(default=None, repr=False)
+    driver_number: str | None = field(default=None, repr=False)
+    passport_number: str | None = field(default=None, repr=False)
+    address: str | None = field(default=None, repr=False)
+    postcode: str | None = field(default=None, repr=False)
+    uprn: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    handle: str | None = field(default=None, repr=False)
+    vehicle_mark: str | None = field(default=None, repr=False)
+    account_number: str | None = field(default=None, repr=False)
+    sort_code: str | None = field(default=None, repr=False)
+    imei: str | None = field(default=None, repr=False)
+    organisation_name: str | None = field(default=None, repr=False)
+    organisation_number: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonFacts:
+    """What a report says of a person beside the identity. `age` in whole years at the event."""
+
+    sex: Sex = Sex.UNKNOWN
+    age: int | None = field(default=None, repr=False)
+    role: Role = Role.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One subject of a report. `label` is local to the report; relations refer to it."""
+
+    label: str = field(repr=False)
+    kind: NodeKind
+    identity: Identity | None = field(default=None, repr=False)
+    reference: str | None = field(default=None, repr=False)
+    protected: bool = False
+    conflict: bool = False
+    person: PersonFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A directed tie between two labels of the same report."""
+
+    subject: str = field(repr=False)
+    object: str = field(repr=False)
+    kind: RelationKind
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the event was; leaves the enclave as a postcode district only."""
+
+    postcode: str | None = field(default=None, repr=False)
+    description: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The intelligence report, version 1, as a partner writes it (JSON keys are these names)."""
+
+    report_id: UUID
+    revision: int = 1
+    supersedes: int | None = None
+    partner: str
+    immediate_risk: bool = False
+    service: str
+    data_category: DataCategory
+    gateway: Gateway
+    purpose: Purpose
+    event_at: datetime
+    reported_at: datetime
+    place: Place = Place()
+    nodes: tuple[Node, ...]
+    relations: tuple[Relation, ...] = ()
+    facts: tuple[CodedFact, ...]
+    source: SourceFacts
+    origin_reference: str | None = field(default=None, repr=False)
+    grading: Grading
+    handling: Handling
+    narrative: str | None = field(default=None, repr=False)
+
+
+# --- partner.<id>.submissions ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPart:
+    """One sealed part: nonce (12 bytes), ciphertext and tag under that part's own data key.
+
+    Part 0 holds the report without identities, part n the identity of node n-1.
+    """
+
+    part: int
+    ciphertext: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSubmitted:
+    """A report on its way: clear routing facts, everything else sealed (ARCHITECTURE.md, Sealing)."""
+
+    report_id: UUID
+    revision: int
+    supersedes: int | None
+    partner: str
+    content_schema: int
+    key_epoch: int
+    immediate_risk: bool
+    sealed_keys: bytes = field(repr=False)
+    parts: tuple[SealedPart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalSubmitted:
+    """A partner takes one of its reports back, all revisions of it."""
+
+    report_id: UUID
+    partner: str
+    reason: WithdrawalReason
+
+
+# --- enclave.public-keys, enclave.report-keys --------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealingKeyPublished:
+    """The public sealing key of one epoch, signed by the enclave's Ed25519 key."""
+
+    epoch: int
+    suite: str
+    public_key: bytes
+    valid_from: datetime
+    valid_until: datetime
+    signing_key: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedKey:
+    """One part's data key under the storage key (nonce, ciphertext, tag)."""
+
+    part: int
+    wrapped: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportKeysWrapped:
+    """A report's data keys; the key of the record is partner, report id and revision."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    storage_key: int
+    keys: tuple[WrappedKey, ...]
+
+
+# --- enclave.tokenised -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldToken:
+    """One keyed hash. `field` names field and transform ("nhs_number", "given_name.metaphone")."""
+
+    field: str
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenisedNode:
+    """A subject as tokens and generalised attributes.
+
+    `sealed_tokens` holds the same tokens under the subject's data key for the
+    linker to record; without that key they are gone (crypto-shredding).
+    `label_token` stays the same for the same label over a report's revisions.
+    """
+
+    node: int
+    kind: NodeKind
+    label_token: bytes = field(repr=False)
+    tokens: tuple[FieldToken, ...]
+    sealed_tokens: bytes = field(repr=False)
+    sex: Sex
+    age_band: AgeBand
+    child_at_event: ChildAtEvent
+    role: Role
+    protected: bool
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedRelation:
+    """A relation between node numbers of the same report."""
+
+    subject: int
+    object: int
+    kind: RelationKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTokenised:
+    """A report after intake: no identifier left but inside `submission`, which is sealed."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    supersedes: int | None
+    received_at: datetime
+    content_digest: bytes
+    origin_token: bytes | None
+    immediate_risk: bool
+    service: str
+    data_category: DataCategory
+    gateway: Gateway
+    purpose: Purpose
+    event_week: str
+    district: str | None
+    nodes: tuple[TokenisedNode, ...]
+    relations: tuple[NumberedRelation, ...]
+    facts: tuple[CodedFact, ...]
+    source: SourceFacts
+    grading: Grading
+    handling: Handling
+    submission: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalReceived:
+    """A withdrawal that its partner may make; the linker knows whether the report exists."""
+
+    partner: str
+    report_id: UUID
+    reason: WithdrawalReason
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptDue:
+    """An outcome the gate must tell the partner; passed through linker and gate in order."""
+
+    partner: str
+    report_id: UUID | None
+    revision: int | None
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    immediate_risk: bool
+    offset: int | None
+    due_at: datetime
+
+
+# --- enclave.quarantine, enclave.duty ----------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Ciphertext and the reasons; `offset` is the position on the partner's topic."""
+
+    partner: str
+    offset: int
+    report_id: UUID | None
+    revision: int | None
+    stage: str
+    reasons: tuple[Reason, ...]
+    immediate_risk: bool
+    submission: bytes = field(repr=False)
+    quarantined_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskRaised:
+    """An immediate risk, first and singly before a human.
+
+    `readable` is false for a record that could not be opened; those carry
+    `immediate_risk` true as well when the flag could not be read.
+    """
+
+    partner: str
+    offset: int
+    report_id: UUID | None
+    revision: int | None
+    readable: bool
+    reasons: tuple[Reason, ...]
+    raised_at: datetime
+
+
+# --- enclave.resolutions -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportAdmitted:
+    """The linker takes a revision in: from here on the same content again is a duplicate."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    content_digest: bytes
+    origin_token: bytes | None
+    origin_id: UUID
+    admitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MentionResolved:
+    """One node of one report is this person or entity. `agreed` names the fields, no values."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    node: int
+    kind: NodeKind
+    entity_id: UUID
+    basis: LinkBasis
+    agreed: tuple[str, ...]
+    label_token: bytes = field(repr=False)
+    sealed_tokens: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRetracted:
+    """A report was withdrawn: none of its mentions links anybody any longer."""
+
+    partner: str
+    report_id: UUID
+    reason: WithdrawalReason
+    retracted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeDecided:
+    """Two ids are one person: every mention of `absorbed_id` is now one of `kept_id`."""
+
+    kind: NodeKind
+    kept_id: UUID
+    absorbed_id: UUID
+    basis: LinkBasis
+    agreed: tuple[str, ...]
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnclaveMention:
+    """A node of a report, by the partner's own report id."""
+
+    partner: str
+    report_id: UUID
+    node: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitDecided:
+    """Some mentions of a person are another's; undoing a merge names the absorbed id again."""
+
+    kind: NodeKind
+    entity_id: UUID
+    new_entity_id: UUID
+    mentions: tuple[EnclaveMention, ...]
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleLink:
+    """Much agrees and something contradicts: a human decides, never a merge."""
+
+    kind: NodeKind
+    left_id: UUID
+    right_id: UUID
+    agreed: tuple[str, ...]
+    contradicted: tuple[str, ...]
+    noticed_at: datetime
+
+
+# --- enclave.outgoing --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedNode:
+    """A subject under the enclave's random id."""
+
+    node: int
+    kind: NodeKind
+    entity_id: UUID
+    sex: Sex
+    age_band: AgeBand
+    child_at_event: ChildAtEvent
+    role: Role
+    protected: bool
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLinked:
+    """A tokenised report whose tokens have become persons; the gate decides who sees what."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    supersedes: int | None
+    received_at: datetime
+    origin_id: UUID
+    immediate_risk: bool
+    service: str
+    data_category: DataCategory
+    gateway: Gateway
+    purpose: Purpose
+    event_week: str
+    district: str | None
+    nodes: tuple[LinkedNode, ...]
+    relations: tuple[NumberedRelation, ...]
+    facts: tuple[CodedFact, ...]
+    source: SourceFacts
+    grading: Grading
+    handling: Handling
+    submission: bytes = field(repr=False)
+
+
+# --- enclave.held, enclave.review-commands -----------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHeld:
+    """The gate waits for something named in `reasons`; `linked` is the framed ReportLinked."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    reasons: tuple[Reason, ...]
+    held_at: datetime
+    linked: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginatorApproved:
+    """The originator allows a report under condition S2 to go on."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    approved_by: str
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRequested:
+    """A named reviewer says that these mentions are somebody else."""
+
+    kind: NodeKind
+    entity_id: UUID
+    mentions: tuple[EnclaveMention, ...]
+    requested_by: str
+    requested_at: datetime

@@ -1,0 +1,296 @@
+"""Events that leave the enclave, and those of the zones outside it; no identifier, no token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from streams.parts import CodedFact, Grading, Handling, Reason  # noqa: TC001 - the codec reads these hints
+from streams.taxonomy import RelationKind
+from streams.values import (
+    AgeBand,
+    AlertRule,
+    Audience,
+    ChildAtEvent,
+    DataCategory,
+    Gateway,
+    NodeKind,
+    Operation,
+    Outcome,
+    PartnerType,
+    Purpose,
+    Role,
+    Sex,
+)
+
+# --- registry.events ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawfulGateway:
+    """One gateway the agreement lists, and the purposes it lists it for."""
+
+    gateway: Gateway
+    purposes: tuple[Purpose, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service of a partner (a council has eight) and the categories of data it may send."""
+
+    name: str
+    health_or_social_care: bool
+    data_categories: tuple[DataCategory, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerOnboarded:
+    """A partner's whole registry entry; a later one replaces it (and lifts a suspension)."""
+
+    partner: str
+    name: str
+    type: PartnerType
+    services: tuple[Service, ...]
+    agreement: str
+    gateways: tuple[LawfulGateway, ...]
+    narrative_permitted: bool
+    expires_at: datetime
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerSuspended:
+    """From here on the partner's reports are refused, immediate risks excepted."""
+
+    partner: str
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+# --- partner.<id>.feedback ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGiven:
+    """The outcome of a submission, in the partner's own report id; None if that was unreadable.
+
+    `offset` is the position of the submission on the partner's own topic where known.
+    """
+
+    report_id: UUID | None
+    revision: int | None
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    immediate_risk: bool
+    offset: int | None
+    given_at: datetime
+
+
+# --- police.intelligence -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRelation:
+    """A relation between node numbers of the same report."""
+
+    subject: int
+    object: int
+    kind: RelationKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliceNode:
+    """A subject under its police id: role and whether a child, nothing finer."""
+
+    node: int
+    kind: NodeKind
+    entity_id: UUID
+    sex: Sex
+    child_at_event: ChildAtEvent
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliceReportShared:
+    """A report for police: no kin, friend, carer or school tie; ids that only police see.
+
+    `event_week` is an ISO week ("2026-W47"), `district` a postcode district ("S5").
+    """
+
+    report_id: UUID
+    revision: int
+    origin_id: UUID
+    immediate_risk: bool
+    purpose: Purpose
+    event_week: str
+    district: str | None
+    nodes: tuple[PoliceNode, ...]
+    relations: tuple[SharedRelation, ...]
+    facts: tuple[CodedFact, ...]
+    grading: Grading
+    handling: Handling
+
+
+# --- safeguarding.intelligence -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeguardingNode:
+    """A subject under its safeguarding id, with the age band the hub needs to judge urgency."""
+
+    node: int
+    kind: NodeKind
+    entity_id: UUID
+    sex: Sex
+    age_band: AgeBand
+    child_at_event: ChildAtEvent
+    role: Role
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeguardingReportShared:
+    """A report for the safeguarding hub, with kin, carer, friend and school ties."""
+
+    report_id: UUID
+    revision: int
+    origin_id: UUID
+    immediate_risk: bool
+    purpose: Purpose
+    event_week: str
+    district: str | None
+    nodes: tuple[SafeguardingNode, ...]
+    relations: tuple[SharedRelation, ...]
+    facts: tuple[CodedFact, ...]
+    grading: Grading
+    handling: Handling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NominalRelayed:
+    """Police say (or no longer say) that this person is a nominal; under the safeguarding id."""
+
+    person_id: UUID
+    is_nominal: bool
+
+
+# --- on both, each under the reader's own ids --------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWithdrawn:
+    """Every revision of the report is void."""
+
+    report_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonsMerged:
+    """Every mention of `absorbed_id` is now one of `kept_id` (entities too, by `kind`)."""
+
+    kind: NodeKind
+    kept_id: UUID
+    absorbed_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A node of a report."""
+
+    report_id: UUID
+    node: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSplit:
+    """These mentions of `entity_id` are now mentions of `new_entity_id`."""
+
+    kind: NodeKind
+    entity_id: UUID
+    new_entity_id: UUID
+    mentions: tuple[Mention, ...]
+
+
+# --- police.decisions --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NominalEnrolled:
+    """Police enrol a person as a nominal.
+
+    `seen` is the next offset of `police.intelligence` when they looked: a
+    split that came later voids the decision, whatever order the two topics
+    are read in.
+    """
+
+    person_id: UUID
+    seen: int
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NominalDischarged:
+    """The person is a nominal no longer."""
+
+    person_id: UUID
+    decided_by: str
+    decided_at: datetime
+
+
+# --- safeguarding.alerts -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathStep:
+    """One tie of the reason: who, how, to whom, and the reports that say so."""
+
+    from_id: UUID
+    kind: RelationKind
+    to_id: UUID
+    report_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised:
+    """A child may be at risk: one alert per rule and child. Not a referral."""
+
+    alert_id: UUID
+    rule: AlertRule
+    rule_version: int
+    child_id: UUID
+    path: tuple[PathStep, ...]
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertUpdated:
+    """The reason changed. `supported` is false when no evidence is left; it is never auto-closed."""
+
+    alert_id: UUID
+    version: int
+    supported: bool
+    path: tuple[PathStep, ...]
+    updated_at: datetime
+
+
+# --- audit.operations --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRecorded:
+    """One operation of DPA 2018 s62: who, what, on which record, to whom, for what.
+
+    `subject` names a record or a view ("report 4f…", "network list"), never a person's data.
+    """
+
+    operation: Operation
+    actor: str
+    purpose: Purpose
+    subject: str
+    recipients: tuple[Audience, ...]
+    gateway: Gateway | None
+    at: datetime

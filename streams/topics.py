@@ -1,0 +1,226 @@
+"""Every topic as data: what it holds, how it is kept, who writes and reads it.
+
+Each topic has one partition: it has one order, so that replay, as-of and the
+fold have one meaning. Access control lists are computed from this table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from streams import restricted, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARTNER_ID: Final = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+MAX_MESSAGE_BYTES: Final = 262_144
+
+_ALWAYS: Final = {
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": str(MAX_MESSAGE_BYTES),
+    "compression.type": "producer",
+}
+_EVIDENCE: Final = {**_ALWAYS, "cleanup.policy": "delete", "retention.ms": "-1"}
+_TRANSPORT: Final = {
+    **_ALWAYS,
+    "cleanup.policy": "delete",
+    "retention.ms": str(7 * 24 * 3_600_000),
+    "segment.ms": str(24 * 3_600_000),
+    "file.delete.delay.ms": "0",
+}
+_COMPACTED: Final = {**_ALWAYS, "cleanup.policy": "compact"}
+#: Compaction that leaves no plaintext behind (kafka_proved.md section 6).
+_SHREDDED: Final = {
+    **_COMPACTED,
+    "max.compaction.lag.ms": "1000",
+    "delete.retention.ms": "0",
+    "file.delete.delay.ms": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic. `writers` and `readers` are principals; `events` the classes it may carry."""
+
+    name: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    events: tuple[type, ...]
+    config: Mapping[str, str] = field(default_factory=lambda: _EVIDENCE)
+    key: str | None = None
+    partitions: int = 1
+
+
+REGISTRY: Final = "registry.events"
+PUBLIC_KEYS: Final = "enclave.public-keys"
+REPORT_KEYS: Final = "enclave.report-keys"
+TOKENISED: Final = "enclave.tokenised"
+OUTGOING: Final = "enclave.outgoing"
+HELD: Final = "enclave.held"
+REVIEW_COMMANDS: Final = "enclave.review-commands"
+RESOLUTIONS: Final = "enclave.resolutions"
+QUARANTINE: Final = "enclave.quarantine"
+DUTY: Final = "enclave.duty"
+POLICE: Final = "police.intelligence"
+SAFEGUARDING: Final = "safeguarding.intelligence"
+POLICE_DECISIONS: Final = "police.decisions"
+ALERTS: Final = "safeguarding.alerts"
+OPERATIONS: Final = "audit.operations"
+
+_ON_BOTH: Final = (shared.ReportWithdrawn, shared.PersonsMerged, shared.PersonSplit)
+
+SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
+    TopicSpec(
+        REGISTRY,
+        writers=("administrator",),
+        readers=("anonymiser", "linker", "gate", "police", "safeguarding", "audit"),
+        events=(shared.PartnerOnboarded, shared.PartnerSuspended),
+    ),
+    TopicSpec(
+        PUBLIC_KEYS,
+        writers=("keys",),
+        readers=("everyone",),
+        events=(restricted.SealingKeyPublished,),
+        config=_COMPACTED,
+        key="epoch",
+    ),
+    TopicSpec(
+        REPORT_KEYS,
+        writers=("anonymiser", "eraser"),
+        readers=("anonymiser", "linker", "gate"),
+        events=(restricted.ReportKeysWrapped,),
+        config=_SHREDDED,
+        key="partner, report id, revision",
+    ),
+    TopicSpec(
+        TOKENISED,
+        writers=("anonymiser",),
+        readers=("linker",),
+        events=(
+            restricted.ReportTokenised,
+            restricted.WithdrawalReceived,
+            restricted.ReceiptDue,
+        ),
+        config=_TRANSPORT,
+    ),
+    TopicSpec(
+        OUTGOING,
+        writers=("linker",),
+        readers=("gate",),
+        events=(
+            restricted.ReportLinked,
+            restricted.ReportRetracted,
+            restricted.MergeDecided,
+            restricted.SplitDecided,
+            restricted.ReceiptDue,
+        ),
+        config=_TRANSPORT,
+    ),
+    TopicSpec(
+        HELD,
+        writers=("gate",),
+        readers=("gate",),
+        events=(restricted.ReportHeld,),
+        config=_COMPACTED,
+        key="partner, report id",
+    ),
+    TopicSpec(
+        REVIEW_COMMANDS,
+        writers=("desk",),
+        readers=("linker", "gate", "audit"),
+        events=(restricted.OriginatorApproved, restricted.SplitRequested),
+    ),
+    TopicSpec(
+        RESOLUTIONS,
+        writers=("linker",),
+        readers=("linker", "desk", "audit"),
+        events=(
+            restricted.ReportAdmitted,
+            restricted.MentionResolved,
+            restricted.ReportRetracted,
+            restricted.MergeDecided,
+            restricted.SplitDecided,
+            restricted.PossibleLink,
+        ),
+    ),
+    TopicSpec(
+        QUARANTINE,
+        writers=("anonymiser", "gate"),
+        readers=("desk", "audit"),
+        events=(restricted.Quarantined,),
+    ),
+    TopicSpec(
+        DUTY,
+        writers=("anonymiser",),
+        readers=("duty", "audit"),
+        events=(restricted.RiskRaised,),
+    ),
+    TopicSpec(
+        POLICE,
+        writers=("gate",),
+        readers=("police", "audit", "gate"),
+        events=(shared.PoliceReportShared, *_ON_BOTH),
+    ),
+    TopicSpec(
+        SAFEGUARDING,
+        writers=("gate",),
+        readers=("safeguarding", "audit", "gate"),
+        events=(shared.SafeguardingReportShared, shared.NominalRelayed, *_ON_BOTH),
+    ),
+    TopicSpec(
+        POLICE_DECISIONS,
+        writers=("police",),
+        readers=("police", "gate", "audit"),
+        events=(shared.NominalEnrolled, shared.NominalDischarged),
+    ),
+    TopicSpec(
+        ALERTS,
+        writers=("safeguarding",),
+        readers=("safeguarding", "gate", "audit"),
+        events=(shared.AlertRaised, shared.AlertUpdated),
+    ),
+    TopicSpec(
+        OPERATIONS,
+        writers=("everyone",),
+        readers=("audit",),
+        events=(shared.OperationRecorded,),
+    ),
+)
+
+BY_NAME: Final[Mapping[str, TopicSpec]] = {spec.name: spec for spec in SHARED_TOPICS}
+
+
+def submissions_of(partner: str) -> str:
+    """Return the name of the topic that only this partner writes."""
+    return f"partner.{partner}.submissions"
+
+
+def feedback_of(partner: str) -> str:
+    """Return the name of the topic that only this partner reads."""
+    return f"partner.{partner}.feedback"
+
+
+def partner_of(topic: str) -> str:
+    """Return the partner that owns a submissions topic; the topic, not the payload, says who."""
+    return topic.removeprefix("partner.").removesuffix(".submissions")
+
+
+def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
+    """Return the two topics of one partner."""
+    return (
+        TopicSpec(
+            submissions_of(partner),
+            writers=(f"partner:{partner}",),
+            readers=("anonymiser",),
+            events=(restricted.ReportSubmitted, restricted.WithdrawalSubmitted),
+        ),
+        TopicSpec(
+            feedback_of(partner),
+            writers=("gate",),
+            readers=(f"partner:{partner}",),
+            events=(shared.FeedbackGiven,),
+        ),
+    )
