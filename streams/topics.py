@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from streams import restricted, shared
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,12 +41,13 @@ _SHREDDED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic. `writers` and `readers` are principals; `events` the classes it may carry."""
+    """One topic. `writers` and `readers` are principals; `events` the names of the events it
+    may carry: names, so that a reader of shared topics need not import restricted events."""
 
     name: str
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    events: tuple[type, ...]
+    events: tuple[str, ...]
     config: Mapping[str, str] = field(default_factory=lambda: _EVIDENCE)
     key: str | None = None
     partitions: int = 1
@@ -70,20 +69,20 @@ POLICE_DECISIONS: Final = "police.decisions"
 ALERTS: Final = "safeguarding.alerts"
 OPERATIONS: Final = "audit.operations"
 
-_ON_BOTH: Final = (shared.ReportWithdrawn, shared.PersonsMerged, shared.PersonSplit)
+_ON_BOTH: Final = ("ReportWithdrawn", "PersonsMerged", "PersonSplit")
 
 SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         REGISTRY,
         writers=("administrator",),
         readers=("anonymiser", "linker", "gate", "police", "safeguarding", "audit"),
-        events=(shared.PartnerOnboarded, shared.PartnerSuspended),
+        events=("PartnerOnboarded", "PartnerSuspended"),
     ),
     TopicSpec(
         PUBLIC_KEYS,
         writers=("keys",),
         readers=("everyone",),
-        events=(restricted.SealingKeyPublished,),
+        events=("SealingKeyPublished",),
         config=_COMPACTED,
         key="epoch",
     ),
@@ -91,7 +90,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         REPORT_KEYS,
         writers=("anonymiser", "eraser"),
         readers=("anonymiser", "linker", "gate"),
-        events=(restricted.ReportKeysWrapped,),
+        events=("ReportKeysWrapped",),
         config=_SHREDDED,
         key="partner, report id, revision",
     ),
@@ -100,9 +99,9 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         writers=("anonymiser",),
         readers=("linker",),
         events=(
-            restricted.ReportTokenised,
-            restricted.WithdrawalReceived,
-            restricted.ReceiptDue,
+            "ReportTokenised",
+            "WithdrawalReceived",
+            "ReceiptDue",
         ),
         config=_TRANSPORT,
     ),
@@ -111,11 +110,11 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         writers=("linker",),
         readers=("gate",),
         events=(
-            restricted.ReportLinked,
-            restricted.ReportRetracted,
-            restricted.MergeDecided,
-            restricted.SplitDecided,
-            restricted.ReceiptDue,
+            "ReportLinked",
+            "ReportRetracted",
+            "MergeDecided",
+            "SplitDecided",
+            "ReceiptDue",
         ),
         config=_TRANSPORT,
     ),
@@ -123,7 +122,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         HELD,
         writers=("gate",),
         readers=("gate",),
-        events=(restricted.ReportHeld,),
+        events=("ReportHeld",),
         config=_COMPACTED,
         key="partner, report id",
     ),
@@ -131,62 +130,62 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         REVIEW_COMMANDS,
         writers=("desk",),
         readers=("linker", "gate", "audit"),
-        events=(restricted.OriginatorApproved, restricted.SplitRequested),
+        events=("OriginatorApproved", "SplitRequested"),
     ),
     TopicSpec(
         RESOLUTIONS,
         writers=("linker",),
         readers=("linker", "desk", "audit"),
         events=(
-            restricted.ReportAdmitted,
-            restricted.MentionResolved,
-            restricted.ReportRetracted,
-            restricted.MergeDecided,
-            restricted.SplitDecided,
-            restricted.PossibleLink,
+            "ReportAdmitted",
+            "MentionResolved",
+            "ReportRetracted",
+            "MergeDecided",
+            "SplitDecided",
+            "PossibleLink",
         ),
     ),
     TopicSpec(
         QUARANTINE,
         writers=("anonymiser", "gate"),
         readers=("desk", "audit"),
-        events=(restricted.Quarantined,),
+        events=("Quarantined",),
     ),
     TopicSpec(
         DUTY,
         writers=("anonymiser",),
         readers=("duty", "audit"),
-        events=(restricted.RiskRaised,),
+        events=("RiskRaised",),
     ),
     TopicSpec(
         POLICE,
         writers=("gate",),
         readers=("police", "audit", "gate"),
-        events=(shared.PoliceReportShared, *_ON_BOTH),
+        events=("PoliceReportShared", *_ON_BOTH),
     ),
     TopicSpec(
         SAFEGUARDING,
         writers=("gate",),
         readers=("safeguarding", "audit", "gate"),
-        events=(shared.SafeguardingReportShared, shared.NominalRelayed, *_ON_BOTH),
+        events=("SafeguardingReportShared", "NominalRelayed", *_ON_BOTH),
     ),
     TopicSpec(
         POLICE_DECISIONS,
         writers=("police",),
         readers=("police", "gate", "audit"),
-        events=(shared.NominalEnrolled, shared.NominalDischarged),
+        events=("NominalEnrolled", "NominalDischarged"),
     ),
     TopicSpec(
         ALERTS,
         writers=("safeguarding",),
         readers=("safeguarding", "gate", "audit"),
-        events=(shared.AlertRaised, shared.AlertUpdated),
+        events=("AlertRaised", "AlertUpdated"),
     ),
     TopicSpec(
         OPERATIONS,
         writers=("everyone",),
         readers=("audit",),
-        events=(shared.OperationRecorded,),
+        events=("OperationRecorded",),
     ),
 )
 
@@ -215,12 +214,12 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
             submissions_of(partner),
             writers=(f"partner:{partner}",),
             readers=("anonymiser",),
-            events=(restricted.ReportSubmitted, restricted.WithdrawalSubmitted),
+            events=("ReportSubmitted", "WithdrawalSubmitted"),
         ),
         TopicSpec(
             feedback_of(partner),
             writers=("gate",),
             readers=(f"partner:{partner}",),
-            events=(shared.FeedbackGiven,),
+            events=("FeedbackGiven",),
         ),
     )
