@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 BATCH_LIMIT: Final = 500
 IDLE_WAIT: Final = timedelta(milliseconds=100)
+NO_WAIT: Final = timedelta(0)
 
 
 class Stage(Protocol):
@@ -20,6 +21,10 @@ class Stage(Protocol):
     name: str
     sources: tuple[str, ...]
     state_topics: tuple[str, ...]
+    reference_topics: tuple[str, ...]
+
+    def learn(self, records: Sequence[Record]) -> None:
+        """Take in reference data (the registry); read from the start, no position committed."""
 
     def recover(self, records: Sequence[Record]) -> None:
         """Fold the stage's own committed output (`state_topics`), before the first step."""
@@ -35,6 +40,7 @@ class StageRunner:
         self._stage = stage
         self._log = log
         self._source: Source = log.source()
+        self._reference: Source = log.source()
         self._sink: Sink = log.sink(
             transactional_id=f"rivelin-{stage.name}",
             group=f"rivelin-{stage.name}",
@@ -44,7 +50,9 @@ class StageRunner:
     async def start(self) -> None:
         """Fence, fold the committed output, then read on from the committed positions."""
         committed = await self._sink.start()
-        await self._recover()
+        async for records in read_to_end(self._log, self._stage.state_topics):
+            self._stage.recover(records)
+        await self._start_reference()
         await self._source.start({topic: committed.get(topic, 0) for topic in self._stage.sources})
 
     async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
@@ -52,27 +60,40 @@ class StageRunner:
         records = await self._source.poll(limit, wait)
         if not records:
             return 0
+        await self._refresh()
         outgoing = self._stage.step(records)
         positions = {record.topic: record.offset + 1 for record in records}
         await self._sink.commit(outgoing, positions)
         return len(records)
 
     async def stop(self) -> None:
-        """Close reader and writer."""
+        """Close readers and writer."""
         await self._source.stop()
+        await self._reference.stop()
         await self._sink.stop()
 
-    async def _recover(self) -> None:
-        if not self._stage.state_topics:
+    async def _start_reference(self) -> None:
+        topics = self._stage.reference_topics
+        if not topics:
             return
-        async for records in read_to_end(self._log, self._stage.state_topics):
-            self._stage.recover(records)
+        await self._reference.start(dict.fromkeys(topics, 0))
+        ends = await self._reference.ends()
+        while any(self._reference.position(topic) < ends[topic] for topic in topics):
+            self._stage.learn(await self._reference.poll(BATCH_LIMIT, IDLE_WAIT))
+
+    async def _refresh(self) -> None:
+        if not self._stage.reference_topics:
+            return
+        while records := await self._reference.poll(BATCH_LIMIT, NO_WAIT):
+            self._stage.learn(records)
 
 
 async def read_to_end(
     log: Log, topics: Sequence[str], limit: int = BATCH_LIMIT
 ) -> AsyncIterator[Sequence[Record]]:
     """Yield every committed record of `topics`, batch by batch, up to the ends as of now."""
+    if not topics:
+        return
     source = log.source()
     await source.start(dict.fromkeys(topics, 0))
     try:
