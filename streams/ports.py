@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
 
 Positions: TypeAlias = Mapping[str, int]
 """Topic to the offset of the next record to read (every topic has one partition)."""

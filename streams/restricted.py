@@ -6,11 +6,12 @@ something identifying have `repr=False`, so that no log line can show them.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from streams.parts import (  # noqa: TC001 - the codec reads these hints
+from streams.parts import (
     CodedFact,
     Grading,
     Handling,
@@ -149,7 +150,7 @@ class SealedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSubmitted:
-    """A report on its way: clear routing facts, everything else sealed (ARCHITECTURE.md, Sealing)."""
+    """A report on its way: clear routing facts, everything else sealed (ADR-0005)."""
 
     report_id: UUID
     revision: int
@@ -214,7 +215,7 @@ class FieldToken:
     """One keyed hash. `field` names field and transform ("nhs_number", "given_name.metaphone")."""
 
     field: str
-    token: bytes = field(repr=False)
+    token: bytes = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from streams.parts import CodedFact, Grading, Handling, Reason  # noqa: TC001 - the codec reads these hints
+from streams.parts import CodedFact, Grading, Handling, Reason
 from streams.taxonomy import RelationKind
 from streams.values import (
     AgeBand,
@@ -268,7 +268,7 @@ class AlertRaised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertUpdated:
-    """The reason changed. `supported` is false when no evidence is left; it is never auto-closed."""
+    """The reason changed; `supported` is false when none is left. Never auto-closed."""
 
     alert_id: UUID
     version: int

@@ -41,8 +41,10 @@ _SHREDDED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic. `writers` and `readers` are principals; `events` the names of the events it
-    may carry: names, so that a reader of shared topics need not import restricted events."""
+    """One topic: principals that write and read it, and the names of the events it may carry.
+
+    Names, not classes: a reader of shared topics need not import restricted events.
+    """
 
     name: str
     writers: tuple[str, ...]
