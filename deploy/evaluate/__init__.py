@@ -1,0 +1,1 @@
+"""Measuring the product by its own code, on files it has never seen."""

@@ -1,0 +1,158 @@
+"""Reading a file of ties: who stands with whom, how strongly; the truth an evaluation holds."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from streams.errors import InvalidInputError
+from streams.taxonomy import RelationKind
+from streams.values import NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+WEIGHT_MAX: Final = 1_000
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One row: `weight` is the number of independent origins that tell of it."""
+
+    source: str
+    target: str
+    kind: RelationKind
+    weight: int
+    at: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class TieFile:
+    """The rows in file order, and what kind of thing each node is."""
+
+    ties: tuple[Tie, ...]
+    kinds: Mapping[str, NodeKind]
+
+    @property
+    def pairs(self) -> Mapping[Pair, int]:
+        """Return the weight of each unordered pair; rows of both directions add up."""
+        weights: Counter[Pair] = Counter()
+        for tie in self.ties:
+            weights[pair(tie.source, tie.target)] += tie.weight
+        return weights
+
+
+def pair(left: str, right: str) -> Pair:
+    """Return the two names in one order, whichever way round the row told them."""
+    return (left, right) if left <= right else (right, left)
+
+
+def read_ties(
+    path: Path, columns: Mapping[str, str], bipartite: tuple[str, str] | None = None
+) -> TieFile:
+    """Read a CSV file with a header line.
+
+    `columns` maps a field (source, target, weight, kind, at) to the name of its
+    column; a field that is not in it has its own name. With `bipartite` the two
+    columns named there hold persons and organisations. A row without a kind is
+    a co-offence, a row without a weight has one origin.
+
+    Raises: InvalidInputError naming line and field.
+    """
+    names = _column_names(columns, bipartite)
+    default = RelationKind.MEMBER_OF if bipartite else RelationKind.CO_OFFENDER
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        _require(reader.fieldnames or (), names, path.name)
+        ties = tuple(_ties(reader, names, default))
+    if not ties:
+        raise InvalidInputError(f"{path.name} holds no ties")
+    return TieFile(ties, _node_kinds(ties, is_bipartite=bipartite is not None))
+
+
+def _column_names(
+    columns: Mapping[str, str], bipartite: tuple[str, str] | None
+) -> Mapping[str, str]:
+    fields = ("source", "target", "weight", "kind", "at")
+    if unknown := sorted(set(columns) - set(fields)):
+        raise InvalidInputError(
+            f"--map knows {', '.join(fields)}; there is no field {', '.join(unknown)}"
+        )
+    names = {field: columns.get(field, field) for field in fields}
+    if bipartite:
+        names["source"], names["target"] = bipartite
+    return names
+
+
+def _require(found: Sequence[str], names: Mapping[str, str], file: str) -> None:
+    present = set(found)
+    for field in ("source", "target"):
+        if names[field] not in present:
+            raise InvalidInputError(
+                f"{file} has no column {names[field]!r} for {field}; "
+                f"name it with --map {field}=COLUMN"
+            )
+
+
+def _ties(
+    rows: csv.DictReader[str], names: Mapping[str, str], default: RelationKind
+) -> Iterator[Tie]:
+    for row in rows:
+        where = f"line {rows.line_num}"
+        source, target = (row.get(names[field]) or "" for field in ("source", "target"))
+        if not source.strip() or not target.strip():
+            raise InvalidInputError(f"{where}: source or target is empty")
+        if source.strip() == target.strip():
+            raise InvalidInputError(f"{where}: source and target are the same node")
+        yield Tie(
+            source.strip(),
+            target.strip(),
+            _kind(row.get(names["kind"]), default, where),
+            _weight(row.get(names["weight"]), where),
+            _day(row.get(names["at"]), where),
+        )
+
+
+def _kind(text: str | None, default: RelationKind, where: str) -> RelationKind:
+    if not text or not text.strip():
+        return default
+    code = text.strip().upper().replace("-", "_").replace(" ", "_")
+    try:
+        return RelationKind(code)
+    except ValueError:
+        raise InvalidInputError(f"{where}: kind is not in the taxonomy") from None
+
+
+def _weight(text: str | None, where: str) -> int:
+    if not text or not text.strip():
+        return 1
+    try:
+        weight = int(text)
+    except ValueError:
+        raise InvalidInputError(f"{where}: weight is no whole number") from None
+    if not 1 <= weight <= WEIGHT_MAX:
+        raise InvalidInputError(f"{where}: weight must be from 1 to {WEIGHT_MAX}")
+    return weight
+
+
+def _day(text: str | None, where: str) -> date | None:
+    if not text or not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        raise InvalidInputError(f"{where}: at is no date (YYYY-MM-DD)") from None
+
+
+def _node_kinds(ties: tuple[Tie, ...], *, is_bipartite: bool) -> Mapping[str, NodeKind]:
+    kinds = {tie.source: NodeKind.PERSON for tie in ties}
+    targets = NodeKind.ORGANISATION if is_bipartite else NodeKind.PERSON
+    for tie in ties:
+        if kinds.setdefault(tie.target, targets) is not targets:
+            raise InvalidInputError("a node stands in both columns of a bipartite file")
+    return kinds
