@@ -69,3 +69,23 @@ class BadValueError(DecodeError):
     """A value is of the right Avro type and still outside its domain (an unknown code, say)."""
 
     code = "bad_value"
+
+
+class LogError(RivelinError):
+    """The log did not do what was asked. Fatal: the process exits and starts anew."""
+
+
+class FencedError(LogError):
+    """Another process took over this transactional id; this one must end."""
+
+
+class CommitFailedError(LogError):
+    """A transaction failed or its outcome is unknown; the sink is dead, so is the process."""
+
+
+class MissingTopicError(LogError):
+    """A topic does not exist. Make it with `rivelin up` or the admin step, then start again."""
+
+
+class RetentionGapError(LogError):
+    """Records were deleted before they were read: restore them, or decide what was lost."""
