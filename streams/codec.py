@@ -1,0 +1,372 @@
+"""Events to bytes and back: Avro in the Confluent frame, decoded so strictly that bytes are unique.
+
+A record is a zero byte, the schema id in four bytes (big-endian) and the
+Avro body. Written is always the newest version of an event; read is every
+version in the catalogue. Bytes come from outside and may be hostile, so
+decoding accepts exactly what encoding could have written: one event has one
+spelling, and nothing can hide in a second one.
+
+Why no bytes can make decoding crash or hang: a record has at most
+`MAX_MESSAGE_BYTES`; schemas do not recurse, so depth is bounded by the schema;
+no array item takes zero bytes, so no count can promise more items than there
+are bytes; there are no maps, floats or decimals. The tests of the schemas
+(`tests/contracts`) hold the last three. What the Avro library lets pass
+(negative counts and indexes, over-long integers, split arrays, bytes behind
+the end) is caught by encoding again and comparing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from uuid import UUID
+
+import fastavro
+
+from schemas import CATALOGUE
+from streams.errors import (
+    BadFrameError,
+    BadValueError,
+    DecodeError,
+    InvalidInputError,
+    NotCanonicalError,
+    TooLargeError,
+    TrailingBytesError,
+    TruncatedError,
+    UnknownSchemaError,
+)
+from streams.hints import Hint, fields_of, inner_of, item_of
+from streams.topics import MAX_MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    from schemas import Catalogue, Schema
+
+COLLECTION_ITEMS_MAX: Final = 1_000
+_MAGIC: Final = 0
+_FRAME_BYTES: Final = 5
+_MILLISECOND: Final = 1_000
+
+Plain: TypeAlias = Any
+"""A value as the Avro library takes and gives it: an event is a dict, a UUID 16 bytes."""
+Convert: TypeAlias = Callable[[Any], Any]
+Event = TypeVar("Event")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+
+
+class UnencodableError(InvalidInputError):
+    """An event cannot be written: it is too large or holds a value no schema can carry.
+
+    An instant must know its time zone and be whole milliseconds; cut it where
+    it is made (`at.replace(microsecond=at.microsecond // 1000 * 1000)`), or
+    live state would differ from replayed state. Text must be valid Unicode.
+    The message names the event's class only.
+    """
+
+
+class Codec:
+    """Encodes and decodes the events of one catalogue of schemas."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._writers: dict[type[Any], _Writer] = {}
+        self._readers: dict[tuple[int, type[Any]], _Reader] = {}
+
+    def schema_id(self, cls: type[Any]) -> int:
+        """Return the schema id that new records of this event carry."""
+        return self._newest(cls).id
+
+    def encode(self, event: object) -> bytes:
+        """Write an event as its newest version.
+
+        Raises: UnencodableError.
+        """
+        cls = type(event)
+        writer = self._writers.get(cls)
+        if writer is None:
+            writer = self._writers[cls] = _Writer.of(self._newest(cls), cls)
+        return writer.write(event)
+
+    def decode(self, data: bytes, *expected: type[Event]) -> Event:
+        """Read an event that must be one of the expected classes, in any version.
+
+        Raises: DecodeError, by the subclass named for the rule that was broken.
+        """
+        schema_id = _unframe(data)
+        for cls in expected:
+            reader = self._readers.get((schema_id, cls)) or self._learn(schema_id, cls)
+            if reader is not None:
+                event: Event = reader.read(data)
+                return event
+        raise UnknownSchemaError(f"no expected event has schema id {schema_id}")
+
+    def _newest(self, cls: type[Any]) -> Schema:
+        versions = self._catalogue.versions(full_name(cls))
+        if not versions:
+            raise UnknownSchemaError(f"{cls.__name__} has no schema")
+        return versions[-1]
+
+    def _learn(self, schema_id: int, cls: type[Any]) -> _Reader | None:
+        schema = self._catalogue.find(schema_id)
+        if schema is None or schema.name != full_name(cls):
+            return None
+        reader = _Reader.of(schema, self._newest(cls), cls)
+        self._readers[schema_id, cls] = reader
+        return reader
+
+
+def full_name(cls: type[Any]) -> str:
+    """Return the Avro name of a class: `rivelin.shared.Mention` of `streams.shared.Mention`."""
+    return f"rivelin.{cls.__module__.removeprefix('streams.')}.{cls.__name__}"
+
+
+def _unframe(data: bytes) -> int:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise TooLargeError(f"record of more than {MAX_MESSAGE_BYTES} bytes")
+    if len(data) < _FRAME_BYTES or data[0] != _MAGIC:
+        raise BadFrameError("record without a frame")
+    return int.from_bytes(data[1:_FRAME_BYTES], "big")
+
+
+# --- one class, one version ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    name: str
+    frame: bytes
+    schema: Any
+    to_plain: Convert
+
+    @classmethod
+    def of(cls, schema: Schema, event: type[Any]) -> _Writer:
+        return cls(
+            name=event.__name__,
+            frame=_frame(schema),
+            schema=fastavro.parse_schema(schema.definition),
+            to_plain=_record_to_plain(event),
+        )
+
+    def write(self, event: object) -> bytes:
+        out = io.BytesIO()
+        out.write(self.frame)
+        if not self._fill(out, event):
+            raise UnencodableError(f"{self.name} holds a value that its schema cannot carry")
+        if out.tell() > MAX_MESSAGE_BYTES:
+            raise UnencodableError(f"{self.name} takes more than {MAX_MESSAGE_BYTES} bytes")
+        return out.getvalue()
+
+    def _fill(self, out: io.BytesIO, event: object) -> bool:
+        """Tell whether it went well; the library's own errors quote values, so they end here."""
+        try:
+            fastavro.schemaless_writer(out, self.schema, self.to_plain(event))
+        except (ValueError, TypeError, OverflowError, AttributeError, LookupError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    name: str
+    frame: bytes
+    written: Any
+    current: Any | None
+    """The newest version, where it is not the one the record was written with."""
+    from_plain: Convert
+
+    @classmethod
+    def of(cls, written: Schema, newest: Schema, event: type[Any]) -> _Reader:
+        current = None if written is newest else fastavro.parse_schema(newest.definition)
+        return cls(
+            name=event.__name__,
+            frame=_frame(written),
+            written=fastavro.parse_schema(written.definition),
+            current=current,
+            from_plain=_record_from_plain(event),
+        )
+
+    def read(self, data: bytes) -> Plain:
+        plain = self._guard(self._parse, data)
+        if self._guard(self._spell, plain) != data:
+            raise NotCanonicalError(f"{self.name} is not spelt the one way")
+        if self.current is not None:
+            plain = self._guard(self._resolve, data)
+        return self._guard(self.from_plain, plain)
+
+    def _guard(self, step: Convert, argument: Plain) -> Plain:
+        """Run a step; the library's own errors quote values, so they end here."""
+        try:
+            return step(argument)
+        except DecodeError:
+            raise
+        except EOFError:
+            failure: DecodeError = TruncatedError(f"{self.name} ends too early")
+        except Exception:  # noqa: BLE001 - whatever hostile bytes provoke is a refusal
+            failure = BadValueError(f"{self.name} holds a value outside its domain")
+        raise failure
+
+    def _parse(self, data: bytes) -> Plain:
+        body = io.BytesIO(data)
+        body.seek(_FRAME_BYTES)
+        plain = fastavro.schemaless_reader(body, self.written, None)
+        if body.tell() != len(data):
+            raise TrailingBytesError(f"{self.name} is followed by more bytes")
+        return plain
+
+    def _spell(self, plain: Plain) -> bytes:
+        out = io.BytesIO()
+        out.write(self.frame)
+        fastavro.schemaless_writer(out, self.written, plain)
+        return out.getvalue()
+
+    def _resolve(self, data: bytes) -> Plain:
+        return fastavro.schemaless_reader(
+            io.BytesIO(data[_FRAME_BYTES:]), self.written, self.current
+        )
+
+
+def _frame(schema: Schema) -> bytes:
+    return bytes([_MAGIC]) + schema.id.to_bytes(_FRAME_BYTES - 1, "big")
+
+
+# --- values to what the Avro library takes; None stands for "as it is" ---------
+
+
+def _record_to_plain(cls: type[Any]) -> Convert:
+    hints = fields_of(cls)
+    names = tuple(hints)
+    take = attrgetter(*names) if len(names) > 1 else _only(names[0])
+    converts = _pick({name: _to_plain(hint) for name, hint in hints.items()})
+
+    def convert(event: object) -> dict[str, Any]:
+        plain = dict(zip(names, take(event), strict=True))
+        for name, convert_field in converts:
+            plain[name] = convert_field(plain[name])
+        return plain
+
+    return convert
+
+
+def _only(name: str) -> Convert:
+    take = attrgetter(name)
+    return lambda event: (take(event),)
+
+
+def _to_plain(hint: Hint) -> Convert | None:
+    if inner := inner_of(hint):
+        return _unless_none(_to_plain(inner))
+    if item := item_of(hint):
+        return _list_of(_to_plain(item))
+    if hint is UUID:
+        return attrgetter("bytes")
+    if hint is datetime:
+        return _instant
+    return _record_to_plain(hint) if dataclasses.is_dataclass(hint) else None
+
+
+def _instant(at: datetime) -> datetime:
+    if at.utcoffset() is None or at.microsecond % _MILLISECOND:
+        raise ValueError("an instant without a time zone or finer than a millisecond")
+    return at
+
+
+def _list_of(convert: Convert | None) -> Convert:
+    def convert_all(items: Plain) -> Plain:
+        if len(items) > COLLECTION_ITEMS_MAX:
+            raise ValueError("a collection of too many items")
+        return list(items) if convert is None else [convert(item) for item in items]
+
+    return convert_all
+
+
+# --- and back -------------------------------------------------------------------
+
+
+def _record_from_plain(cls: type[Any]) -> Convert:
+    converts = _pick({name: _from_plain(hint) for name, hint in fields_of(cls).items()})
+
+    def convert(plain: Plain) -> Plain:
+        for name, convert_field in converts:
+            plain[name] = convert_field(plain[name])
+        return cls(**plain)
+
+    return convert
+
+
+def _from_plain(hint: Hint) -> Convert | None:
+    if inner := inner_of(hint):
+        return _unless_none(_from_plain(inner))
+    if item := item_of(hint):
+        return _tuple_of(_from_plain(item))
+    if hint is UUID:
+        return lambda plain: UUID(bytes=plain)
+    if dataclasses.is_dataclass(hint):
+        return _record_from_plain(hint)
+    return _members(hint) if issubclass(hint, StrEnum) else None
+
+
+def _members(codes: type[StrEnum]) -> Convert:
+    """Look codes up; some lists are plain strings in the schema and only checked here."""
+    return {code.value: code for code in codes}.__getitem__
+
+
+def _tuple_of(convert: Convert | None) -> Convert:
+    def convert_all(items: Plain) -> tuple[Any, ...]:
+        if len(items) > COLLECTION_ITEMS_MAX:
+            raise TooLargeError(f"a collection of more than {COLLECTION_ITEMS_MAX} items")
+        return tuple(items) if convert is None else tuple([convert(item) for item in items])
+
+    return convert_all
+
+
+def _unless_none(convert: Convert | None) -> Convert | None:
+    if convert is None:
+        return None
+    return lambda value: None if value is None else convert(value)
+
+
+def _pick(converts: dict[str, Convert | None]) -> tuple[tuple[str, Convert], ...]:
+    return tuple((name, convert) for name, convert in converts.items() if convert is not None)
+
+
+# --- the codec of this system -----------------------------------------------------
+
+_CODEC: Final = Codec(CATALOGUE)
+schema_id = _CODEC.schema_id
+encode = _CODEC.encode
+
+
+@overload
+def decode(data: bytes, a: type[A], /) -> A: ...
+@overload
+def decode(data: bytes, a: type[A], b: type[B], /) -> A | B: ...
+@overload
+def decode(data: bytes, a: type[A], b: type[B], c: type[C], /) -> A | B | C: ...
+@overload
+def decode(data: bytes, a: type[A], b: type[B], c: type[C], d: type[D], /) -> A | B | C | D: ...
+@overload
+def decode(
+    data: bytes, a: type[A], b: type[B], c: type[C], d: type[D], e: type[E], /
+) -> A | B | C | D | E: ...
+@overload
+def decode(
+    data: bytes, a: type[A], b: type[B], c: type[C], d: type[D], e: type[E], f: type[F], /
+) -> A | B | C | D | E | F: ...
+@overload
+def decode(data: bytes, /, *expected: type[Any]) -> Plain: ...
+def decode(data: bytes, /, *expected: type[Any]) -> Plain:
+    """Read an event that must be one of the expected classes, in any version.
+
+    Raises: DecodeError, by the subclass named for the rule that was broken.
+    """
+    return _CODEC.decode(data, *expected)
