@@ -17,7 +17,6 @@ the end) is caught by encoding again and comparing.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ from streams.errors import (
     TruncatedError,
     UnknownSchemaError,
 )
-from streams.hints import Hint, fields_of, inner_of, item_of
+from streams.hints import Hint, fields_of, inner_of, is_record, item_of
 from streams.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -271,7 +270,7 @@ def _to_plain(hint: Hint) -> Convert | None:
         return attrgetter("bytes")
     if hint is datetime:
         return _instant
-    return _record_to_plain(hint) if dataclasses.is_dataclass(hint) else None
+    return _record_to_plain(hint) if is_record(hint) else None
 
 
 def _instant(at: datetime) -> datetime:
@@ -310,7 +309,7 @@ def _from_plain(hint: Hint) -> Convert | None:
         return _tuple_of(_from_plain(item))
     if hint is UUID:
         return lambda plain: UUID(bytes=plain)
-    if dataclasses.is_dataclass(hint):
+    if is_record(hint):
         return _record_from_plain(hint)
     return _members(hint) if issubclass(hint, StrEnum) else None
 

@@ -13,10 +13,21 @@ Hint: TypeAlias = Any
 """A class, `T | None` or `tuple[T, ...]`; events use no other types."""
 
 
+_known: dict[type[Any], Mapping[str, Hint]] = {}
+
+
 def fields_of(cls: type[Any]) -> Mapping[str, Hint]:
     """Return the type of every field of a dataclass, in the order of the fields."""
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    fields = _known.get(cls)
+    if fields is None:
+        hints = get_type_hints(cls)
+        fields = _known[cls] = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    return fields
+
+
+def is_record(hint: Hint) -> bool:
+    """Tell whether a hint is a dataclass, as events and their parts are."""
+    return dataclasses.is_dataclass(hint)
 
 
 def inner_of(hint: Hint) -> Hint | None:
