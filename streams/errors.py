@@ -89,3 +89,7 @@ class MissingTopicError(LogError):
 
 class RetentionGapError(LogError):
     """Records were deleted before they were read: restore them, or decide what was lost."""
+
+
+class LogTruncatedError(LogError):
+    """A position lies beyond the end: the topic was made anew, or the broker lost records."""

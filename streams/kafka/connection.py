@@ -1,0 +1,145 @@
+"""Connecting with patience, failing with our own errors, and keeping the library's log short."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from aiokafka import TopicPartition
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    ProducerFenced,
+)
+
+from streams.errors import BrokerUnreachableError, FencedError, LogError, MissingTopicError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+PATIENCE: Final = timedelta(seconds=30)
+REQUEST_TIMEOUT_MS: Final = 15_000
+#: One message; enclave records carry the sealed submission and more (streams/topics.py).
+REQUEST_BYTES_MAX: Final = 1_200_000
+BATCH_BYTES_MAX: Final = 200_000
+_FIRST_RETRY_SECONDS: Final = 0.1
+_RETRY_SECONDS_MAX: Final = 1.0
+_TOPIC_PATIENCE_SECONDS: Final = 5.0
+_STOP_SECONDS_MAX: Final = 1.5
+
+
+class Client(Protocol):
+    """What an aiokafka consumer and producer have in common."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+
+ClientT = TypeVar("ClientT", bound=Client)
+
+
+async def connect(make: Callable[[], ClientT], bootstrap: str, patience: timedelta) -> ClientT:
+    """Start a client, waiting for a broker that is not there yet.
+
+    Raises: BrokerUnreachableError if none answers within `patience`.
+    """
+    deadline = time.monotonic() + patience.total_seconds()
+    pause = _FIRST_RETRY_SECONDS
+    while True:
+        client = make()
+        try:
+            await asyncio.wait_for(client.start(), max(deadline - time.monotonic(), pause))
+        except (KafkaConnectionError, KafkaTimeoutError, TimeoutError, OSError):
+            await close(client)
+            if time.monotonic() + pause > deadline:
+                raise BrokerUnreachableError(f"no broker answers at {bootstrap}") from None
+        except BaseException:
+            await close(client)
+            raise
+        else:
+            return client
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _RETRY_SECONDS_MAX)
+
+
+async def close(client: Client | None) -> None:
+    """Stop a client for good; without a broker it is left to the end of the process."""
+    if client is None:
+        return
+    with contextlib.suppress(KafkaError, TimeoutError, OSError):
+        await asyncio.wait_for(client.stop(), _STOP_SECONDS_MAX)
+
+
+async def require_topics(client: Any, topics: Iterable[str]) -> None:  # noqa: ANN401 - aiokafka has no types
+    """Make sure that topics exist; a new one may take a moment to be known everywhere.
+
+    Raises: MissingTopicError naming those that do not.
+    """
+    deadline = time.monotonic() + _TOPIC_PATIENCE_SECONDS
+    while missing := set(topics) - (await client.fetch_all_metadata()).topics():
+        if time.monotonic() > deadline:
+            raise MissingTopicError(f"no such topic: {', '.join(sorted(missing))}")
+        await asyncio.sleep(_FIRST_RETRY_SECONDS)
+
+
+async def answered(request: Awaitable[ClientResult], what: str) -> ClientResult:
+    """Await a request to the broker; its errors become ours, named by class and never by value."""
+    try:
+        return await request
+    except (KafkaConnectionError, KafkaTimeoutError) as error:
+        raise BrokerUnreachableError(f"the broker did not answer: {what}") from error
+    except (ProducerFenced, InvalidProducerEpoch) as error:
+        raise FencedError(f"{what}: another process took over") from error
+    except KafkaError as error:
+        raise LogError(f"{what}: {type(error).__name__}") from error
+
+
+ClientResult = TypeVar("ClientResult")
+
+
+def partition_of(topic: str) -> TopicPartition:
+    """Return the one partition that every topic of ours has."""
+    return TopicPartition(topic, 0)
+
+
+class OutageFilter(logging.Filter):
+    """Lets one line through per interval and counts the rest: an outage logs 1,100 of them."""
+
+    def __init__(self, interval: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__()
+        self._interval = interval.total_seconds()
+        self._open_at = 0.0
+        self._kept_back = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line may be written; the next one that may says how many were not."""
+        now = time.monotonic()
+        if now < self._open_at:
+            self._kept_back += 1
+            return False
+        self._open_at = now + self._interval
+        if self._kept_back:
+            record.msg = f"{record.getMessage()} ({self._kept_back} lines kept back)"
+            record.args = ()
+            self._kept_back = 0
+        return True
+
+
+_OUTAGE_FILTER: Final = OutageFilter()
+
+
+def keep_quiet() -> None:
+    """Hold aiokafka to warnings (below that it logs keys and values) and to a line a second."""
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    for name in list(logging.root.manager.loggerDict):
+        if name == "aiokafka" or name.startswith("aiokafka."):
+            logging.getLogger(name).addFilter(_OUTAGE_FILTER)

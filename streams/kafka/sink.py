@@ -1,0 +1,150 @@
+"""A transactional writer: output and positions commit together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaProducer
+
+from streams.errors import CommitFailedError, FencedError, RivelinError
+from streams.kafka.connection import (
+    BATCH_BYTES_MAX,
+    REQUEST_BYTES_MAX,
+    REQUEST_TIMEOUT_MS,
+    answered,
+    close,
+    connect,
+    partition_of,
+    require_topics,
+)
+from streams.kafka.source import make_consumer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aiokafka import AIOKafkaConsumer
+
+    from streams.ports import Outgoing, Positions
+
+#: A dead writer's open transaction blocks its readers for as long, unless a successor fences it.
+TRANSACTION_TIMEOUT: Final = timedelta(seconds=10)
+#: Above the longest broker restart; a commit that takes longer hangs.
+COMMIT_SECONDS_MAX: Final = 45.0
+
+
+class KafkaSink:
+    """One holder of a transactional id. Dead after its first error."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        transactional_id: str,
+        group: str,
+        topics: Sequence[str],
+        patience: timedelta,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._id = transactional_id
+        self._group = group
+        self._topics = tuple(topics)
+        self._patience = patience
+        self._producer: Any = None
+        self._known: set[str] = set()
+        self._dead = True
+
+    async def start(self) -> Positions:
+        """Fence every earlier holder of the transactional id, then return the committed positions.
+
+        In this order: the positions of a transaction that was still open would be too low.
+        Raises: BrokerUnreachableError.
+        """
+        self._producer = await connect(self._make_producer, self._bootstrap, self._patience)
+        positions = await self._committed()
+        self._dead = False
+        return positions
+
+    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+        """Append all of `outgoing` and move the positions, in one transaction or not at all.
+
+        Raises: FencedError, CommitFailedError. The sink is dead then: the outcome is unknown,
+        and only a new holder, which reads the committed positions, can know.
+        """
+        if self._dead:
+            raise CommitFailedError(f"{self._id} is not started, or has failed before")
+        if not outgoing and not positions:
+            return
+        self._dead = True
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS_MAX):
+                await self._transact(outgoing, positions)
+        except FencedError:
+            raise
+        except (RivelinError, TimeoutError, OSError) as error:
+            raise CommitFailedError(f"{self._id}: {error!r}") from error
+        self._dead = False
+
+    async def stop(self) -> None:
+        """Close; harmless when never started."""
+        self._dead = True
+        producer, self._producer = self._producer, None
+        await close(producer)
+
+    def _make_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._id,
+            transactional_id=self._id,
+            transaction_timeout_ms=round(TRANSACTION_TIMEOUT.total_seconds() * 1000),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=REQUEST_BYTES_MAX,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+
+    async def _committed(self) -> dict[str, int]:
+        if not self._topics:
+            return {}
+        consumer = await connect(
+            lambda: make_consumer(self._bootstrap, f"{self._id}-positions", self._group),
+            self._bootstrap,
+            self._patience,
+        )
+        try:
+            return await answered(_positions(consumer, self._topics), "reading positions")
+        finally:
+            await close(consumer)
+
+    async def _transact(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+        await self._require({record.topic for record in outgoing})
+        what = f"{self._id}: committing"
+        await answered(self._producer.begin_transaction(), what)
+        # A commit can succeed although a delivery failed: every one is awaited first.
+        await answered(self._deliver(outgoing), what)
+        if positions:
+            offsets = {partition_of(topic): offset for topic, offset in positions.items()}
+            sent = self._producer.send_offsets_to_transaction(offsets, self._group)
+            await answered(sent, what)
+        await answered(self._producer.commit_transaction(), what)
+
+    async def _deliver(self, outgoing: Iterable[Outgoing]) -> None:
+        send = self._producer.send
+        await asyncio.gather(
+            *[
+                await send(record.topic, record.value, key=record.key, partition=0)
+                for record in outgoing
+            ]
+        )
+
+    async def _require(self, topics: set[str]) -> None:
+        if new := topics - self._known:
+            await answered(require_topics(self._producer.client, new), "looking for topics")
+            self._known |= new
+
+
+async def _positions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[str, int]:
+    found = {topic: await consumer.committed(partition_of(topic)) for topic in topics}
+    return {topic: offset for topic, offset in found.items() if offset is not None}
