@@ -1,0 +1,127 @@
+"""One canonical form for each identifier, so that two spellings of one value are hashed alike.
+
+`RULES` is the table from field to rule; every field of `streams.restricted.Identity` is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import date
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from streams.identifiers import names, numbers, places, things
+from streams.identifiers.faults import (
+    CheckDigitBrokenError,
+    FormatBrokenError,
+    UnknownFieldError,
+    UnreadableIdentifierError,
+    WrongCheckDigitError,
+)
+from streams.identifiers.names import name_parts
+from streams.identifiers.places import outcode
+from streams.identifiers.spelling import stands_for_unknown
+from streams.identifiers.things import account_of_iban
+from streams.restricted import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "IDENTIFIER_CHARS_MAX",
+    "RULES",
+    "Rule",
+    "UnknownFieldError",
+    "UnreadableIdentifierError",
+    "WrongCheckDigitError",
+    "account_of_iban",
+    "canonical",
+    "declared",
+    "faults_of",
+    "name_parts",
+    "outcode",
+]
+
+IDENTIFIER_CHARS_MAX: Final = 500
+
+Rule: TypeAlias = Callable[[str], str | None]
+"""Text to canonical form; None for a placeholder; raises FormatBrokenError."""
+
+RULES: Final[Mapping[str, Rule]] = {
+    "given_name": names.name,
+    "middle_names": names.name,
+    "family_name": names.name,
+    "known_as": names.name,
+    "nhs_number": numbers.nhs_number,
+    "upn": numbers.upn,
+    "uln": numbers.uln,
+    "pnc_id": numbers.pnc_id,
+    "cro_number": numbers.cro_number,
+    "nino": numbers.nino,
+    "driver_number": numbers.driver_number,
+    "passport_number": numbers.passport_number,
+    "address": places.address,
+    "postcode": places.postcode,
+    "uprn": places.uprn,
+    "phone": things.phone,
+    "email": things.email,
+    "handle": things.handle,
+    "vehicle_mark": things.vehicle_mark,
+    "account_number": things.account_number,
+    "sort_code": things.sort_code,
+    "imei": things.imei,
+    "organisation_name": names.organisation_name,
+    "organisation_number": names.organisation_number,
+}
+
+
+def canonical(field: str, value: str | date) -> str | None:
+    """Return the one spelling of a value, None for a placeholder: that never links.
+
+    `field` is a field of Identity; `born_on` takes a date, the others text.
+    Raises: UnreadableIdentifierError, or WrongCheckDigitError, naming field and rule only.
+    """
+    if isinstance(value, date):
+        return names.born_on(value)
+    rule = RULES.get(field)
+    if rule is None:
+        raise UnknownFieldError(field)
+    if len(value) > IDENTIFIER_CHARS_MAX:
+        raise UnreadableIdentifierError(field, f"at most {IDENTIFIER_CHARS_MAX} characters")
+    return None if stands_for_unknown(value) else _apply(rule, field, value)
+
+
+def _apply(rule: Rule, field: str, value: str) -> str | None:
+    try:
+        return rule(value)
+    except CheckDigitBrokenError as broken:
+        error: UnreadableIdentifierError = WrongCheckDigitError(field, broken.rule)
+    except FormatBrokenError as broken:
+        error = UnreadableIdentifierError(field, broken.rule)
+    raise error
+
+
+def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:
+    """Yield field and value of all that an identity holds, as spelt; names in `known_as` singly."""
+    for field in _FIELDS:
+        value = getattr(identity, field)
+        if field == "known_as":
+            yield from ((field, name) for name in value)
+        elif value is not None:
+            yield field, value
+
+
+def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
+    """Return what a partner must correct before this identity can be read; often nothing."""
+    return tuple(filter(None, (_fault(field, value) for field, value in declared(identity))))
+
+
+def _fault(field: str, value: str | date) -> UnreadableIdentifierError | None:
+    try:
+        canonical(field, value)
+    except UnreadableIdentifierError as fault:
+        return fault
+    return None
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Identity))

@@ -1,0 +1,72 @@
+"""Unicode spellings of one text become one, and words that stand for "unknown" are known."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+#: Letters that no decomposition turns into a plain one; transliterated as passports do.
+_PLAIN_LETTERS: Final = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
+    | {"\u0131": "i"}  # the dotless i of Turkish
+)
+#: Compared after folding to letters and digits only.
+_UNKNOWN_WORDS: Final = frozenset(
+    {
+        *("unknown", "unk", "ukn", "unkown", "notknown", "notknow", "dontknow"),
+        *("none", "nil", "null", "missing", "undefined"),
+        *("notapplicable", "notgiven", "notprovided", "notrecorded", "notstated", "notavailable"),
+        *("notdisclosed", "notheld", "notonfile", "unavailable", "unobtainable", "unconfirmed"),
+        *("refused", "declined", "withheld", "tbc", "tba", "toconfirm", "tobeconfirmed"),
+        *("anon", "anonymous", "noname", "unnamed", "nfa", "nofixedabode", "nofixedaddress"),
+    }
+)
+_SLASHED_UNKNOWN: Final = re.compile(r"\W*n\s*[/\\.]\s*[akro]\.?\W*", re.IGNORECASE)
+
+
+def unify(text: str) -> str:
+    """NFKC without outer blanks: full-width digits, ligatures and odd blanks become plain."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def fold(text: str) -> str:
+    """NFKC, casefold, no accents: 'Łódź' and 'LODZ' are spelt alike."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = (letter for letter in unicodedata.normalize("NFKD", folded) if not _is_accent(letter))
+    return "".join(bare).translate(_PLAIN_LETTERS)
+
+
+def letters_of(text: str) -> str:
+    """Folded, letters of any script only."""
+    return "".join(filter(str.isalpha, fold(text)))
+
+
+def alnum_of(text: str) -> str:
+    """Folded, letters and digits only."""
+    return "".join(filter(str.isalnum, fold(text)))
+
+
+def compact(text: str) -> str:
+    """NFKC, upper case, without blanks, hyphens, dots and slashes: how numbers are compared."""
+    return re.sub(r"[\s\-\u2010-\u2015./_]", "", unify(text)).upper()
+
+
+def stands_for_unknown(text: str) -> bool:
+    """Tell whether a text says that the value is not known: 'N/A', 'UNKNOWN', '???', 'xxx'."""
+    bare = alnum_of(text)
+    return (
+        not bare
+        or bare in _UNKNOWN_WORDS
+        or (set(bare) == {"x"} and len(bare) > 1)
+        or _SLASHED_UNKNOWN.fullmatch(text) is not None
+    )
+
+
+def is_repeated(digits: str) -> bool:
+    """Tell whether one character fills the whole number, as in 0000000000 or 9999999999."""
+    return len(set(digits)) == 1
+
+
+def _is_accent(letter: str) -> bool:
+    return unicodedata.category(letter) == "Mn"
