@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PARTNER_ID: Final = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
-MAX_MESSAGE_BYTES: Final = 262_144
+#: What a partner may send in one record.
+MAX_SUBMISSION_BYTES: Final = 262_144
+#: What the rest may hold: a submission, sealed as it came, and what was made of it.
+MAX_MESSAGE_BYTES: Final = 1_048_576
 
 _ALWAYS: Final = {
     "message.timestamp.type": "LogAppendTime",
@@ -22,6 +25,7 @@ _ALWAYS: Final = {
     "compression.type": "producer",
 }
 _EVIDENCE: Final = {**_ALWAYS, "cleanup.policy": "delete", "retention.ms": "-1"}
+_SUBMISSIONS: Final = {**_EVIDENCE, "max.message.bytes": str(MAX_SUBMISSION_BYTES)}
 _TRANSPORT: Final = {
     **_ALWAYS,
     "cleanup.policy": "delete",
@@ -217,6 +221,7 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
             writers=(f"partner:{partner}",),
             readers=("anonymiser",),
             events=("ReportSubmitted", "WithdrawalSubmitted"),
+            config=_SUBMISSIONS,
         ),
         TopicSpec(
             feedback_of(partner),
