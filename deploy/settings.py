@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.processes import ProcessIdentity
 from streams.errors import BrokerUnreachableError
 
 BROKER_FILE = "broker.json"
@@ -103,10 +104,14 @@ class Settings(BaseSettings):
 
 
 def _managed_address(broker_file: Path) -> str:
+    """Trust the file only while the process that keeps the broker lives: it cannot outlive it."""
     try:
-        return str(json.loads(broker_file.read_text())["bootstrap"])
+        told = json.loads(broker_file.read_text())
+        if ProcessIdentity.from_dict(told["keeper"]).is_alive:
+            return str(told["bootstrap"])
     except (FileNotFoundError, KeyError, ValueError):
-        raise BrokerUnreachableError(
-            f"no broker runs for the home {broker_file.parent.parent}: start one with `rivelin up`,"
-            " or name another cluster in RIVELIN_BOOTSTRAP_SERVERS"
-        ) from None
+        pass
+    raise BrokerUnreachableError(
+        f"no broker runs for the home {broker_file.parent.parent}: start one with `rivelin up`,"
+        " or name another cluster in RIVELIN_BOOTSTRAP_SERVERS"
+    )
