@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from dataclasses import field as attribute
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -31,6 +32,7 @@ __all__ = [
     "IDENTIFIER_CHARS_MAX",
     "RULES",
     "Rule",
+    "Spelt",
     "UnknownFieldError",
     "UnreadableIdentifierError",
     "WrongCheckDigitError",
@@ -40,6 +42,7 @@ __all__ = [
     "faults_of",
     "name_parts",
     "outcode",
+    "read",
 ]
 
 IDENTIFIER_CHARS_MAX: Final = 500
@@ -111,17 +114,30 @@ def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:
             yield field, value
 
 
+@dataclass(frozen=True, slots=True)
+class Spelt:
+    """One declared value and its canonical form; `form` is None for a placeholder."""
+
+    field: str
+    value: str | date = attribute(repr=False)
+    form: str | None = attribute(repr=False)
+
+
+def read(identity: Identity) -> tuple[tuple[Spelt, ...], tuple[UnreadableIdentifierError, ...]]:
+    """Return what can be read of an identity, and what its partner must correct first."""
+    spelt: list[Spelt] = []
+    faults: list[UnreadableIdentifierError] = []
+    for field, value in declared(identity):
+        try:
+            spelt.append(Spelt(field, value, canonical(field, value)))
+        except UnreadableIdentifierError as fault:
+            faults.append(fault)
+    return tuple(spelt), tuple(faults)
+
+
 def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
     """Return what a partner must correct before this identity can be read; often nothing."""
-    return tuple(filter(None, (_fault(field, value) for field, value in declared(identity))))
-
-
-def _fault(field: str, value: str | date) -> UnreadableIdentifierError | None:
-    try:
-        canonical(field, value)
-    except UnreadableIdentifierError as fault:
-        return fault
-    return None
+    return read(identity)[1]
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Identity))
