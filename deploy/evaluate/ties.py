@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from streams.errors import InvalidInputError
-from streams.taxonomy import RelationKind
+from streams.taxonomy import RELATIONS, Bond, Ends, RelationKind
 from streams.values import NodeKind
 
 if TYPE_CHECKING:
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 WEIGHT_MAX: Final = 1_000
 Pair = tuple[str, str]
+
+_NETWORK_BONDS: Final = frozenset({Bond.NETWORK, Bond.CONDITIONAL})
+_TARGET_KINDS: Final[Mapping[Ends, NodeKind]] = {
+    Ends.PERSON_PERSON: NodeKind.PERSON,
+    Ends.PERSON_ORGANISATION: NodeKind.ORGANISATION,
+    Ends.PERSON_PHONE: NodeKind.PHONE,
+    Ends.PERSON_ADDRESS: NodeKind.ADDRESS,
+    Ends.PERSON_OBJECT: NodeKind.VEHICLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +49,14 @@ class TieFile:
 
     @property
     def pairs(self) -> Mapping[Pair, int]:
-        """Return the weight of each unordered pair; rows of both directions add up."""
+        """Return the weight of each unordered pair that a network should hold.
+
+        Rows of both directions add up; kin, friends, homes and schools join no network.
+        """
         weights: Counter[Pair] = Counter()
         for tie in self.ties:
-            weights[pair(tie.source, tie.target)] += tie.weight
+            if RELATIONS[tie.kind].bond in _NETWORK_BONDS:
+                weights[pair(tie.source, tie.target)] += tie.weight
         return weights
 
 
@@ -72,7 +85,7 @@ def read_ties(
         ties = tuple(_ties(reader, names, default))
     if not ties:
         raise InvalidInputError(f"{path.name} holds no ties")
-    return TieFile(ties, _node_kinds(ties, is_bipartite=bipartite is not None))
+    return TieFile(ties, _node_kinds(ties))
 
 
 def _column_names(
@@ -149,10 +162,10 @@ def _day(text: str | None, where: str) -> date | None:
         raise InvalidInputError(f"{where}: at is no date (YYYY-MM-DD)") from None
 
 
-def _node_kinds(ties: tuple[Tie, ...], *, is_bipartite: bool) -> Mapping[str, NodeKind]:
+def _node_kinds(ties: tuple[Tie, ...]) -> Mapping[str, NodeKind]:
     kinds = {tie.source: NodeKind.PERSON for tie in ties}
-    targets = NodeKind.ORGANISATION if is_bipartite else NodeKind.PERSON
     for tie in ties:
-        if kinds.setdefault(tie.target, targets) is not targets:
-            raise InvalidInputError("a node stands in both columns of a bipartite file")
+        kind = _TARGET_KINDS[RELATIONS[tie.kind].ends]
+        if kinds.setdefault(tie.target, kind) is not kind:
+            raise InvalidInputError("a node is a person in one row and something else in another")
     return kinds

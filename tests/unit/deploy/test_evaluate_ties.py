@@ -37,9 +37,21 @@ def test_a_row_without_a_kind_is_a_co_offence_of_one_origin(tmp_path):
 
 
 def test_kinds_are_read_in_the_words_of_people(tmp_path):
-    path = written(tmp_path, "source,target,kind\na,b,runs line\nc,d,co-offender\n")
+    path = written(tmp_path, "source,target,kind\na,b,runs line\nc,d,Co-offender\n")
     kinds = [tie.kind for tie in read_ties(path, {}).ties]
     assert kinds == [RelationKind.RUNS_LINE, RelationKind.CO_OFFENDER]
+
+
+def test_kin_is_told_and_expected_in_no_network(tmp_path):
+    path = written(tmp_path, "source,target,kind\na,b,sibling\nb,c,\n")
+    file = read_ties(path, {})
+    assert len(file.ties) == 2
+    assert file.pairs == {("b", "c"): 1}
+
+
+def test_a_line_is_a_phone(tmp_path):
+    file = read_ties(written(tmp_path, "source,target,kind\na,line,runs line\n"), {})
+    assert file.kinds["line"] is NodeKind.PHONE
 
 
 def test_bipartite_columns_hold_persons_and_organisations(tmp_path):
