@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 Positions: TypeAlias = Mapping[str, int]
 """Topic to the offset of the next record to read (every topic has one partition)."""
+
+
+URGENT: Final = b"urgent"
+"""The key of a transport record that must not wait to be gathered with others (immediate risk).
+
+Keys of `enclave.tokenised` and `enclave.outgoing` say nothing else.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,203 @@
+"""The loop: nothing lost, nothing twice, whatever dies when; and how it gathers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from streams.errors import FencedError
+from streams.loop import NO_WAIT, Pace, StageRunner, read_to_end, settle
+from streams.memory import LogicalClock, MemoryLog
+from streams.ports import URGENT, Outgoing, Record
+
+MOMENT = LogicalClock()()
+
+
+class Counting:
+    """A stage with state: it numbers what it sees, and can be made to break."""
+
+    name = "counting"
+    sources = ("in",)
+    state_topics = ("out",)
+    reference_topics = ("rules",)
+
+    def __init__(self, breaks_at=None):
+        self.count = 0
+        self.rules = []
+        self.batches = []
+        self._breaks_at = breaks_at
+
+    def learn(self, records):
+        self.rules += [record.value for record in records]
+
+    def recover(self, records):
+        self.count += len(records)
+
+    def step(self, records):
+        self.batches.append(len(records))
+        return [self._number(record) for record in records]
+
+    def _number(self, record):
+        self.count += 1
+        if self.count == self._breaks_at:
+            raise RuntimeError("a bug")
+        return Outgoing("out", b"%d:%s" % (self.count, record.value))
+
+
+def numbered(log):
+    return [record.value for record in log.records("out")]
+
+
+async def filled(count):
+    log = MemoryLog()
+    await log.append([Outgoing("in", b"%d" % n) for n in range(1, count + 1)])
+    return log
+
+
+async def test_every_record_is_stepped_once_and_the_position_moves():
+    log = await filled(7)
+    runner = StageRunner(Counting(), log)
+    await runner.start()
+
+    await settle(runner, limit=3)
+
+    assert numbered(log) == [b"%d:%d" % (n, n) for n in range(1, 8)]
+    assert log.committed("rivelin-counting") == {"in": 7}
+    assert runner.positions() == {"in": 7}
+
+
+async def test_a_successor_goes_on_with_the_state_and_the_place_of_the_dead():
+    log = await filled(10)
+    broken = StageRunner(Counting(breaks_at=6), log)
+    await broken.start()
+    assert await broken.turn(NO_WAIT, limit=4) == 4
+    with pytest.raises(RuntimeError):
+        await broken.turn(NO_WAIT, limit=4)
+
+    successor = StageRunner(Counting(), log)
+    await successor.start()
+    await settle(successor)
+
+    assert numbered(log) == [b"%d:%d" % (n, n) for n in range(1, 11)]
+
+
+async def test_an_overtaken_runner_writes_nothing_more():
+    log = await filled(4)
+    old, new = StageRunner(Counting(), log), StageRunner(Counting(), log)
+    await old.start()
+    await new.start()
+
+    with pytest.raises(FencedError):
+        await old.turn(NO_WAIT)
+    await settle(new)
+
+    assert numbered(log) == [b"%d:%d" % (n, n) for n in range(1, 5)]
+
+
+async def test_reference_data_is_known_before_the_step_that_follows_it():
+    log = await filled(1)
+    await log.append([Outgoing("rules", b"first")])
+    stage = Counting()
+    runner = StageRunner(stage, log)
+    await runner.start()
+    assert stage.rules == [b"first"]
+
+    await log.append([Outgoing("rules", b"second")])
+    await settle(runner)
+
+    assert stage.rules == [b"first", b"second"]
+
+
+async def test_the_runner_stops_between_transactions():
+    log = await filled(3)
+    runner = StageRunner(Counting(), log)
+    await runner.start()
+    stop = asyncio.Event()
+    running = asyncio.create_task(runner.run_forever(stop))
+    await _until(lambda: len(numbered(log)) == 3)
+
+    stop.set()
+    await asyncio.wait_for(running, 2)
+    await runner.stop()
+
+
+async def test_under_load_records_are_gathered_and_an_urgent_one_is_not():
+    log = MemoryLog()
+    stage = Counting()
+    runner = StageRunner(stage, log, Pace(spacing=timedelta(seconds=30)))
+    await runner.start()
+    stop = asyncio.Event()
+    running = asyncio.create_task(runner.run_forever(stop))
+
+    await log.append([Outgoing("in", b"first")])  # after a pause: at once
+    await _until(lambda: stage.batches == [1])
+    for _ in range(5):
+        await log.append([Outgoing("in", b"more")])
+        await asyncio.sleep(0.01)
+    assert stage.batches == [1]
+    await log.append([Outgoing("in", b"risk", key=URGENT)])
+    await _until(lambda: len(stage.batches) > 1)
+
+    assert stage.batches == [1, 6]
+    stop.set()
+    await asyncio.wait_for(running, 2)
+
+
+async def test_a_stop_does_not_wait_for_the_gathering():
+    log = await filled(1)
+    stage = Counting()
+    runner = StageRunner(stage, log, Pace(spacing=timedelta(seconds=30)))
+    await runner.start()
+    stop = asyncio.Event()
+    running = asyncio.create_task(runner.run_forever(stop))
+    await _until(lambda: stage.batches == [1])
+    await log.append([Outgoing("in", b"late")])
+    await asyncio.sleep(0.05)
+
+    stop.set()
+
+    await asyncio.wait_for(running, 2)
+
+
+def records(count, key=None):
+    return [Record("in", n, MOMENT, key, b"x") for n in range(count)]
+
+
+def test_after_a_pause_nothing_waits():
+    assert Pace().wait(records(1), timedelta(hours=1)) == NO_WAIT
+    assert Pace().wait(records(1), Pace().spacing) == NO_WAIT
+
+
+def test_soon_after_a_transaction_records_wait_for_the_rest_of_the_spacing():
+    pace = Pace(spacing=timedelta(milliseconds=60))
+
+    assert pace.wait(records(1), timedelta(milliseconds=20)) == timedelta(milliseconds=40)
+
+
+def test_enough_records_or_an_urgent_one_go_at_once():
+    pace = Pace(spacing=timedelta(seconds=1), enough=10)
+
+    assert pace.wait(records(10), NO_WAIT) == NO_WAIT
+    assert pace.wait([*records(1), *records(1, key=URGENT)], NO_WAIT) == NO_WAIT
+    assert pace.wait(records(9), NO_WAIT) == timedelta(seconds=1)
+
+
+async def test_reading_to_the_end_passes_gaps_and_stops_there():
+    log = MemoryLog()
+    sink = log.sink("writer", "writer", [])
+    await sink.start()
+    for n in range(5):
+        await sink.commit([Outgoing("a", b"%d" % n)], {})
+
+    batches = [batch async for batch in read_to_end(log, ["a", "empty"], limit=2)]
+
+    assert [record.value for batch in batches for record in batch] == [b"%d" % n for n in range(5)]
+    assert max(map(len, batches)) == 2
+
+
+async def _until(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event to tell
+            await asyncio.sleep(0.005)
