@@ -1,0 +1,295 @@
+"""What must come out, worked out from the town's own knowledge and nothing else.
+
+The definitions are those of ARCHITECTURE.md ("Words that decide outcomes"), coded here a second
+time, apart from the consumers: who is who is known, so no linking is needed, and every set is
+small enough to be found the plain way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from producers.town.partners import BY_PARTNER
+from producers.town.people import siblings
+from producers.town.reports import Step
+from streams.values import (
+    AlertRule,
+    Audience,
+    ConditionCode,
+    DataCategory,
+    Gateway,
+    HandlingCode,
+    Outcome,
+    Role,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import date
+    from uuid import UUID
+
+    from producers.town.people import Person
+    from producers.town.reports import Submission
+    from producers.town.town import Town
+    from streams.restricted import Report
+
+_NETWORK_TIES: Final = frozenset({"CO_OFFENDER", "MEMBER_OF", "EXPLOITS", "RUNS_LINE", "USES_LINE"})
+_CRIMINAL_FACTS: Final = frozenset(
+    {"SUPPLY", "STORAGE", "CARRYING", "RECRUITMENT"}
+    | {"THREAT", "ASSAULT", "WEAPON_SEEN", "MONEY_MOVED"}
+)
+_RAISING_TIES: Final = frozenset({"PARENT", "KINSHIP_CARER"})
+PEOPLE_IN_A_NETWORK: Final = 3
+
+
+class Told(NamedTuple):
+    """One tie as some shared report states it, between keys of people and things."""
+
+    subject: str
+    kind: str
+    object: str
+    criminal: bool
+
+
+class Exposure(NamedTuple):
+    """One alert that must exist: this rule for this child."""
+
+    child: int
+    rule: AlertRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What must be found. `outcomes` runs beside the town's submissions; None is never sent."""
+
+    outcomes: tuple[Outcome | None, ...]
+    networks: frozenset[frozenset[int]]
+    exposures: frozenset[Exposure]
+    siblings: frozenset[frozenset[int]]
+    persons: frozenset[int]
+
+    def count(self, town: Town, outcome: Outcome) -> int:
+        """Count the reports and corrections that must come to this outcome."""
+        pairs = zip(town.submissions, self.outcomes, strict=True)
+        return sum(step.counts and found is outcome for step, found in pairs)
+
+
+def truth_of(town: Town) -> Truth:
+    """Work out everything that must come out of this town's submissions."""
+    outcomes = tuple(outcome_of(step) for step in town.submissions)
+    police = Picture(town, _in_force(town.submissions, outcomes, Audience.POLICE))
+    hub = Picture(town, _in_force(town.submissions, outcomes, Audience.SAFEGUARDING))
+    return Truth(
+        outcomes=outcomes,
+        networks=police.networks(),
+        exposures=hub.exposures(),
+        siblings=siblings(town.ties),
+        persons=police.persons | hub.persons,
+    )
+
+
+def outcome_of(step: Submission) -> Outcome | None:
+    """Return what must become of one submission.
+
+    Source: ARCHITECTURE.md (rule 6) and domain.md section 8, points 15, 16, 18 and 19.
+    """
+    match step.step:
+        case Step.STOPPED:
+            return None
+        case Step.WITHDRAWAL:
+            return Outcome.WITHDRAWN
+        case Step.REPEAT:
+            return Outcome.DUPLICATE
+        case Step.CLASH:
+            return Outcome.REFUSED
+        case Step.REPORT | Step.CORRECTION:
+            return _judged(step.report)
+
+
+def _judged(report: Report) -> Outcome:
+    body = BY_PARTNER[report.partner]
+    if body.lapsed or not _has_power(report) or _lacks_conditions(report):
+        return Outcome.REFUSED
+    if ConditionCode.S2 in report.handling.conditions or any(n.conflict for n in report.nodes):
+        return Outcome.HELD
+    return Outcome.SHARED
+
+
+def _has_power(report: Report) -> bool:
+    body = BY_PARTNER[report.partner]
+    service = next((s for s in body.services if s.name == report.service), None)
+    if service is None:
+        return False
+    health = service.health_or_social_care or report.data_category is DataCategory.PATIENT
+    if report.gateway is Gateway.PCSC_2022_PART2 and health:
+        return False
+    return any(
+        listed.gateway is report.gateway and report.purpose in listed.purposes
+        for listed in body.gateways()
+    )
+
+
+def _lacks_conditions(report: Report) -> bool:
+    handling = report.handling
+    return handling.code is HandlingCode.C and not (handling.conditions and handling.recipients)
+
+
+def _in_force(
+    steps: Iterable[Submission], outcomes: Iterable[Outcome | None], audience: Audience
+) -> list[Submission]:
+    """Return the last shared revision of each report that is not withdrawn, for one audience."""
+    latest: dict[tuple[str, UUID], Submission] = {}
+    for step, outcome in zip(steps, outcomes, strict=True):
+        key = (step.partner, step.report.report_id)
+        if outcome is Outcome.SHARED:
+            latest[key] = step
+        elif outcome is Outcome.WITHDRAWN:
+            latest.pop(key, None)
+    return [step for step in latest.values() if _may_see(step.report, audience)]
+
+
+def _may_see(report: Report, audience: Audience) -> bool:
+    if audience is Audience.POLICE and any(node.protected for node in report.nodes):
+        return False
+    return report.handling.code is not HandlingCode.C or audience in report.handling.recipients
+
+
+class Picture:
+    """What one audience could know if it never mistook one person for another."""
+
+    def __init__(self, town: Town, steps: Iterable[Submission]) -> None:
+        self._people = town.people
+        self._steps = list(steps)
+        self._ties = [tie for step in self._steps for tie in _ties_of(step)]
+        self._last_seen = self._days()
+
+    @property
+    def persons(self) -> frozenset[int]:
+        """Everybody who is mentioned at all."""
+        return frozenset(self._last_seen)
+
+    def networks(self) -> frozenset[frozenset[int]]:
+        """People joined by network ties, where three or more are no children."""
+        groups = _components(tie for tie in self._ties if _is_network(tie))
+        found = (frozenset(_people_in(keys)) for keys in groups)
+        return frozenset(people for people in found if self._adults(people) >= PEOPLE_IN_A_NETWORK)
+
+    def exposures(self) -> frozenset[Exposure]:
+        """Children tied to a suspect in a network; their siblings and friends who are children."""
+        involved = self._involved()
+        exposures = {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL) for child in involved}
+        for rule, pairs in (
+            (AlertRule.SIBLING_OF_INVOLVED, self._siblings()),
+            (AlertRule.FRIEND_OF_INVOLVED, self._friends()),
+        ):
+            for pair in pairs:
+                exposures |= {
+                    Exposure(other, rule)
+                    for child, other in (tuple(pair), tuple(pair)[::-1])
+                    if child in involved and self._is_child(other)
+                }
+        return frozenset(exposures)
+
+    def _involved(self) -> set[int]:
+        in_networks = set[int]().union(*self.networks())
+        suspects = {one for one in self._suspects() & in_networks if not self._is_child(one)}
+        return {
+            child
+            for left, right in self._network_pairs()
+            for child, other in ((left, right), (right, left))
+            if other in suspects and self._is_child(child)
+        }
+
+    def _network_pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield the two people of each network tie that joins people, not a person and a thing."""
+        for tie in self._ties:
+            left, right = _number(tie.subject), _number(tie.object)
+            if _is_network(tie) and left is not None and right is not None:
+                yield left, right
+
+    def _suspects(self) -> set[int]:
+        return {
+            dict(step.who)[node.label]
+            for step in self._steps
+            for node in step.report.nodes
+            if node.person and node.person.role is Role.SUSPECT
+        }
+
+    def _siblings(self) -> set[frozenset[int]]:
+        raised: defaultdict[str, set[int]] = defaultdict(set)
+        pairs: set[frozenset[int]] = set()
+        for tie in self._ties:
+            if tie.kind in _RAISING_TIES:
+                raised[tie.subject] |= _people_in((tie.object,))
+            elif tie.kind == "SIBLING":
+                pairs.add(frozenset(_people_in((tie.subject, tie.object))))
+        for children in raised.values():
+            pairs |= {frozenset(pair) for pair in combinations(children, 2)}
+        return pairs
+
+    def _friends(self) -> set[frozenset[int]]:
+        return {
+            frozenset(_people_in((tie.subject, tie.object)))
+            for tie in self._ties
+            if tie.kind == "FRIEND"
+        }
+
+    def _days(self) -> dict[int, date]:
+        days: dict[int, date] = {}
+        for step in self._steps:
+            day = step.report.event_at.date()
+            for _, number in step.who:
+                days[number] = max(day, days.get(number, day))
+        return days
+
+    def _is_child(self, number: int) -> bool:
+        """A child until a later-dated event says no."""
+        person: Person = self._people[number]
+        return person.is_child_on(self._last_seen[number])
+
+    def _adults(self, people: Iterable[int]) -> int:
+        return sum(not self._is_child(number) for number in people)
+
+
+def _ties_of(step: Submission) -> Iterator[Told]:
+    keys = {label: f"person {number}" for label, number in step.who} | dict(step.what)
+    criminal = any(fact.activity in _CRIMINAL_FACTS for fact in step.report.facts)
+    for relation in step.report.relations:
+        subject, target = keys[relation.subject], keys[relation.object]
+        yield Told(subject, relation.kind.value, target, criminal)
+
+
+def _is_network(tie: Told) -> bool:
+    return tie.kind in _NETWORK_TIES or (tie.kind == "ASSOCIATE" and tie.criminal)
+
+
+def _components(ties: Iterable[Told]) -> list[set[str]]:
+    near: Mapping[str, set[str]] = defaultdict(set)
+    for tie in ties:
+        near[tie.subject].add(tie.object)
+        near[tie.object].add(tie.subject)
+    groups, seen = [], set[str]()
+    for start in near:
+        if start in seen:
+            continue
+        group, waiting = set[str](), [start]
+        while waiting:
+            key = waiting.pop()
+            if key not in group:
+                group.add(key)
+                waiting.extend(near[key])
+        seen |= group
+        groups.append(group)
+    return groups
+
+
+def _people_in(keys: Iterable[str]) -> set[int]:
+    return {number for key in keys if (number := _number(key)) is not None}
+
+
+def _number(key: str) -> int | None:
+    kind, _, number = key.partition(" ")
+    return int(number) if kind == "person" else None
