@@ -1,0 +1,1 @@
+"""Audit: replaying the log and comparing it with what the projections say."""

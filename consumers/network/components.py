@@ -1,0 +1,215 @@
+"""Connected components, kept up to date edge by edge; their size never decides the cost."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+
+class Part(Enum):
+    """What an entity counts as in a network."""
+
+    PERSON = auto()
+    CHILD = auto()
+    OTHER = auto()  # an organisation or a phone line
+
+
+class Component:
+    """Entities that network ties join. Its identity is the smallest person id in it.
+
+    `published` is the identity under which it was last known as a candidate
+    network, None while it is none.
+    """
+
+    __slots__ = ("counts", "members", "published", "smallest")
+
+    def __init__(self) -> None:
+        self.members: set[str] = set()
+        self.counts = dict.fromkeys(Part, 0)
+        self.smallest: str | None = None
+        self.published: str | None = None
+
+
+class Components:
+    """Joins the smaller component into the larger, and parts by searching from both ends at once.
+
+    So joining costs the smaller side, and parting what has to be walked to
+    meet again or to exhaust one side. Members are renamed only when the
+    smallest id changes, which random ids make rarer the larger a component is.
+    """
+
+    def __init__(self, minimum_people: int) -> None:
+        self._minimum_people = minimum_people
+        self._links: dict[str, set[str]] = {}
+        self._of: dict[str, Component] = {}
+        self._parts: dict[str, Part] = {}
+        self._altered: dict[int, Component] = {}
+        self._moved: set[str] = set()
+        self._retired: set[str] = set()
+
+    def links(self, entity: str) -> AbstractSet[str]:
+        """Return the entities that a network tie of enough weight joins to this one."""
+        return self._links.get(entity, frozenset())
+
+    def network(self, entity: str) -> str | None:
+        """Return the candidate network an entity is in."""
+        component = self._of.get(entity)
+        return None if component is None else component.published
+
+    def component(self, entity: str) -> Component | None:
+        """Return the component an entity is in, candidate or not."""
+        return self._of.get(entity)
+
+    def describe(self, entity: str, part: Part) -> None:
+        """Tell what an entity counts as; it must be told before it is joined."""
+        before = self._parts.get(entity)
+        if before is part:
+            return
+        self._parts[entity] = part
+        component = self._of.get(entity)
+        if component is not None and before is not None:
+            component.counts[before] -= 1
+            component.counts[part] += 1
+            self._alter(component)
+
+    def forget(self, entity: str) -> None:
+        """Drop an entity that has no link left."""
+        self._parts.pop(entity, None)
+
+    def join(self, one: str, other: str) -> None:
+        """Add a link."""
+        self._links.setdefault(one, set()).add(other)
+        self._links.setdefault(other, set()).add(one)
+        small, large = self._ensure(one), self._ensure(other)
+        if small is large:
+            return
+        if len(small.members) > len(large.members):
+            small, large = large, small
+        self._retire(small)
+        for entity in small.members:
+            self._admit(large, entity)
+
+    def part(self, one: str, other: str) -> None:
+        """Remove a link; what it held together falls into two components."""
+        self._unlink(one, other)
+        self._unlink(other, one)
+        lost = cut_off(self._links, one, other)
+        if lost is None:
+            return
+        whole = self._of[one]
+        fresh = Component()
+        for entity in lost:
+            self._expel(whole, entity)
+            self._admit(fresh, entity)
+        self._tidy(whole)
+        self._tidy(fresh)
+
+    def settle(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """Return the entities whose network may have changed, and the networks that did.
+
+        Both since the last call; the second names identities old and new.
+        """
+        entities, networks = self._moved, self._retired
+        for component in self._altered.values():
+            now = self._identity(component)
+            networks |= {name for name in (component.published, now) if name is not None}
+            if now != component.published:
+                component.published = now
+                entities |= component.members
+        self._altered, self._moved, self._retired = {}, set(), set()
+        return entities, networks
+
+    def _identity(self, component: Component) -> str | None:
+        if component.counts[Part.PERSON] < self._minimum_people:
+            return None
+        if component.smallest is None:
+            component.smallest = min(e for e in component.members if self._is_person(e))
+        return component.smallest
+
+    def _is_person(self, entity: str) -> bool:
+        return self._parts[entity] is not Part.OTHER
+
+    def _ensure(self, entity: str) -> Component:
+        if entity not in self._of:
+            self._admit(Component(), entity)
+        return self._of[entity]
+
+    def _admit(self, component: Component, entity: str) -> None:
+        if not component.members or (
+            component.smallest is not None
+            and self._is_person(entity)
+            and entity < component.smallest
+        ):
+            component.smallest = entity if self._is_person(entity) else None
+        component.members.add(entity)
+        component.counts[self._parts[entity]] += 1
+        self._of[entity] = component
+        self._moved.add(entity)
+        self._alter(component)
+
+    def _expel(self, component: Component, entity: str) -> None:
+        component.members.discard(entity)
+        component.counts[self._parts[entity]] -= 1
+        if component.smallest == entity:
+            component.smallest = None
+        del self._of[entity]
+        self._moved.add(entity)
+        self._alter(component)
+
+    def _tidy(self, component: Component) -> None:
+        """Dissolve a component that one entity without a link is left of."""
+        if len(component.members) == 1:
+            (entity,) = component.members
+            if entity not in self._links:
+                self._expel(component, entity)
+                self._retire(component)
+
+    def _unlink(self, one: str, other: str) -> None:
+        self._links[one].discard(other)
+        if not self._links[one]:
+            del self._links[one]
+
+    def _alter(self, component: Component) -> None:
+        self._altered[id(component)] = component
+
+    def _retire(self, component: Component) -> None:
+        self._altered.pop(id(component), None)
+        if component.published is not None:
+            self._retired.add(component.published)
+
+
+def cut_off(links: Mapping[str, AbstractSet[str]], one: str, other: str) -> AbstractSet[str] | None:
+    """Return all that one of two ends reaches, if it cannot reach the other; else None.
+
+    Both ends are searched in turns, an edge each, so that the cost is at most
+    about twice that of the smaller side.
+    """
+    left, right = _Walk(links, one), _Walk(links, other)
+    while True:
+        for walk, across in ((left, right), (right, left)):
+            step = next(walk.steps, None)
+            if step is None:
+                return walk.seen
+            if step in across.seen:
+                return None
+
+
+class _Walk:
+    """A search from one entity; each step is an edge."""
+
+    def __init__(self, links: Mapping[str, AbstractSet[str]], start: str) -> None:
+        self.seen = {start}
+        self.steps = self._walk(links, start)
+
+    def _walk(self, links: Mapping[str, AbstractSet[str]], start: str) -> Iterator[str]:
+        ahead = [start]
+        while ahead:
+            for entity in links.get(ahead.pop(), ()):
+                if entity not in self.seen:
+                    self.seen.add(entity)
+                    ahead.append(entity)
+                yield entity

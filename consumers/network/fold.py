@@ -1,0 +1,311 @@
+"""The fold: shared reports and decisions in, ties, networks and standings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, assert_never
+
+from consumers.network.components import Components, Part
+from consumers.network.entities import Entities, Standing
+from consumers.network.evidence import evidence_of
+from consumers.network.ledger import Ledger
+from consumers.network.nominals import Nominals
+from consumers.network.policy import POLICY
+from consumers.network.ties import TieBook
+from streams.shared import (
+    NominalDischarged,
+    NominalEnrolled,
+    NominalRelayed,
+    PersonsMerged,
+    PersonSplit,
+    PoliceReportShared,
+    ReportWithdrawn,
+    SafeguardingReportShared,
+)
+from streams.values import NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from consumers.network.components import Component
+    from consumers.network.evidence import Evidence, NetworkEvent, TieKey
+    from consumers.network.policy import Policy
+    from consumers.network.ties import Pair, PairKey, Tie
+    from streams.shared import Mention
+
+
+@dataclass(slots=True)
+class Changes:
+    """Keys of what changed since they were last written out; what is gone is named too."""
+
+    reports: set[str] = field(default_factory=set)
+    redirects: set[str] = field(default_factory=set)
+    waiting: set[tuple[str, int]] = field(default_factory=set)
+    splits: set[str] = field(default_factory=set)
+    decisions: set[str] = field(default_factory=set)
+    entities: set[str] = field(default_factory=set)
+    ties: set[TieKey] = field(default_factory=set)
+    pairs: set[PairKey] = field(default_factory=set)
+    networks: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Touched:
+    """What one event touched: pairs whose evidence changed; standings before and after."""
+
+    pairs: AbstractSet[PairKey] = frozenset()
+    standings: dict[str, tuple[Standing | None, Standing | None]] = field(default_factory=dict)
+
+
+class NetworkFold:
+    """The network as the reports so far describe it. One instance, one audience.
+
+    Updated in place. The cost of an event depends on the report, on the
+    entities it names and their near neighbours, not on the length of the log;
+    a retraction may walk the component it cuts.
+    """
+
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.policy = policy
+        self.changes = Changes()
+        self.ledger = Ledger()
+        self.nominals = Nominals()
+        self._ties = TieBook(self.ledger.reports)
+        self._entities = Entities()
+        self._components = Components(policy.minimum_people)
+        self._standings: dict[str, Standing] = {}
+
+    def apply(self, event: NetworkEvent, at: int) -> Touched:
+        """Fold one event in; `at` is its offset. Total: what refers to something unseen waits."""
+        match event:
+            case PoliceReportShared() | SafeguardingReportShared():
+                self._share(evidence_of(event))
+            case ReportWithdrawn(report_id=report_id):
+                self._withdraw(str(report_id))
+            case PersonsMerged(kept_id=kept, absorbed_id=absorbed):
+                self._merge(str(kept), str(absorbed))
+            case PersonSplit(entity_id=entity, new_entity_id=new, mentions=mentions):
+                self._split(str(entity), str(new), mentions, at)
+            case NominalEnrolled(person_id=person, seen=seen):
+                self._enrol(str(person), seen, at)
+            case NominalRelayed(person_id=person, is_nominal=True):
+                self._enrol(str(person), at, at)
+            case NominalDischarged(person_id=person) | NominalRelayed(person_id=person):
+                self._discharge(str(person), at)
+            case _:
+                assert_never(event)
+        return self._settle()
+
+    # --- what can be asked -------------------------------------------------------
+
+    def standing(self, entity: str) -> Standing | None:
+        """Return how an entity stands, None for one that no live report mentions."""
+        return self._standings.get(entity)
+
+    def entity_ids(self) -> Iterator[str]:
+        """Yield the id of every entity that a live report mentions."""
+        yield from self._entities.ids()
+
+    def report_count(self, entity: str) -> int:
+        """Return how many live reports mention an entity."""
+        known = self._entities.get(entity)
+        return 0 if known is None else len(known.reports)
+
+    def links(self, entity: str) -> AbstractSet[str]:
+        """Return the entities that network ties of enough weight join to this one."""
+        return self._components.links(entity)
+
+    def near(self, entity: str) -> Mapping[str, Pair]:
+        """Return every pair of an entity, of whatever kinds, by the other end."""
+        return self._ties.near(entity)
+
+    def pair(self, one: str, other: str) -> Pair | None:
+        """Return all ties between two entities, if there are any."""
+        return self._ties.pair(one, other)
+
+    def tie(self, key: TieKey) -> Tie | None:
+        """Return one tie, if a report states it."""
+        return self._ties.tie(key)
+
+    def component(self, entity: str) -> Component | None:
+        """Return the component of an entity over network ties, candidate or not."""
+        return self._components.component(entity)
+
+    def network_pairs(self) -> Iterator[tuple[str, str, int]]:
+        """Yield each pair that counts as tied, with its weight."""
+        for pair in self._ties.pairs():
+            weight = pair.weight
+            if self._counts(weight):
+                yield pair.low, pair.high, weight
+
+    def take_changes(self) -> Changes:
+        """Return what changed since the last call."""
+        changes, self.changes = self.changes, Changes()
+        return changes
+
+    def load(self, reports: Iterator[Evidence]) -> None:
+        """Rebuild everything derived, from reports whose ids are as they stand.
+
+        Ledger and nominals must be filled before. Nothing counts as changed.
+        """
+        for evidence in reports:
+            self._put(None, evidence)
+            self._settle()
+        self.take_changes()
+
+    # --- one event ---------------------------------------------------------------
+
+    def _share(self, evidence: Evidence) -> None:
+        report_id = evidence.report_id
+        if not self.ledger.accepts(report_id, evidence.revision):
+            return
+        self.changes.waiting |= self.ledger.waiting_keys(report_id)
+        self._put(self.ledger.reports.get(report_id), self.ledger.resolve(evidence))
+
+    def _withdraw(self, report_id: str) -> None:
+        self.changes.waiting |= self.ledger.waiting_keys(report_id)
+        self.ledger.take_waiting(report_id)
+        self.ledger.withdrawn.add(report_id)
+        self.changes.reports.add(report_id)
+        known = self.ledger.reports.get(report_id)
+        if known is not None:
+            self._put(known, None)
+
+    def _merge(self, kept: str, absorbed: str) -> None:
+        kept, absorbed = self.ledger.root(kept), self.ledger.root(absorbed)
+        if kept == absorbed:
+            return
+        self.ledger.redirect(absorbed, kept)
+        self.changes.redirects.add(absorbed)
+        self._entities.touched |= {kept, absorbed}
+        entity = self._entities.get(absorbed)
+        for report_id in tuple(entity.reports) if entity else ():
+            self._rename(report_id, lambda _, now: kept if now == absorbed else now)
+
+    def _split(self, entity: str, new: str, mentions: tuple[Mention, ...], at: int) -> None:
+        entity = self.ledger.root(entity)
+        voided = set(self.ledger.aliases(entity))
+        self.nominals.split(voided, at)
+        self.changes.splits |= voided
+        self._entities.touched |= {entity, new}
+        self.ledger.release(new)
+        self.changes.redirects.add(new)
+        for report_id, numbers in _by_report(mentions).items():
+            self._reassign(report_id, numbers, new)
+
+    def _reassign(self, report_id: str, numbers: AbstractSet[int], new: str) -> None:
+        if report_id in self.ledger.reports:
+            self._rename(report_id, lambda number, now: new if number in numbers else now)
+        elif report_id not in self.ledger.withdrawn:
+            for number in numbers:
+                self.ledger.wait(report_id, number, new)
+            self.changes.waiting |= self.ledger.waiting_keys(report_id)
+
+    def _enrol(self, person: str, seen: int, at: int) -> None:
+        self.nominals.enrol(person, seen, at)
+        self._decided(person)
+
+    def _discharge(self, person: str, at: int) -> None:
+        self.nominals.discharge(person, at)
+        self._decided(person)
+
+    def _decided(self, person: str) -> None:
+        self.changes.decisions.add(person)
+        self._entities.touched.add(self.ledger.root(person))
+
+    def _rename(self, report_id: str, name: Callable[[int, str], str]) -> None:
+        before = self.ledger.reports[report_id]
+        nodes = zip(before.shape.nodes, before.entities, strict=True)
+        entities = tuple(name(node.number, entity) for node, entity in nodes)
+        if entities != before.entities:
+            self._put(before, replace(before, entities=entities))
+
+    def _put(self, before: Evidence | None, after: Evidence | None) -> None:
+        """Replace what a report said; None where it said, or says, nothing."""
+        if before is not None:
+            self._entities.remove(before)
+            self._ties.remove(before)
+            del self.ledger.reports[before.report_id]
+            self.changes.reports.add(before.report_id)
+        if after is not None:
+            self.ledger.reports[after.report_id] = after
+            self._ties.add(after)
+            self._entities.add(after)
+            self.changes.reports.add(after.report_id)
+
+    # --- after one event -----------------------------------------------------------
+
+    def _settle(self) -> Touched:
+        """Bring components and standings up to date with what the event touched."""
+        entities = set(self._entities.touched)
+        self._describe(entities)
+        pairs = set(self._ties.touched)
+        self._relink()
+        moved, networks = self._components.settle()
+        self.changes.ties |= self._ties.touched_ties
+        self.changes.pairs |= pairs
+        self.changes.networks |= networks
+        self._ties.clear()
+        self._entities.settle()
+        return Touched(pairs, self._restand(entities | moved))
+
+    def _describe(self, entities: AbstractSet[str]) -> None:
+        for entity_id in entities:
+            entity = self._entities.get(entity_id)
+            if entity is not None and entity.reports:
+                self._components.describe(entity_id, _part(entity.kind, child=entity.is_child))
+
+    def _relink(self) -> None:
+        parted: list[PairKey] = []
+        for key, before, now in self._ties.settle():
+            if self._counts(now) and not self._counts(before):
+                self._components.join(*key)
+            elif self._counts(before) and not self._counts(now):
+                parted.append(key)
+        for key in parted:
+            self._components.part(*key)
+
+    def _counts(self, weight: int) -> bool:
+        return weight >= self.policy.minimum_weight
+
+    def _restand(
+        self, entities: AbstractSet[str]
+    ) -> dict[str, tuple[Standing | None, Standing | None]]:
+        self.changes.entities |= entities
+        moved: dict[str, tuple[Standing | None, Standing | None]] = {}
+        for entity_id in entities:
+            before, now = self._standings.get(entity_id), self._stand(entity_id)
+            if before != now:
+                moved[entity_id] = (before, now)
+        return moved
+
+    def _stand(self, entity_id: str) -> Standing | None:
+        entity = self._entities.get(entity_id)
+        if entity is None:
+            self._standings.pop(entity_id, None)
+            self._components.forget(entity_id)
+            return None
+        standing = Standing(
+            kind=entity.kind,
+            is_child=entity.is_child,
+            is_suspect=entity.suspected > 0,
+            is_victim=entity.victim > 0,
+            is_nominal=self.nominals.holds(self.ledger.aliases(entity_id)),
+            network=self._components.network(entity_id),
+        )
+        self._standings[entity_id] = standing
+        return standing
+
+
+def _part(kind: NodeKind, *, child: bool) -> Part:
+    if kind is not NodeKind.PERSON:
+        return Part.OTHER
+    return Part.CHILD if child else Part.PERSON
+
+
+def _by_report(mentions: tuple[Mention, ...]) -> Mapping[str, AbstractSet[int]]:
+    numbers: dict[str, set[int]] = {}
+    for mention in mentions:
+        numbers.setdefault(str(mention.report_id), set()).add(mention.node)
+    return numbers

@@ -1,0 +1,132 @@
+"""The rows of a network: what the fold needs to start again, and what people look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table
+
+if TYPE_CHECKING:
+    from sqlalchemy.types import TypeEngine
+
+METADATA: Final = MetaData()
+
+
+def _key(name: str, kind: type[TypeEngine[Any]] = String) -> Column[Any]:
+    return Column(name, kind, primary_key=True)
+
+
+def _text(name: str, *, optional: bool = False) -> Column[str]:
+    return Column(name, String, nullable=optional)
+
+
+def _number(name: str, *, optional: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=optional)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _table(name: str, *parts: Column[Any]) -> Table:
+    return Table(name, METADATA, *parts, sqlite_with_rowid=False)
+
+
+# --- what the fold starts again from ---------------------------------------------
+
+REPORTS: Final = _table(
+    "reports",
+    _key("report_id"),
+    _flag("is_withdrawn"),  # then all that follows is empty
+    _number("revision", optional=True),
+    _text("origin_id", optional=True),
+    _text("event_week", optional=True),
+    _text("district", optional=True),
+    Column("is_criminal", Boolean, nullable=True),
+    _text("scheme", optional=True),
+    _text("source", optional=True),
+    _text("assessment", optional=True),
+)
+MENTIONS: Final = _table(
+    "mentions",
+    _key("report_id"),
+    _key("node", Integer),
+    _text("kind"),
+    _text("entity_id"),
+    _text("child_at_event"),
+    _text("role"),
+)
+RELATIONS: Final = _table(
+    "relations",
+    _key("report_id"),
+    _key("number", Integer),
+    _number("subject"),
+    _number("object"),
+    _text("kind"),
+)
+REDIRECTS: Final = _table("redirects", _key("absorbed_id"), _text("kept_id"))
+WAITING_SPLITS: Final = _table(
+    "waiting_splits", _key("report_id"), _key("node", Integer), _text("entity_id")
+)
+SPLITS: Final = _table("splits", _key("person_id"), _number("last_at"))
+DECISIONS: Final = _table(
+    "decisions", _key("person_id"), _number("enrolled"), _number("seen"), _number("discharged")
+)
+
+# --- what people look at -----------------------------------------------------------
+
+ENTITIES: Final = _table(
+    "entities",
+    _key("entity_id"),
+    _text("kind"),
+    _flag("is_child"),
+    _flag("is_suspect"),
+    _flag("is_victim"),
+    _flag("is_nominal"),
+    _flag("is_suspected_nominal"),
+    _text("network_id", optional=True),
+    _number("reports"),
+)
+TIES: Final = _table(
+    "ties",
+    _key("subject_id"),
+    _key("object_id"),
+    _key("kind"),
+    _number("weight"),
+    _number("reports"),
+    _text("first_week"),
+    _text("last_week"),
+    _text("weakest_scheme"),
+    _text("weakest_source", optional=True),
+    _text("weakest_assessment", optional=True),
+)
+PAIRS: Final = _table(
+    "pairs",
+    _key("low_id"),
+    _key("high_id"),
+    _number("weight"),
+    _text("first_week"),
+    _text("last_week"),
+)
+NETWORKS: Final = _table(
+    "networks", _key("network_id"), _number("people"), _number("children"), _number("others")
+)
+
+Index("mentions_by_entity", MENTIONS.c.entity_id)
+Index("entities_by_network", ENTITIES.c.network_id)
+Index("ties_by_object", TIES.c.object_id)
+Index("pairs_by_high", PAIRS.c.high_id)
+
+NETWORK_TABLES: Final = (
+    REPORTS,
+    MENTIONS,
+    RELATIONS,
+    REDIRECTS,
+    WAITING_SPLITS,
+    SPLITS,
+    DECISIONS,
+    ENTITIES,
+    TIES,
+    PAIRS,
+    NETWORKS,
+)

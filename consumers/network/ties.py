@@ -1,0 +1,223 @@
+"""Ties between entities: evidence, origins, validity, weakest grade; kept pair by pair."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING, TypeAlias
+
+from consumers.network.evidence import claims_of, is_network, is_suspected_false, weakness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from consumers.network.evidence import Evidence, TieKey
+    from streams.parts import Grading
+
+
+PairKey: TypeAlias = tuple[str, str]
+"""Two entity ids, the smaller first."""
+
+
+class Tie:
+    """One kind of tie between two entities, with everything that says so.
+
+    `evidence` is sorted. `origins` counts the reports of each origin; its
+    length is the weight. A report that is suspected false is evidence without
+    being an origin, and a tie without an origin does not stand.
+    """
+
+    __slots__ = (
+        "evidence",
+        "first_week",
+        "kind",
+        "last_week",
+        "network_origins",
+        "object_id",
+        "origins",
+        "subject_id",
+        "weakest",
+    )
+
+    def __init__(self, key: TieKey) -> None:
+        self.subject_id, self.object_id, self.kind = key
+        self.evidence: list[str] = []
+        self.origins: dict[str, int] = {}
+        self.network_origins: dict[str, int] = {}
+        if is_network(self.kind, criminal=False):  # then every origin is one of a network tie
+            self.network_origins = self.origins
+        self.first_week = ""
+        self.last_week = ""
+        self.weakest: Grading | None = None
+
+    @property
+    def key(self) -> TieKey:
+        """Subject, object, kind."""
+        return (self.subject_id, self.object_id, self.kind)
+
+    @property
+    def stands(self) -> bool:
+        """Whether a report that is not suspected false says so."""
+        return bool(self.origins)
+
+    def add(self, evidence: Evidence, *, network: bool) -> None:
+        """Take in a report that states the tie."""
+        insort(self.evidence, evidence.report_id)
+        self._weaken(evidence.shape.grading)
+        if not is_suspected_false(evidence.shape.grading):
+            self._support(evidence, network=network)
+
+    def remove(self, evidence: Evidence, reports: Mapping[str, Evidence], *, network: bool) -> None:
+        """Take a report back; `reports` holds the others that state the tie."""
+        del self.evidence[bisect_left(self.evidence, evidence.report_id)]
+        if not is_suspected_false(evidence.shape.grading):
+            _decrease(self.origins, evidence.origin_id)
+            if network and self.network_origins is not self.origins:
+                _decrease(self.network_origins, evidence.origin_id)
+        if self._is_extreme(evidence):
+            self._measure(reports)
+
+    def _weaken(self, grading: Grading) -> None:
+        if self.weakest is None or weakness(grading) > weakness(self.weakest):
+            self.weakest = grading
+
+    def _support(self, evidence: Evidence, *, network: bool) -> None:
+        origin, week = evidence.origin_id, evidence.week
+        self.origins[origin] = self.origins.get(origin, 0) + 1
+        if network and self.network_origins is not self.origins:
+            self.network_origins[origin] = self.network_origins.get(origin, 0) + 1
+        self._widen(week)
+
+    def _widen(self, week: str) -> None:
+        self.first_week = min(self.first_week or week, week)
+        self.last_week = max(self.last_week, week)
+
+    def _is_extreme(self, evidence: Evidence) -> bool:
+        week = evidence.week
+        return week in {self.first_week, self.last_week} or evidence.shape.grading == self.weakest
+
+    def _measure(self, reports: Mapping[str, Evidence]) -> None:
+        self.first_week, self.last_week, self.weakest = "", "", None
+        for report_id in self.evidence:
+            evidence = reports[report_id]
+            self._weaken(evidence.shape.grading)
+            if not is_suspected_false(evidence.shape.grading):
+                self._widen(evidence.week)
+
+
+class Pair:
+    """All ties between two entities."""
+
+    __slots__ = ("high", "low", "ties")
+
+    def __init__(self, key: PairKey) -> None:
+        self.low, self.high = key
+        self.ties: list[Tie] = []
+
+    @property
+    def weight(self) -> int:
+        """Distinct origins over the network ties, both directions together."""
+        origins = [tie.network_origins for tie in self.ties if tie.network_origins]
+        if len(origins) <= 1:
+            return len(origins[0]) if origins else 0
+        return len(set().union(*origins))
+
+    @property
+    def weeks(self) -> tuple[str, str]:
+        """First and last week over the network ties that stand."""
+        ties = [tie for tie in self.ties if tie.network_origins]
+        return min(tie.first_week for tie in ties), max(tie.last_week for tie in ties)
+
+
+class TieBook:
+    """Every tie, by pair and by entity; notes which pairs one event touched."""
+
+    def __init__(self, reports: Mapping[str, Evidence]) -> None:
+        self._reports = reports
+        self._near: dict[str, dict[str, Pair]] = {}
+        self.touched: dict[PairKey, int] = {}
+        self.touched_ties: set[TieKey] = set()
+
+    def add(self, evidence: Evidence) -> None:
+        """Take in what a report states."""
+        for key, network in claims_of(evidence).items():
+            self._tie(key).add(evidence, network=network)
+
+    def remove(self, evidence: Evidence) -> None:
+        """Take it back; the ledger still holds the other reports."""
+        for key, network in claims_of(evidence).items():
+            self._tie(key).remove(evidence, self._reports, network=network)
+
+    def settle(self) -> Iterator[tuple[PairKey, int, int]]:
+        """Yield each touched pair with its weight before and now, and drop what is empty."""
+        for key, before in self.touched.items():
+            pair = self._near[key[0]][key[1]]
+            pair.ties = [tie for tie in pair.ties if tie.evidence]
+            yield key, before, pair.weight
+            if not pair.ties:
+                self._drop(key)
+
+    def clear(self) -> None:
+        """Forget what was touched."""
+        self.touched.clear()
+        self.touched_ties.clear()
+
+    def pair(self, one: str, other: str) -> Pair | None:
+        """Return all ties between two entities, if there are any."""
+        return self._near.get(one, {}).get(other)
+
+    def tie(self, key: TieKey) -> Tie | None:
+        """Return one tie, if a report states it."""
+        pair = self.pair(key[0], key[1])
+        return None if pair is None else _find(pair, key)
+
+    def near(self, entity: str) -> Mapping[str, Pair]:
+        """Return the pairs of an entity by the other end."""
+        return self._near.get(entity, {})
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield every pair once."""
+        for entity, near in self._near.items():
+            yield from (pair for pair in near.values() if pair.low == entity)
+
+    def _tie(self, key: TieKey) -> Tie:
+        pair = self._touch(key)
+        self.touched_ties.add(key)
+        tie = _find(pair, key)
+        if tie is None:
+            tie = Tie(key)
+            pair.ties.append(tie)
+        return tie
+
+    def _touch(self, key: TieKey) -> Pair:
+        low, high = pair_key(key[0], key[1])
+        pair = self.pair(low, high)
+        if pair is None:
+            pair = Pair((low, high))
+            self._near.setdefault(low, {})[high] = pair
+            self._near.setdefault(high, {})[low] = pair
+        if (low, high) not in self.touched:
+            self.touched[low, high] = pair.weight
+        return pair
+
+    def _drop(self, key: PairKey) -> None:
+        for one, other in (key, key[::-1]):
+            del self._near[one][other]
+            if not self._near[one]:
+                del self._near[one]
+
+
+def pair_key(one: str, other: str) -> PairKey:
+    """Return the key of a pair."""
+    return (one, other) if one < other else (other, one)
+
+
+def _find(pair: Pair, key: TieKey) -> Tie | None:
+    subject, _, kind = key
+    return next((t for t in pair.ties if t.kind is kind and t.subject_id == subject), None)
+
+
+def _decrease(counts: dict[str, int], key: str) -> None:
+    if counts[key] == 1:
+        del counts[key]
+    else:
+        counts[key] -= 1

@@ -1,0 +1,72 @@
+"""What police see: the network fold over their own topic and their own decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from consumers.network import NetworkFold
+from consumers.network.rows import restore, take_rewrites
+from consumers.network.tables import NETWORK_TABLES
+from consumers.projection import unreadable
+from streams.codec import decode
+from streams.errors import DecodeError
+from streams.shared import (
+    NominalDischarged,
+    NominalEnrolled,
+    PersonsMerged,
+    PersonSplit,
+    PoliceReportShared,
+    ReportWithdrawn,
+)
+from streams.topics import POLICE, POLICE_DECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Table
+
+    from consumers.network import NetworkEvent
+    from consumers.projection import Notice, Publication, Read, Rewrite
+    from streams.ports import Record
+
+_EVENTS: Mapping[str, tuple[type[NetworkEvent], ...]] = {
+    POLICE: (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit),
+    POLICE_DECISIONS: (NominalEnrolled, NominalDischarged),
+}
+
+
+class OcgNetwork:
+    """The projection `ocg_network`. It publishes nothing."""
+
+    name: ClassVar[str] = "ocg_network"
+    version: ClassVar[int] = 1
+    topics: tuple[str, ...] = (POLICE, POLICE_DECISIONS)
+    tables: tuple[Table, ...] = NETWORK_TABLES
+    publication: Publication | None = None
+
+    def __init__(self) -> None:
+        self.fold = NetworkFold()
+        self._unreadable: list[Rewrite] = []
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        try:
+            event = decode(record.value or b"", *_EVENTS[record.topic])
+        except DecodeError as error:
+            self._unreadable.append(unreadable(record, error))
+        else:
+            self.fold.apply(event, record.offset)
+
+    def take_rewrites(self) -> Sequence[Rewrite]:
+        """Return what the rows have become since the last call."""
+        rewrites = [*take_rewrites(self.fold), *self._unreadable]
+        self._unreadable.clear()
+        return rewrites
+
+    def take_notices(self) -> Sequence[Notice]:
+        """Return nothing: police decide on `police.decisions`, a projection does not."""
+        return ()
+
+    def restore(self, read: Read) -> None:
+        """Take the state from the rows."""
+        restore(self.fold, read)

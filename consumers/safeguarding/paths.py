@@ -1,0 +1,179 @@
+"""Paths from a child to what puts it at risk: the reason of an alert, tie by tie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from streams.shared import PathStep
+from streams.taxonomy import RELATIONS, Bond, RelationKind
+from streams.values import NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from consumers.network.fold import NetworkFold
+    from consumers.network.ties import Tie
+
+STEP_REPORTS_MAX: Final = 50
+"""How many reports a step names (the first by id), so that an alert stays of bounded size."""
+
+#: The subject of these has the care of the object; sharing one makes siblings.
+#: A foster carer, an address, a surname, a school, a hostel never does.
+PARENTAL: Final = frozenset({RelationKind.PARENT, RelationKind.KINSHIP_CARER})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tie on a path, told as it stands (subject first), or away from the child if symmetric."""
+
+    from_id: str
+    kind: RelationKind
+    to_id: str
+    report_ids: tuple[str, ...]
+
+    def as_event(self) -> PathStep:
+        """Return the step as an alert carries it."""
+        return PathStep(
+            from_id=UUID(self.from_id),
+            kind=self.kind,
+            to_id=UUID(self.to_id),
+            report_ids=tuple(UUID(report_id) for report_id in self.report_ids),
+        )
+
+
+Path = tuple[Step, ...]
+
+
+def order_of(path: Path) -> tuple[int, tuple[tuple[str, str, str], ...]]:
+    """Return what paths are chosen by: the shortest, then the smallest ids."""
+    return len(path), tuple((step.from_id, step.to_id, step.kind.value) for step in path)
+
+
+def best(paths: Iterable[Path]) -> Path | None:
+    """Return the path that is the reason."""
+    return min(paths, key=order_of, default=None)
+
+
+class Paths:
+    """Looks for paths in a network fold; lives for one event, since it remembers hubs."""
+
+    def __init__(self, fold: NetworkFold) -> None:
+        self._fold = fold
+        self._hubs: dict[str, tuple[str, ...]] = {}
+
+    def to_nominal(self, child: str) -> Path | None:
+        """Return how a child is tied to a (suspected) nominal other than itself.
+
+        Directly, or through one phone line or organisation.
+        """
+        direct: list[Path] = []
+        through: list[Path] = []
+        for near in self._fold.links(child):
+            if self.is_of_concern(near):
+                direct.append((self._network_step(child, near),))
+            elif not self._is_person(near):
+                through += self._through(child, near)
+        return best(direct) or best(through)
+
+    def to_involved(self, kin: Mapping[str, Path]) -> Path | None:
+        """Return the shortest path that starts with one of `kin` and ends at a (suspected) nominal.
+
+        `kin` gives for each sibling (or friend) the way there.
+        """
+        found: list[Path] = []
+        for other, way in kin.items():
+            onward = self.involvement(other)
+            if onward is not None:
+                found.append(way + onward)
+        return best(found)
+
+    def involvement(self, person: str) -> Path | None:
+        """Return why a person is involved: empty for a (suspected) nominal, a child's own path."""
+        if self.is_of_concern(person):
+            return ()
+        return self.to_nominal(person) if self.is_child(person) else None
+
+    def siblings(self, child: str) -> Mapping[str, Path]:
+        """Return the siblings of a child and the way to each; an asserted tie is the shorter."""
+        found: dict[str, list[Path]] = {}
+        for other, step in self._steps(child, _is_sibling):
+            found.setdefault(other, []).append((step,))
+        for carer, step in self._steps(child, _is_cared_for_by(child)):
+            for other, onward in self._steps(carer, _is_carer(carer)):
+                if other != child:
+                    found.setdefault(other, []).append((step, onward))
+        return {other: min(ways, key=order_of) for other, ways in found.items()}
+
+    def friends(self, child: str) -> Mapping[str, Path]:
+        """Return the friends of a child and the way to each."""
+        return {other: (step,) for other, step in self._steps(child, _is_friend)}
+
+    def is_child(self, person: str) -> bool:
+        """Tell whether a person counts as a child."""
+        standing = self._fold.standing(person)
+        return standing is not None and standing.is_child
+
+    def is_of_concern(self, person: str) -> bool:
+        """Tell whether a person is a nominal or a suspected one."""
+        standing = self._fold.standing(person)
+        return standing is not None and standing.is_of_concern
+
+    def _is_person(self, entity: str) -> bool:
+        standing = self._fold.standing(entity)
+        return standing is not None and standing.kind is NodeKind.PERSON
+
+    def _through(self, child: str, hub: str) -> Iterator[Path]:
+        for person in self._nominals_at(hub):
+            if person != child:
+                yield (self._network_step(child, hub), self._network_step(hub, person))
+
+    def _nominals_at(self, hub: str) -> tuple[str, ...]:
+        """Return the two smallest: one is left when the other is the child itself."""
+        if hub not in self._hubs:
+            found = sorted(near for near in self._fold.links(hub) if self.is_of_concern(near))
+            self._hubs[hub] = tuple(found[:2])
+        return self._hubs[hub]
+
+    def _network_step(self, here: str, there: str) -> Step:
+        return min(
+            (step for step in self._ties(here, there, lambda tie: bool(tie.network_origins))),
+            key=lambda step: (step.kind.value, step.from_id),
+        )
+
+    def _steps(self, here: str, fits: Callable[[Tie], bool]) -> Iterator[tuple[str, Step]]:
+        """Yield the other ends of ties that fit, one step each (the first kind by name)."""
+        for other in self._fold.near(here):
+            steps = sorted(self._ties(here, other, fits), key=lambda step: step.kind.value)
+            if steps:
+                yield other, steps[0]
+
+    def _ties(self, here: str, there: str, fits: Callable[[Tie], bool]) -> Iterator[Step]:
+        pair = self._fold.pair(here, there)
+        for tie in pair.ties if pair else ():
+            if tie.stands and fits(tie):
+                yield _step(tie, here)
+
+
+def _step(tie: Tie, here: str) -> Step:
+    from_id, to_id = tie.subject_id, tie.object_id
+    if RELATIONS[tie.kind].symmetric and to_id == here:
+        from_id, to_id = to_id, from_id
+    return Step(from_id, tie.kind, to_id, tuple(tie.evidence[:STEP_REPORTS_MAX]))
+
+
+def _is_sibling(tie: Tie) -> bool:
+    return tie.kind is RelationKind.SIBLING
+
+
+def _is_friend(tie: Tie) -> bool:
+    return RELATIONS[tie.kind].bond is Bond.FRIEND
+
+
+def _is_cared_for_by(child: str) -> Callable[[Tie], bool]:
+    return lambda tie: tie.kind in PARENTAL and tie.object_id == child
+
+
+def _is_carer(carer: str) -> Callable[[Tie], bool]:
+    return lambda tie: tie.kind in PARENTAL and tie.subject_id == carer

@@ -1,0 +1,91 @@
+"""What the safeguarding hub sees: the network fold over its own topic, and the alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from consumers.network import NetworkFold
+from consumers.network import rows as network_rows
+from consumers.network.tables import NETWORK_TABLES
+from consumers.projection import Publication, unreadable
+from consumers.safeguarding.alerts import AlertBook
+from consumers.safeguarding.rows import alerts_from, notice_id_of, notice_of, rewrites_of
+from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
+from streams.codec import decode
+from streams.errors import DecodeError
+from streams.shared import (
+    NominalRelayed,
+    PersonsMerged,
+    PersonSplit,
+    ReportWithdrawn,
+    SafeguardingReportShared,
+)
+from streams.topics import ALERTS, SAFEGUARDING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Table
+
+    from consumers.network import NetworkEvent
+    from consumers.projection import Notice, Read, Rewrite
+    from streams.ports import Record
+
+_EVENTS: Final[tuple[type[NetworkEvent], ...]] = (
+    SafeguardingReportShared,
+    ReportWithdrawn,
+    PersonsMerged,
+    PersonSplit,
+    NominalRelayed,
+)
+
+
+class Safeguarding:
+    """The projection `safeguarding`; it publishes alerts at the log time of what caused them."""
+
+    name: ClassVar[str] = "safeguarding"
+    version: ClassVar[int] = 1
+    topics: tuple[str, ...] = (SAFEGUARDING,)
+    tables: tuple[Table, ...] = (*NETWORK_TABLES, ALERTS_TABLE, VERSIONS)
+    publication: Publication | None = Publication(ALERTS, notice_id_of)
+
+    def __init__(self) -> None:
+        self.fold = NetworkFold()
+        self.book = AlertBook()
+        self._rewrites: list[Rewrite] = []
+        self._notices: list[Notice] = []
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in, and judge the children around it."""
+        try:
+            event = decode(record.value or b"", *_EVENTS)
+        except DecodeError as error:
+            self._rewrites.append(unreadable(record, error))
+        else:
+            self._take(event, record.offset, record.appended_at)
+
+    def take_rewrites(self) -> Sequence[Rewrite]:
+        """Return what the rows have become since the last call; of two for one key, the later."""
+        rewrites = [*network_rows.take_rewrites(self.fold), *self._rewrites]
+        self._rewrites.clear()
+        return rewrites
+
+    def take_notices(self) -> Sequence[Notice]:
+        """Return the alerts to publish since the last call, in order."""
+        notices = tuple(self._notices)
+        self._notices.clear()
+        return notices
+
+    def restore(self, read: Read) -> None:
+        """Take the state from the rows."""
+        network_rows.restore(self.fold, read)
+        self.book.alerts.update(
+            ((alert.rule, alert.child_id), alert) for alert in alerts_from(read)
+        )
+
+    def _take(self, event: NetworkEvent, offset: int, at: datetime) -> None:
+        touched = self.fold.apply(event, offset)
+        for alert in self.book.evaluate(self.fold, touched, at):
+            self._rewrites += rewrites_of(alert)
+            self._notices.append(notice_of(alert))

@@ -1,0 +1,90 @@
+"""Rows as a function of the alerts, and the alerts again from their rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from consumers.projection import Notice, Rewrite
+from consumers.safeguarding.alerts import RULE_VERSION, Alert, event_of
+from consumers.safeguarding.paths import Path, Step
+from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
+from streams.codec import decode, encode
+from streams.shared import AlertRaised, AlertUpdated
+from streams.taxonomy import RelationKind
+from streams.values import AlertRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumers.projection import Read, Row
+
+
+def rewrites_of(alert: Alert) -> tuple[Rewrite, Rewrite]:
+    """Return the rows of an alert's latest version: as it stands, and in its history."""
+    key = {"alert_id": str(alert.alert_id)}
+    latest = {
+        "version": alert.version,
+        "supported": alert.supported,
+        "path": json.dumps([_step_row(step) for step in alert.path], separators=(",", ":")),
+    }
+    stands = {
+        **key,
+        "rule": alert.rule.value,
+        "rule_version": RULE_VERSION,
+        "child_id": alert.child_id,
+        **latest,
+        "raised_at": alert.raised_at.isoformat(),
+        "updated_at": alert.updated_at.isoformat(),
+    }
+    version = {**key, "version": alert.version}
+    told = {**key, **latest, "at": alert.updated_at.isoformat()}
+    return Rewrite(ALERTS_TABLE, key, (stands,)), Rewrite(VERSIONS, version, (told,))
+
+
+def notice_of(alert: Alert) -> Notice:
+    """Return the event to publish for an alert's latest version."""
+    event = event_of(alert)
+    return Notice(_notice_id(event), encode(event))
+
+
+def notice_id_of(value: bytes) -> str:
+    """Tell which notice a record of the alerts topic is."""
+    return _notice_id(decode(value, AlertRaised, AlertUpdated))
+
+
+def alerts_from(read: Read) -> Iterator[Alert]:
+    """Yield the alerts of a store."""
+    for row in read(ALERTS_TABLE):
+        yield Alert(
+            rule=AlertRule(row["rule"]),
+            child_id=row["child_id"],
+            version=row["version"],
+            supported=row["supported"],
+            path=path_of(row["path"]),
+            raised_at=datetime.fromisoformat(row["raised_at"]),
+            updated_at=datetime.fromisoformat(row["updated_at"]),
+        )
+
+
+def path_of(text: str) -> Path:
+    """Read a path from its JSON."""
+    return tuple(
+        Step(row["from"], RelationKind(row["kind"]), row["to"], tuple(row["reports"]))
+        for row in json.loads(text)
+    )
+
+
+def _step_row(step: Step) -> Row:
+    return {
+        "from": step.from_id,
+        "kind": step.kind.value,
+        "to": step.to_id,
+        "reports": step.report_ids,
+    }
+
+
+def _notice_id(event: AlertRaised | AlertUpdated) -> str:
+    version = 1 if isinstance(event, AlertRaised) else event.version
+    return f"{event.alert_id} {version}"

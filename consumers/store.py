@@ -1,0 +1,238 @@
+"""A projection's rows and positions on SQLite, changed together or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import bindparam, create_engine, delete, event, insert, select
+from sqlalchemy.pool import StaticPool
+
+from consumers.projection import OUTBOX, POSITIONS, UNREADABLE
+from streams.errors import RivelinError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from sqlite3 import Connection as SqliteConnection
+
+    from sqlalchemy import Connection, Engine, Table
+
+    from consumers.projection import Notice, Projection, Rewrite, Row
+    from streams.ports import Positions
+
+_BOOKKEEPING: Final = (POSITIONS, OUTBOX)
+_BUSY_SECONDS: Final = 10
+_READ_ROWS: Final = 1_000
+_ADDRESS: Final = "sqlite+pysqlite://"
+
+
+class NoStoreError(RivelinError):
+    """The projection has no store here yet. Start its process (`rivelin up`) and look again."""
+
+
+class Snapshot:
+    """The rows of a store as of one moment, whatever is written meanwhile."""
+
+    def __init__(self, connection: Connection, tables: Sequence[Table]) -> None:
+        self.connection = connection
+        self.tables = tables
+
+    def positions(self) -> Positions:
+        """Return for each topic the offset of the next record that is not in the rows."""
+        rows = self.connection.execute(select(POSITIONS))
+        return {row.topic: row.position for row in rows}
+
+    def rows(self, table: Table) -> Iterator[Row]:
+        """Yield the rows of a table in the order of its key."""
+        ordered = select(table).order_by(*table.primary_key.columns)
+        streamed = self.connection.execution_options(yield_per=_READ_ROWS).execute(ordered)
+        for row in streamed.mappings():
+            yield dict(row)
+
+    def table_hashes(self) -> Mapping[str, str]:
+        """Return the content hash of each table that is a function of the log."""
+        return {table.name: _table_hash(self.rows(table)) for table in self.tables}
+
+    def state_hash(self) -> str:
+        """Return one hash of all that content; positions and the outbox are not in it."""
+        return state_hash_of(self.table_hashes())
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return how many rows each table holds."""
+        return {table.name: sum(1 for _ in self.rows(table)) for table in self.tables}
+
+
+class ProjectionStore:
+    """One SQLite file (or memory) for one projection. One writer, any number of readers."""
+
+    def __init__(self, engine: Engine, tables: Sequence[Table]) -> None:
+        self._engine = engine
+        self.tables = (*tables, UNREADABLE)
+        _begin_for_reads_too(engine)
+
+    @classmethod
+    def open(cls, path: Path, projection: Projection) -> ProjectionStore:
+        """Open the store for writing, and make it if there is none."""
+        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
+        _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
+        store = cls(engine, projection.tables)
+        store.make()
+        return store
+
+    @classmethod
+    def look(cls, path: Path, projection: Projection) -> ProjectionStore:
+        """Open an existing store for reading only.
+
+        Raises: NoStoreError.
+        """
+        if not path.exists():
+            raise NoStoreError(
+                f"{projection.name} has no store of version {projection.version} yet:"
+                " start it with `rivelin up`"
+            )
+        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
+        _on_connect(engine, "PRAGMA query_only=ON")
+        return cls(engine, projection.tables)
+
+    @classmethod
+    def in_memory(cls, projection: Projection) -> ProjectionStore:
+        """Make a store that is gone when it is closed."""
+        engine = create_engine(f"{_ADDRESS}/:memory:", poolclass=StaticPool)
+        store = cls(engine, projection.tables)
+        store.make()
+        return store
+
+    def make(self) -> None:
+        """Create what tables are missing."""
+        with self._engine.begin() as connection:
+            for table in (*self.tables, *_BOOKKEEPING):
+                table.create(connection, checkfirst=True)
+
+    def commit(
+        self, rewrites: Iterable[Rewrite], notices: Iterable[Notice], positions: Positions
+    ) -> None:
+        """Write changed rows, events to publish and positions in one transaction."""
+        with self._engine.begin() as connection:
+            _write(connection, rewrites)
+            _send_later(connection, notices)
+            _move(connection, positions)
+
+    def pending(self, limit: int) -> Sequence[tuple[str, bytes]]:
+        """Return the oldest events of the outbox, in order: id and bytes."""
+        with self._engine.connect() as connection:
+            oldest = select(OUTBOX.c.notice_id, OUTBOX.c.value).order_by(OUTBOX.c.sequence)
+            return [(row.notice_id, row.value) for row in connection.execute(oldest.limit(limit))]
+
+    def sent(self, notice_ids: Iterable[str]) -> None:
+        """Take events out of the outbox."""
+        ids = [{"id": notice_id} for notice_id in notice_ids]
+        if ids:
+            with self._engine.begin() as connection:
+                connection.execute(delete(OUTBOX).where(OUTBOX.c.notice_id == bindparam("id")), ids)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Look at the store as of now; positions and rows belong together."""
+        with self._engine.connect() as connection:
+            yield Snapshot(connection, self.tables)
+
+    def positions(self) -> Positions:
+        """Return the positions as of now."""
+        with self.snapshot() as snapshot:
+            return snapshot.positions()
+
+    def state_hash(self) -> str:
+        """Return the content hash as of now."""
+        with self.snapshot() as snapshot:
+            return snapshot.state_hash()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def store_path(folder: Path, projection: Projection) -> Path:
+    """Return where a projection's store lies; another version is another file."""
+    return folder / f"{projection.name}-v{projection.version}.sqlite"
+
+
+def state_hash_of(table_hashes: Mapping[str, str]) -> str:
+    """Return one hash of many, by table name."""
+    digest = hashlib.sha256()
+    for name in sorted(table_hashes):
+        digest.update(f"{name} {table_hashes[name]}\n".encode())
+    return digest.hexdigest()
+
+
+def _table_hash(rows: Iterable[Row]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        line = json.dumps(list(row.values()), ensure_ascii=False, separators=(",", ":"))
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+# --- writing -------------------------------------------------------------------
+
+
+def _write(connection: Connection, rewrites: Iterable[Rewrite]) -> None:
+    """Replace rows, table by table: what stood under each key goes, what stands there comes."""
+    by_name = attrgetter("table.name")
+    for _, group in groupby(sorted(rewrites, key=by_name), key=by_name):
+        changed = _latest(group)
+        table = changed[0].table
+        _delete(connection, table, [rewrite.key for rewrite in changed])
+        rows = [dict(row) for rewrite in changed for row in rewrite.rows]
+        if rows:
+            connection.execute(insert(table), rows)
+
+
+def _latest(rewrites: Iterable[Rewrite]) -> Sequence[Rewrite]:
+    """Of several rewrites of one key only the last counts."""
+    return tuple({tuple(rewrite.key.values()): rewrite for rewrite in rewrites}.values())
+
+
+def _delete(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
+    names = tuple(keys[0])
+    matches = [table.c[name] == bindparam(f"key_{name}") for name in names]
+    values = [{f"key_{name}": key[name] for name in names} for key in keys]
+    connection.execute(delete(table).where(*matches), values)
+
+
+def _send_later(connection: Connection, notices: Iterable[Notice]) -> None:
+    rows = [{"notice_id": notice.notice_id, "value": notice.value} for notice in notices]
+    if rows:
+        connection.execute(insert(OUTBOX), rows)
+
+
+def _move(connection: Connection, positions: Positions) -> None:
+    rows = [{"topic": topic, "position": position} for topic, position in positions.items()]
+    if rows:
+        connection.execute(insert(POSITIONS).prefix_with("OR REPLACE"), rows)
+
+
+# --- connections ------------------------------------------------------------------
+
+
+def _on_connect(engine: Engine, *statements: str) -> None:
+    @event.listens_for(engine, "connect")
+    def prepare(connection: SqliteConnection, _: Any) -> None:  # noqa: ANN401 - the library's own record
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _begin_for_reads_too(engine: Engine) -> None:
+    """The driver begins a transaction at the first write only; a snapshot needs one for reads."""
+
+    @event.listens_for(engine, "connect")
+    def hands_off(connection: SqliteConnection, _: Any) -> None:  # noqa: ANN401 - see above
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,135 @@
+"""Running a projection: poll, fold, commit rows and positions together, publish what is due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streams.loop import BATCH_LIMIT, IDLE_WAIT, read_to_end
+from streams.ports import Outgoing
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from consumers.projection import Projection, Publication
+    from consumers.store import ProjectionStore
+    from streams.ports import Log, Positions, Record, Sink, Source
+
+SEND_LIMIT: Final = 500
+
+
+class ProjectionRunner:
+    """Drives one projection over a log. After any error the process exits and starts anew.
+
+    The rows are the state: on start the fold is taken from them and reading
+    goes on from their positions, so a crash at any record loses nothing and
+    counts nothing twice.
+    """
+
+    def __init__(self, projection: Projection, store: ProjectionStore, log: Log) -> None:
+        self._projection = projection
+        self._store = store
+        self._source: Source = log.source()
+        self._positions: dict[str, int] = {}
+        publication = projection.publication
+        self._relay = None if publication is None else OutboxRelay(store, log, publication)
+
+    async def start(self) -> None:
+        """Take up the state of the rows, send what is still due, read on."""
+        restore(self._projection, self._store)
+        known = self._store.positions()
+        self._positions = {topic: known.get(topic, 0) for topic in self._projection.topics}
+        if self._relay is not None:
+            await self._relay.start()
+        await self._source.start(self._positions)
+
+    async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
+        """Do one poll-fold-commit and publish; return how many records it took."""
+        records = await self._source.poll(limit, wait)
+        positions = {topic: self._source.position(topic) for topic in self._positions}
+        if positions != self._positions:
+            take(self._projection, self._store, self._fresh(records), positions)
+            self._positions = positions
+        if self._relay is not None:
+            await self._relay.send()
+        return len(records)
+
+    async def run_forever(self, stop: asyncio.Event) -> None:
+        """Take turns until `stop` is set; call it after `start`."""
+        while not stop.is_set():
+            await self.turn()
+
+    def positions(self) -> Positions:
+        """Return the next offset of each topic that is not in the rows yet."""
+        return dict(self._positions)
+
+    async def stop(self) -> None:
+        """Close reader, writer and store."""
+        await self._source.stop()
+        if self._relay is not None:
+            await self._relay.stop()
+        self._store.close()
+
+    def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
+        return [record for record in records if record.offset >= self._positions[record.topic]]
+
+
+class OutboxRelay:
+    """Publishes the outbox, each notice exactly once.
+
+    A notice leaves the outbox after its transaction is committed. Dying
+    between the two, or rebuilding the store from the log, would send it again;
+    so on start the relay fences its predecessor and reads which notices the
+    topic holds already.
+    """
+
+    def __init__(self, store: ProjectionStore, log: Log, publication: Publication) -> None:
+        self._store = store
+        self._log = log
+        self._publication = publication
+        self._held: set[str] = set()
+        name = f"rivelin-relay-{publication.topic}"
+        self._sink: Sink = log.sink(transactional_id=name, group=name, topics=())
+
+    async def start(self) -> None:
+        """Fence, then learn what was sent before."""
+        await self._sink.start()
+        async for records in read_to_end(self._log, (self._publication.topic,)):
+            for record in records:
+                if record.value is not None:
+                    self._held.add(self._publication.notice_id_of(record.value))
+
+    async def send(self) -> int:
+        """Send what is due; return how many notices went out."""
+        count = 0
+        while due := self._store.pending(SEND_LIMIT):
+            fresh = [(name, value) for name, value in due if name not in self._held]
+            if fresh:
+                topic = self._publication.topic
+                await self._sink.commit([Outgoing(topic, value) for _, value in fresh], {})
+            self._store.sent(name for name, _ in due)
+            count += len(fresh)
+        return count
+
+    async def stop(self) -> None:
+        """Close the writer."""
+        await self._sink.stop()
+
+
+def take(
+    projection: Projection,
+    store: ProjectionStore,
+    records: Sequence[Record],
+    positions: Positions,
+) -> None:
+    """Fold records in and commit what they changed, with the positions after them."""
+    for record in records:
+        projection.apply(record)
+    store.commit(projection.take_rewrites(), projection.take_notices(), positions)
+
+
+def restore(projection: Projection, store: ProjectionStore) -> None:
+    """Give a fresh projection the state of a store."""
+    with store.snapshot() as snapshot:
+        projection.restore(snapshot.rows)
