@@ -1,0 +1,1 @@
+"""Intake: a sealed submission becomes tokens, generalised attributes and a receipt."""
