@@ -353,13 +353,17 @@ class ReportAdmitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MentionResolved:
-    """One node of one report is this person or entity. `agreed` names the fields, no values."""
+    """One node of one report is this person or entity. `agreed` names the fields, no values.
+
+    `sex` is what the report says: two mentions that differ in it are not linked by agreement.
+    """
 
     partner: str
     report_id: UUID
     revision: int
     node: int
     kind: NodeKind
+    sex: Sex
     entity_id: UUID
     basis: LinkBasis
     agreed: tuple[str, ...]
