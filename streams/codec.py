@@ -6,13 +6,11 @@ version in the catalogue. Bytes come from outside and may be hostile, so
 decoding accepts exactly what encoding could have written: one event has one
 spelling, and nothing can hide in a second one.
 
-Why no bytes can make decoding crash or hang: a record has at most
-`MAX_MESSAGE_BYTES`; schemas do not recurse, so depth is bounded by the schema;
-no array item takes zero bytes, so no count can promise more items than there
-are bytes; there are no maps, floats or decimals. The tests of the schemas
-(`tests/contracts`) hold the last three. What the Avro library lets pass
-(negative counts and indexes, over-long integers, split arrays, bytes behind
-the end) is caught by encoding again and comparing.
+Why no bytes can make decoding crash or hang: a record has a greatest size;
+schemas do not recurse, so depth is bounded by the schema; the body is walked
+(`streams.spelling`) before anything is built from it, so no list is longer
+than `COLLECTION_ITEMS_MAX`; there are no maps, floats or decimals, which
+`tests/contracts` holds. What the walk lets pass is encoded again and compared.
 """
 
 from __future__ import annotations
@@ -32,21 +30,18 @@ from schemas import CATALOGUE
 from streams.errors import (
     BadFrameError,
     BadValueError,
-    DecodeError,
     InvalidInputError,
     NotCanonicalError,
     TooLargeError,
-    TrailingBytesError,
-    TruncatedError,
     UnknownSchemaError,
 )
 from streams.hints import Hint, fields_of, inner_of, is_record, item_of
-from streams.topics import MAX_MESSAGE_BYTES
+from streams.spelling import COLLECTION_ITEMS_MAX, Walk, walk_of
+from streams.topics import MAX_MESSAGE_BYTES, MAX_SUBMISSION_BYTES, partner_topics
 
 if TYPE_CHECKING:
     from schemas import Catalogue, Schema
 
-COLLECTION_ITEMS_MAX: Final = 1_000
 _MAGIC: Final = 0
 _FRAME_BYTES: Final = 5
 _MILLISECOND: Final = 1_000
@@ -130,11 +125,16 @@ def full_name(cls: type[Any]) -> str:
 
 
 def _unframe(data: bytes) -> int:
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise TooLargeError(f"record of more than {MAX_MESSAGE_BYTES} bytes")
     if len(data) < _FRAME_BYTES or data[0] != _MAGIC:
         raise BadFrameError("record without a frame")
     return int.from_bytes(data[1:_FRAME_BYTES], "big")
+
+
+_SUBMITTED: Final = frozenset(partner_topics("any-partner")[0].events)
+
+
+def _bytes_max(cls: type[Any]) -> int:
+    return MAX_SUBMISSION_BYTES if cls.__name__ in _SUBMITTED else MAX_MESSAGE_BYTES
 
 
 # --- one class, one version ---------------------------------------------------
@@ -144,6 +144,7 @@ def _unframe(data: bytes) -> int:
 class _Writer:
     name: str
     frame: bytes
+    bytes_max: int
     schema: Any
     to_plain: Convert
 
@@ -152,6 +153,7 @@ class _Writer:
         return cls(
             name=event.__name__,
             frame=_frame(schema),
+            bytes_max=_bytes_max(event),
             schema=fastavro.parse_schema(schema.definition),
             to_plain=_record_to_plain(event),
         )
@@ -161,8 +163,8 @@ class _Writer:
         out.write(self.frame)
         if not self._fill(out, event):
             raise UnencodableError(f"{self.name} holds a value that its schema cannot carry")
-        if out.tell() > MAX_MESSAGE_BYTES:
-            raise UnencodableError(f"{self.name} takes more than {MAX_MESSAGE_BYTES} bytes")
+        if out.tell() > self.bytes_max:
+            raise UnencodableError(f"{self.name} takes more than {self.bytes_max} bytes")
         return out.getvalue()
 
     def _fill(self, out: io.BytesIO, event: object) -> bool:
@@ -178,6 +180,8 @@ class _Writer:
 class _Reader:
     name: str
     frame: bytes
+    bytes_max: int
+    walk: Walk
     written: Any
     current: Any | None
     """The newest version, where it is not the one the record was written with."""
@@ -189,12 +193,17 @@ class _Reader:
         return cls(
             name=event.__name__,
             frame=_frame(written),
+            bytes_max=_bytes_max(event),
+            walk=walk_of(written.definition),
             written=fastavro.parse_schema(written.definition),
             current=current,
             from_plain=_record_from_plain(event),
         )
 
     def read(self, data: bytes) -> Plain:
+        if len(data) > self.bytes_max:
+            raise TooLargeError(f"{self.name} of more than {self.bytes_max} bytes")
+        self.walk(data, _FRAME_BYTES)
         plain = self._guard(self._parse, data)
         if self._guard(self._spell, plain) != data:
             raise NotCanonicalError(f"{self.name} is not spelt the one way")
@@ -206,32 +215,23 @@ class _Reader:
         """Run a step; the library's own errors quote values, so they end here."""
         try:
             return step(argument)
-        except DecodeError:
-            raise
-        except EOFError:
-            failure: DecodeError = TruncatedError(f"{self.name} ends too early")
         except Exception:  # noqa: BLE001 - whatever hostile bytes provoke is a refusal
             failure = BadValueError(f"{self.name} holds a value outside its domain")
         raise failure
 
     def _parse(self, data: bytes) -> Plain:
-        body = io.BytesIO(data)
-        body.seek(_FRAME_BYTES)
-        plain = fastavro.schemaless_reader(body, self.written, None)
-        if body.tell() != len(data):
-            raise TrailingBytesError(f"{self.name} is followed by more bytes")
-        return plain
+        return fastavro.schemaless_reader(io.BytesIO(data[_FRAME_BYTES:]), self.written, None)
+
+    def _resolve(self, data: bytes) -> Plain:
+        return fastavro.schemaless_reader(
+            io.BytesIO(data[_FRAME_BYTES:]), self.written, self.current
+        )
 
     def _spell(self, plain: Plain) -> bytes:
         out = io.BytesIO()
         out.write(self.frame)
         fastavro.schemaless_writer(out, self.written, plain)
         return out.getvalue()
-
-    def _resolve(self, data: bytes) -> Plain:
-        return fastavro.schemaless_reader(
-            io.BytesIO(data[_FRAME_BYTES:]), self.written, self.current
-        )
 
 
 def _frame(schema: Schema) -> bytes:
@@ -320,12 +320,9 @@ def _members(codes: type[StrEnum]) -> Convert:
 
 
 def _tuple_of(convert: Convert | None) -> Convert:
-    def convert_all(items: Plain) -> tuple[Any, ...]:
-        if len(items) > COLLECTION_ITEMS_MAX:
-            raise TooLargeError(f"a collection of more than {COLLECTION_ITEMS_MAX} items")
-        return tuple(items) if convert is None else tuple([convert(item) for item in items])
-
-    return convert_all
+    if convert is None:
+        return tuple
+    return lambda items: tuple([convert(item) for item in items])
 
 
 def _unless_none(convert: Convert | None) -> Convert | None:
