@@ -155,7 +155,7 @@ class Stage:
         return Scene(
             story="deal line",
             at=self.when(),
-            cast=tuple(Part(person, Role.SUSPECT) for person in (runner, *users)),
+            cast=tuple(self._suspect(person) for person in (runner, *users)),
             things=(line,),
             claims=tuple(claims),
             fact=coded(Theme.COUNTY_LINES, Activity.SUPPLY),
@@ -247,6 +247,11 @@ class Stage:
         return self._welfare("concern", [Part(person, Role.OTHER)], claims, who.home, things)
 
     # --- the two frames
+
+    def _suspect(self, person: int) -> Part:
+        """Children who work a line are its victims first."""
+        is_child = self._people[person].is_child_on(self._as_of)
+        return Part(person, Role.VICTIM if is_child else Role.SUSPECT)
 
     def _crime(self, story: str, cast: tuple[Part, ...], claim: Claim, fact: CodedFact) -> Scene:
         return Scene(

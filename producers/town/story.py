@@ -148,7 +148,7 @@ class Story:
                 self._several(scene, _WATCH_CRIME)
             else:
                 self._several(stage.exploitation(tie.subject, tie.object), _WATCH_CHILDREN)
-        runner, users = group.core[0], group.periphery[:3]
+        runner, users = group.core[0], (*group.periphery[:2], group.exploited[2])
         self._several(stage.deal_line(group, runner, users), (POLICE, YOUTH_JUSTICE))
         for member in (*group.core, *group.periphery[:1]):
             self._one(stage.membership(group, member), POLICE)
@@ -156,13 +156,13 @@ class Story:
 
     def _families_of_exploited(self, extras: Extras) -> None:
         for group in self._groups:
-            for child in group.exploited:
-                self._family_of(child)
+            for member in (*group.exploited, *group.periphery):
+                self._family_of(member)
         for child, friend in extras.friends.items():
             self._several(self._stage.friends(child, friend), _WATCH_FAMILIES, most=1)
 
-    def _family_of(self, child: int) -> None:
-        members = self._census.households[self._census.people[child].household].members
+    def _family_of(self, member: int) -> None:
+        members = self._census.households[self._census.people[member].household].members
         raised = [tie.object for tie in self._census.ties if tie.object in members]
         children = sorted(set(raised))
         if len(children) > 1:

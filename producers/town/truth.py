@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from producers.town.partners import BY_PARTNER
 from producers.town.people import siblings
@@ -28,10 +29,8 @@ from streams.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import date
     from uuid import UUID
 
-    from producers.town.people import Person
     from producers.town.reports import Submission
     from producers.town.town import Town
     from streams.restricted import Report
@@ -43,6 +42,10 @@ _CRIMINAL_FACTS: Final = frozenset(
 )
 _RAISING_TIES: Final = frozenset({"PARENT", "KINSHIP_CARER"})
 PEOPLE_IN_A_NETWORK: Final = 3
+_LONDON: Final = ZoneInfo("Europe/London")
+
+Week: TypeAlias = tuple[int, int]
+"""ISO year and week."""
 
 
 class Told(NamedTuple):
@@ -164,7 +167,7 @@ class Picture:
         self._people = town.people
         self._steps = list(steps)
         self._ties = [tie for step in self._steps for tie in _ties_of(step)]
-        self._last_seen = self._days()
+        self._last_seen = self._last_events()
 
     @property
     def persons(self) -> frozenset[int]:
@@ -178,37 +181,41 @@ class Picture:
         return frozenset(people for people in found if self._adults(people) >= PEOPLE_IN_A_NETWORK)
 
     def exposures(self) -> frozenset[Exposure]:
-        """Children tied to a suspect in a network; their siblings and friends who are children."""
-        involved = self._involved()
-        exposures = {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL) for child in involved}
+        """Children tied to a suspect in a network; and child siblings and friends of both."""
+        suspects, tied = self._suspected_nominals(), self._tied_children()
+        exposures = {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL) for child in tied}
         for rule, pairs in (
             (AlertRule.SIBLING_OF_INVOLVED, self._siblings()),
             (AlertRule.FRIEND_OF_INVOLVED, self._friends()),
         ):
-            for pair in pairs:
-                exposures |= {
-                    Exposure(other, rule)
-                    for child, other in (tuple(pair), tuple(pair)[::-1])
-                    if child in involved and self._is_child(other)
-                }
+            exposures |= {
+                Exposure(child, rule)
+                for left, right in pairs
+                for child, other in ((left, right), (right, left))
+                if self._is_child(child) and other in suspects | tied
+            }
         return frozenset(exposures)
 
-    def _involved(self) -> set[int]:
+    def _suspected_nominals(self) -> set[int]:
+        """Adults in a suspected role and in a network; no child is one, a victim first."""
         in_networks = set[int]().union(*self.networks())
-        suspects = {one for one in self._suspects() & in_networks if not self._is_child(one)}
-        return {
-            child
-            for left, right in self._network_pairs()
-            for child, other in ((left, right), (right, left))
-            if other in suspects and self._is_child(child)
-        }
+        return {one for one in self._suspects() & in_networks if not self._is_child(one)}
 
-    def _network_pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield the two people of each network tie that joins people, not a person and a thing."""
+    def _tied_children(self) -> set[int]:
+        """Children with a network tie to such an adult, or to a line or body such an adult has."""
+        suspects = {f"person {number}" for number in self._suspected_nominals()}
+        near: defaultdict[str, set[str]] = defaultdict(set)
         for tie in self._ties:
-            left, right = _number(tie.subject), _number(tie.object)
-            if _is_network(tie) and left is not None and right is not None:
-                yield left, right
+            if _is_network(tie):
+                near[tie.subject].add(tie.object)
+                near[tie.object].add(tie.subject)
+        return {
+            number
+            for key, others in near.items()
+            if (number := _number(key)) is not None and self._is_child(number)
+            for other in others
+            if other in suspects or (_number(other) is None and near[other] & suspects)
+        }
 
     def _suspects(self) -> set[int]:
         return {
@@ -218,37 +225,40 @@ class Picture:
             if node.person and node.person.role is Role.SUSPECT
         }
 
-    def _siblings(self) -> set[frozenset[int]]:
+    def _siblings(self) -> set[tuple[int, int]]:
+        """Asserted, or raised by one parent or kinship carer as the reports have it."""
         raised: defaultdict[str, set[int]] = defaultdict(set)
-        pairs: set[frozenset[int]] = set()
         for tie in self._ties:
             if tie.kind in _RAISING_TIES:
                 raised[tie.subject] |= _people_in((tie.object,))
-            elif tie.kind == "SIBLING":
-                pairs.add(frozenset(_people_in((tie.subject, tie.object))))
-        for children in raised.values():
-            pairs |= {frozenset(pair) for pair in combinations(children, 2)}
-        return pairs
+        pairs = {pair for children in raised.values() for pair in combinations(children, 2)}
+        return pairs | self._pairs_tied_as("SIBLING")
 
-    def _friends(self) -> set[frozenset[int]]:
+    def _friends(self) -> set[tuple[int, int]]:
+        return self._pairs_tied_as("FRIEND")
+
+    def _pairs_tied_as(self, kind: str) -> set[tuple[int, int]]:
         return {
-            frozenset(_people_in((tie.subject, tie.object)))
+            (left, right)
             for tie in self._ties
-            if tie.kind == "FRIEND"
+            if tie.kind == kind
+            if (left := _number(tie.subject)) is not None
+            if (right := _number(tie.object)) is not None
         }
 
-    def _days(self) -> dict[int, date]:
-        days: dict[int, date] = {}
+    def _last_events(self) -> dict[int, tuple[Week, bool]]:
+        """For each person the last week of an event, and whether it saw a child."""
+        last: dict[int, tuple[Week, bool]] = {}
         for step in self._steps:
-            day = step.report.event_at.date()
+            day = step.report.event_at.astimezone(_LONDON).date()
             for _, number in step.who:
-                days[number] = max(day, days.get(number, day))
-        return days
+                seen = (day.isocalendar()[:2], self._people[number].is_child_on(day))
+                last[number] = max(seen, last.get(number, seen))
+        return last
 
     def _is_child(self, number: int) -> bool:
-        """A child until a later-dated event says no."""
-        person: Person = self._people[number]
-        return person.is_child_on(self._last_seen[number])
+        """A child until a later-dated event says no; dates are weeks, as they leave the enclave."""
+        return self._last_seen[number][1]
 
     def _adults(self, people: Iterable[int]) -> int:
         return sum(not self._is_child(number) for number in people)

@@ -101,6 +101,7 @@ def test_decoys_are_exposed_to_nothing(town):
 def test_true_siblings_of_exploited_children_are_exposed_where_somebody_said_so(town):
     truth = truth_of(town)
     tied = {e.child for e in truth.exposures if e.rule is AlertRule.CHILD_TIED_TO_NOMINAL}
+    tied |= {number for group in town.groups for number in group.adults}
     by_kin = {e.child for e in truth.exposures if e.rule is AlertRule.SIBLING_OF_INVOLVED}
     for child in by_kin:
         assert any(frozenset((child, other)) in truth.siblings for other in tied)
@@ -197,6 +198,32 @@ def test_a_later_correction_replaces_what_was_said(small):
     )
     truth = only(small, tied(small, a, b), first, corrected)
     assert truth.networks == {frozenset((a, b, c))}
+
+
+def test_a_child_that_uses_the_line_a_suspect_runs_is_tied_through_it(small):
+    (a, b, c), (child,) = adults(small, 3), children(small, 1)
+    line = (("t1", "line 0"),)
+
+    def on_the_line(person, kind):
+        step = tied(small, person, person, kind)
+        relation = replace(step.report.relations[0], object="t1")
+        nodes = tuple(node for node in step.report.nodes if node.label == "p1")
+        report = replace(step.report, relations=(relation,), nodes=nodes)
+        return replace(step, report=report, who=(("p1", person),), what=line)
+
+    steps = [tied(small, a, b), tied(small, b, c), on_the_line(child, RelationKind.USES_LINE)]
+    assert not only(small, *steps).exposures
+    runs = on_the_line(c, RelationKind.RUNS_LINE)
+    assert only(small, *steps, runs).exposures == {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL)}
+
+
+def test_a_young_brother_of_a_suspect_is_exposed_and_a_grown_one_is_not(small):
+    a, b, c, brother = adults(small, 4)
+    (child,) = children(small, 1)
+    network = [tied(small, a, b), tied(small, b, c)]
+    young = only(small, *network, tied(small, c, child, RelationKind.SIBLING))
+    assert young.exposures == {Exposure(child, AlertRule.SIBLING_OF_INVOLVED)}
+    assert not only(small, *network, tied(small, c, brother, RelationKind.SIBLING)).exposures
 
 
 def test_somebody_who_is_never_suspected_endangers_nobody(small):
