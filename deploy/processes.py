@@ -98,15 +98,17 @@ def rotate_log(path: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
         path.replace(path.with_name(f"{path.name}.1"))
 
 
-def last_lines(path: Path, count: int = 15, bytes_max: int = 16_384) -> str:
-    """Return the end of a log, for an error message; empty if there is none."""
+def last_lines(path: Path, *, since: int = 0, count: int = 15, bytes_max: int = 16_384) -> str:
+    """Return the end of a log, from byte `since` at the earliest; empty if there is none."""
     try:
         with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - bytes_max))
+            log.seek(max(since, path.stat().st_size - bytes_max))
             text = log.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-count:])
+    # The frames of a Java trace push the message itself out of sight.
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("at ")]
+    return "\n".join(lines[-count:])
 
 
 class Child:
@@ -125,8 +127,8 @@ class Child:
         self._exit_code: int | None = None
 
     @classmethod
-    def spawn(cls, spec: ProcessSpec, log: Path) -> Child:
-        """Start `spec` with its output appended to `log`."""
+    def spawn(cls, spec: ProcessSpec, log: Path, *, tethered: bool = True) -> Child:
+        """Start `spec` with its output appended to `log`; untethered, it may outlive us."""
         rotate_log(log)
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - argv of our own making, no shell
@@ -138,7 +140,7 @@ class Child:
                 cwd=spec.cwd,
                 pass_fds=spec.pass_fds,
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which stops in order
-                preexec_fn=_tether(os.getpid()),  # noqa: PLW1509 - only two system calls
+                preexec_fn=_tether(os.getpid()) if tethered else None,  # noqa: PLW1509 - only two system calls
             )
         identity = identity_of(process.pid) or ProcessIdentity(process.pid, 0)  # gone already
         return cls(process, identity)

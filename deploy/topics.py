@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaConnectionError, for_code
 
-from streams.errors import RivelinError
+from streams.errors import BrokerUnreachableError, RivelinError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,10 +55,9 @@ class TopicsReport:
 async def ensure_topics(settings: Settings, specs: Sequence[TopicSpec]) -> TopicsReport:
     """Make what is missing; doing it twice is doing it once.
 
-    Raises: TopicNotMadeError, aiokafka.errors.KafkaConnectionError.
+    Raises: TopicNotMadeError, BrokerUnreachableError.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
-    await admin.start()
+    admin = await _connect(settings.bootstrap)
     try:
         present = set(await admin.list_topics())
         missing = [spec for spec in specs if spec.name not in present]
@@ -67,6 +66,16 @@ async def ensure_topics(settings: Settings, specs: Sequence[TopicSpec]) -> Topic
         return TopicsReport(created, await _drift(admin, existing, settings))
     finally:
         await admin.close()
+
+
+async def _connect(bootstrap: str) -> AIOKafkaAdminClient:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+    except KafkaConnectionError as error:
+        await admin.close()
+        raise BrokerUnreachableError(f"no broker answers at {bootstrap}") from error
+    return admin
 
 
 def wanted_config(spec: TopicSpec, settings: Settings) -> dict[str, str]:

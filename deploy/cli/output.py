@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,19 +53,19 @@ def show_text(text: str) -> None:
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
 ) -> None:
-    """Answer for people. Text is printed as it is: data cannot smuggle in markup."""
+    """Answer for people. Data can smuggle in neither markup nor terminal codes."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    _console(stderr=False).print(table, markup=False)
+    _console(stderr=False).print(table)
 
 
-def _cell(value: object) -> str:
-    from rich.markup import escape  # noqa: PLC0415 - only tables need it
-
-    return "" if value is None else escape(str(value))
+def _cell(value: object) -> Text:
+    text = "" if value is None else str(value)
+    shown = (letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+    return Text("".join(shown))
 
 
 @contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from deploy.topics import Drift, ensure_topics
+from streams.errors import BrokerUnreachableError
 from streams.topics import SHARED_TOPICS, partner_topics
 
 
@@ -57,3 +60,10 @@ async def test_fewer_copies_than_wanted_is_drift(broker):
         Drift(spec.name, "replication factor", "3", "1"),
         Drift(spec.name, "min.insync.replicas", "2", "1"),
     }
+
+
+async def test_a_cluster_that_does_not_answer_is_one_clear_error(settings):
+    elsewhere = settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
+
+    with pytest.raises(BrokerUnreachableError, match="no broker answers"):
+        await ensure_topics(elsewhere, SHARED_TOPICS)

@@ -1,0 +1,164 @@
+"""`rivelin up`, `down` and `status`: the whole system on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.output import complain, progress, say, show_json, show_table, show_text, warn
+
+if TYPE_CHECKING:
+    from deploy.processes import Child
+    from deploy.settings import Settings
+    from deploy.supervisor import Report
+
+DOWN_SECONDS_MAX = 12.0
+_POLL_SECONDS = 0.05
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+
+
+def up(
+    *,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once everything runs.")] = False,
+    port: Annotated[
+        int | None, typer.Option(help="The broker's port; a free one if not given.", min=1024)
+    ] = None,
+) -> None:
+    """Start the broker and every role, and keep them running."""
+    from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
+
+    settings = Settings()
+    if detach:
+        _up_detached(settings, port)
+    else:
+        _up_here(settings, port)
+
+
+def _up_here(settings: Settings, port: int | None) -> None:
+    from deploy.up import serve  # noqa: PLC0415 - keeps --help quick
+
+    def announce() -> None:
+        _show(settings)
+        say("Everything runs. Ctrl-C stops it.")
+
+    try:
+        serve(settings, port=port, say=warn, announce=announce)
+    except KeyboardInterrupt:  # before anything had been started
+        sys.exit(128 + signal.SIGINT)
+    say("Everything is stopped.")
+
+
+def _up_detached(settings: Settings, port: int | None) -> None:
+    from deploy.broker import PLAIN_TEXT_NOTICE  # noqa: PLC0415 - keeps --help quick
+    from deploy.up import spawn_detached  # noqa: PLC0415 - the same
+
+    started = spawn_detached(settings, port)
+    try:
+        with progress("starting …"):
+            code = _wait_until_ready(settings, started.child)
+    except KeyboardInterrupt:
+        started.child.stop_sync(DOWN_SECONDS_MAX)
+        sys.exit(128 + signal.SIGINT)
+    if code is not None:
+        complain("the start failed")
+        say(started.last_words())
+        sys.exit(code or 1)
+    if settings.manages_broker:
+        warn(PLAIN_TEXT_NOTICE)
+    _show(settings)
+
+
+def _wait_until_ready(settings: Settings, child: Child) -> int | None:
+    """Give None once everything runs, or the exit code of a failed start."""
+    from deploy.supervisor import Phase, read_report  # noqa: PLC0415 - keeps --help quick
+
+    while (code := child.wait_sync(_POLL_SECONDS)) is None:
+        report = read_report(settings)
+        if report and report.identity == child.identity and report.phase is Phase.READY:
+            return None
+    return code
+
+
+def down() -> None:
+    """Stop the roles, then the broker."""
+    from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
+    from deploy.supervisor import read_report  # noqa: PLC0415 - the same
+
+    settings = Settings()
+    report = read_report(settings)
+    if report is None:
+        say(f"Nothing runs for {settings.home}.")
+        return
+    with progress("stopping …"):
+        in_order = _stop(report)
+    say("Everything is stopped." if in_order else "Everything is stopped, by force.")
+
+
+def _stop(report: Report) -> bool:
+    """Ask the supervisor to end; its children cannot outlive it, so insisting is safe."""
+    supervisor = report.identity
+    supervisor.signal(signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_SECONDS_MAX
+    while supervisor.is_alive and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return not supervisor.signal(signal.SIGKILL)
+
+
+def status(*, as_json: JsonOption = False) -> None:
+    """Show what runs, since when, and where its log is."""
+    from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
+
+    settings = Settings()
+    if as_json:
+        show_json(facts(settings))
+    else:
+        _show(settings)
+
+
+def facts(settings: Settings) -> dict[str, Any]:
+    """What runs for this home, as plain values."""
+    from deploy.supervisor import read_report  # noqa: PLC0415 - keeps --help quick
+
+    report = read_report(settings)
+    if report is None:
+        return {"running": False, "home": str(settings.home), "processes": []}
+    known = {"running": True, "home": str(settings.home), **report.facts}
+    known["processes"] = [
+        {**process, "memory_mb": _memory_mb(process["pid"])} for process in known["processes"]
+    ]
+    return known
+
+
+def _memory_mb(pid: int | None) -> int | None:
+    """Resident memory; None for a process that does not run."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    kilobytes = (int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    return next((value // 1024 for value in kilobytes), None)
+
+
+def _show(settings: Settings) -> None:
+    known = facts(settings)
+    if not known["running"]:
+        show_text(f"Nothing runs for {settings.home}.")
+        return
+    show_text(f"broker {known['bootstrap']}   home {known['home']}   {known['phase']}")
+    columns = ("process", "state", "pid", "MB", "restarts", "last exit", "since (UTC)")
+    keys = ("name", "state", "pid", "memory_mb", "restarts", "last_exit", "since")
+    show_table(columns, ([process[key] for key in keys] for process in known["processes"]))
+    show_text(f"logs {settings.logs_dir}")

@@ -1,0 +1,142 @@
+"""What `rivelin up` starts, in order: broker, topics, keys, roles."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NoReturn
+
+from deploy.broker import (
+    PLAIN_TEXT_NOTICE,
+    Node,
+    prepare_node,
+    publish_address,
+    require_answer,
+    wait_ready,
+)
+from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
+from deploy.supervisor import Supervisor
+from deploy.topics import ensure_topics
+from streams.topics import SHARED_TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from deploy.settings import Settings
+
+    Say = Callable[[str], None]
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[[], None]) -> None:
+    """Run everything until a signal says stop; call `announce` once all has been started.
+
+    Raises: any RivelinError for which the start fails; nothing is left running then.
+    """
+    signal.signal(signal.SIGTERM, _leave)  # until the event loop takes over
+    supervisor = Supervisor(settings)
+    node: Node | None = None
+    try:
+        if settings.manages_broker:
+            node = prepare_node(settings, port=port, say=say)
+            say(PLAIN_TEXT_NOTICE)
+        asyncio.run(_run(supervisor, node, say, announce))
+    finally:
+        supervisor.close()
+        if node is not None:
+            node.lock.release()
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    """End as an exception, so that temporary folders are removed on the way."""
+    sys.exit(128 + number)
+
+
+async def _run(
+    supervisor: Supervisor, node: Node | None, say: Say, announce: Callable[[], None]
+) -> None:
+    stopping = asyncio.Event()
+    for number in _STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    waiting = asyncio.create_task(stopping.wait())
+    starting = asyncio.create_task(_start(supervisor, node, say))
+    try:
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()  # a failed start ends here
+            announce()
+            await waiting
+    finally:
+        starting.cancel()
+        await supervisor.stop()
+
+
+async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
+    settings = supervisor.settings
+    if node is not None:
+        await _start_node(supervisor, node)
+    await require_answer(settings.bootstrap)
+    supervisor.bootstrap = settings.bootstrap
+    report = await ensure_topics(settings, SHARED_TOPICS)
+    for drift in report.drift:
+        say(f"topic differs, left as it is: {drift}")
+    _ensure_keys(settings)
+    for role in role_names():
+        supervisor.keep(role_spec(role, settings))
+    supervisor.ready()
+
+
+async def _start_node(supervisor: Supervisor, node: Node) -> None:
+    keeper = supervisor.keep(node.spec, stops_last=True)
+    if keeper.child is not None:
+        await wait_ready(node, keeper.child)
+    publish_address(supervisor.settings, node)
+
+
+def role_spec(role: str, settings: Settings) -> ProcessSpec:
+    """A role runs the same interpreter, for the same home."""
+    argv = (sys.executable, "-m", "deploy", "role", role)
+    return ProcessSpec(role, argv, env={"RIVELIN_HOME": str(settings.home)})
+
+
+def role_names() -> tuple[str, ...]:
+    """Every role, in the order of the flow."""
+    if find_spec("deploy.roles") is None:
+        return ()
+    return tuple(import_module("deploy.roles").ROLES)
+
+
+def _ensure_keys(settings: Settings) -> None:
+    if find_spec("deploy.keys") is not None:
+        import_module("deploy.keys").ensure_keys(settings)
+
+
+@dataclass(frozen=True)
+class Detached:
+    """A supervisor that outlives this process, and where in its log it began."""
+
+    child: Child
+    log: Path
+    begins_at: int
+
+    def last_words(self) -> str:
+        """What it said, this time."""
+        return last_lines(self.log, since=self.begins_at, count=40)
+
+
+def spawn_detached(settings: Settings, port: int | None) -> Detached:
+    """Start `serve` as a process that outlives this one."""
+    settings.make_folders()
+    option = () if port is None else ("--port", str(port))
+    argv = (sys.executable, "-m", "deploy", "up", *option)
+    spec = ProcessSpec("supervisor", argv, env={"RIVELIN_HOME": str(settings.home)})
+    log = settings.logs_dir / "supervisor.log"
+    rotate_log(log)
+    begins_at = log.stat().st_size if log.exists() else 0
+    return Detached(Child.spawn(spec, log, tethered=False), log, begins_at)

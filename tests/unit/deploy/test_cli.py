@@ -1,0 +1,96 @@
+"""The command line: exit codes, and data apart from talk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from deploy import cli
+from deploy.cli.output import show_json, show_table
+from streams.errors import (
+    AuditMismatchError,
+    BadFrameError,
+    BrokerUnreachableError,
+    DeniedError,
+    InvalidInputError,
+    RivelinError,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RivelinError("x"), 1),
+        (InvalidInputError("x"), 3),
+        (BadFrameError("x"), 3),
+        (DeniedError("x"), 4),
+        (BrokerUnreachableError("x"), 5),
+        (AuditMismatchError("x"), 6),
+    ],
+)
+def test_each_family_of_errors_has_its_exit_code(monkeypatch, capsys, error, code):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli, "build_app", lambda: fail)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "rivelin: x\n"
+
+
+def run(*arguments, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
+    )
+
+
+def test_wrong_usage_is_exit_code_two():
+    assert run("no-such-command").returncode == 2
+    assert run("up", "--port", "80").returncode == 2
+
+
+def test_help_names_the_commands_without_loading_what_is_heavy():
+    code = "import sys, deploy.cli; deploy.cli.build_app(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    heavy = {"aiokafka", "faust", "sqlalchemy", "pydantic", "faker", "jgo", "cryptography"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_status_of_nothing_is_an_answer(tmp_path):
+    answer = run("status", "--json", RIVELIN_HOME=str(tmp_path / "home"))
+
+    assert answer.returncode == 0
+    assert json.loads(answer.stdout)["running"] is False
+    assert answer.stderr == ""
+
+
+def test_json_goes_to_stdout_alone(capsys):
+    show_json({"name": "Brân", "at": None})
+
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"name": "Brân", "at": None}
+    assert said.err == ""
+
+
+def test_data_can_smuggle_neither_markup_nor_terminal_codes_into_a_table(capsys):
+    show_table(("name",), [("[red]bold[/red]",), ("\x1b[2Jgone\x07",)])
+
+    said = capsys.readouterr().out
+    assert "[red]bold[/red]" in said
+    assert "\x1b" not in said
+    assert "\x07" not in said

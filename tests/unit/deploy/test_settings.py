@@ -1,0 +1,70 @@
+"""Settings come from the environment, and tell where everything lives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from deploy.processes import own_identity
+from deploy.settings import Settings
+from streams.errors import BrokerUnreachableError
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch, tmp_path):
+    for name in ("HOME", "BOOTSTRAP_SERVERS", "NAME", "PURPOSE", "REPLICATION_FACTOR"):
+        monkeypatch.delenv(f"RIVELIN_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_home_is_absolute_so_that_every_process_means_the_same(tmp_path, monkeypatch):
+    assert Settings().home == tmp_path / ".rivelin"
+
+    monkeypatch.setenv("RIVELIN_HOME", "elsewhere")
+
+    assert Settings().home == tmp_path / "elsewhere"
+
+
+def test_a_given_cluster_is_used_and_no_broker_managed(monkeypatch):
+    monkeypatch.setenv("RIVELIN_BOOTSTRAP_SERVERS", "kafka-1:9092,kafka-2:9092")
+
+    settings = Settings()
+
+    assert settings.bootstrap == "kafka-1:9092,kafka-2:9092"
+    assert not settings.manages_broker
+
+
+def test_without_a_broker_the_remedy_is_told(tmp_path):
+    with pytest.raises(BrokerUnreachableError, match="rivelin up"):
+        _ = Settings().bootstrap
+
+
+def test_the_managed_brokers_address_holds_while_its_keeper_lives():
+    settings = Settings()
+    settings.make_folders()
+    told = {"bootstrap": "127.0.0.1:20001", "keeper": own_identity().as_dict()}
+
+    settings.broker_file.write_text(json.dumps(told))
+    assert settings.bootstrap == "127.0.0.1:20001"
+
+    told["keeper"]["started_ticks"] = 1
+    settings.broker_file.write_text(json.dumps(told))
+    with pytest.raises(BrokerUnreachableError):
+        _ = settings.bootstrap
+
+
+def test_only_the_owner_may_look_into_the_home():
+    settings = Settings()
+    settings.make_folders()
+
+    for folder in (settings.home, settings.keys_dir, settings.stores_dir, settings.kafka_dir):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_impossible_values_are_refused(monkeypatch):
+    monkeypatch.setenv("RIVELIN_REPLICATION_FACTOR", "0")
+
+    with pytest.raises(ValidationError):
+        Settings()
