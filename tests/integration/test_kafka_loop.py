@@ -54,8 +54,13 @@ async def run(broker):
 
 
 async def output(broker, run):
+    """Read all, after a successor's start, which waits until what was committed can be read."""
     log = KafkaLog(broker.bootstrap, client_id="test")
-    return [record.value async for batch in read_to_end(log, [f"{run}.out"]) for record in batch]
+    successor = log.sink(f"rivelin-numbering-{run}", f"rivelin-numbering-{run}", [])
+    await successor.start()
+    values = [record.value async for batch in read_to_end(log, [f"{run}.out"]) for record in batch]
+    await successor.stop()
+    return values
 
 
 SERIES = [b"%d:%d" % (n, n) for n in range(1, RECORDS + 1)]
