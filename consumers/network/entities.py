@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from streams.values import ChildAtEvent, NodeKind, Role
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consumers.network.evidence import Evidence, NodeFacts
+
+_Key = TypeVar("_Key", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,22 @@ class Standing:
 class Entity:
     """Counts over the live reports that mention one entity, so that each can be taken back."""
 
-    __slots__ = ("child_weeks", "kind", "other_weeks", "reports", "suspected", "victim")
+    __slots__ = ("child_weeks", "kinds", "other_weeks", "reports", "suspected", "victim")
 
-    def __init__(self, kind: NodeKind) -> None:
-        self.kind = kind
+    def __init__(self) -> None:
+        self.kinds: dict[NodeKind, int] = {}
         self.reports: dict[str, int] = {}
         self.child_weeks: dict[str, int] = {}
         self.other_weeks: dict[str, int] = {}
         self.suspected = 0
         self.victim = 0
+
+    @property
+    def kind(self) -> NodeKind:
+        """The kind that its mentions give it; a person if any of them does."""
+        if len(self.kinds) == 1:
+            return next(iter(self.kinds))
+        return NodeKind.PERSON if NodeKind.PERSON in self.kinds else min(self.kinds)
 
     @property
     def is_child(self) -> bool:
@@ -59,6 +68,7 @@ class Entity:
     def count(self, report_id: str, week: str, facts: NodeFacts, by: int) -> None:
         """Take a mention in (`by` 1) or back (`by` -1)."""
         _count(self.reports, report_id, by)
+        _count(self.kinds, facts.kind, by)
         if facts.kind is not NodeKind.PERSON:
             return
         if facts.child is ChildAtEvent.YES:
@@ -105,12 +115,12 @@ class Entities:
         for facts, entity_id in mentions:
             entity = self._entities.get(entity_id)
             if entity is None:
-                entity = self._entities[entity_id] = Entity(facts.kind)
+                entity = self._entities[entity_id] = Entity()
             entity.count(evidence.report_id, evidence.week, facts, by)
             self.touched.add(entity_id)
 
 
-def _count(counts: dict[str, int], key: str, by: int) -> None:
+def _count(counts: dict[_Key, int], key: _Key, by: int) -> None:
     total = counts.get(key, 0) + by
     if total:
         counts[key] = total
