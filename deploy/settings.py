@@ -5,16 +5,20 @@ from __future__ import annotations
 import getpass
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.processes import ProcessIdentity
-from streams.errors import BrokerUnreachableError
+from streams.errors import BrokerUnreachableError, InvalidInputError
 
 BROKER_FILE = "broker.json"
 SUPERVISOR_FILE = "supervisor.json"
+
+
+class InvalidSettingError(InvalidInputError):
+    """A variable of the environment holds what it may not; the message names it."""
 
 
 def _absolute(path: Path) -> Path:
@@ -41,6 +45,16 @@ class Settings(BaseSettings):
     min_insync_replicas: int = Field(default=1, ge=1)
     name: str = Field(default_factory=getpass.getuser, description="who looks")
     purpose: str | None = Field(default=None, description="why, a code of the register")
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - as in pydantic
+        """Read the environment; `values` come before it.
+
+        Raises: InvalidSettingError.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidSettingError(_reasons(error)) from None
 
     @property
     def manages_broker(self) -> bool:
@@ -101,6 +115,14 @@ class Settings(BaseSettings):
             self.run_dir,
         ):
             folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _reasons(error: ValidationError) -> str:
+    """Name variable and rule, never the value: it could be a secret."""
+    return "; ".join(
+        f"RIVELIN_{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+        for one in error.errors(include_input=False, include_url=False)
+    )
 
 
 def _managed_address(broker_file: Path) -> str:

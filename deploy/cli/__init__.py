@@ -23,7 +23,10 @@ from streams.errors import (
 
 # Each offers `register(app)`. It imports what is heavy inside its commands, so that
 # `rivelin --help` stays quick.
-COMMAND_MODULES = ("deploy.cli.system",)
+COMMAND_MODULES = (
+    "deploy.cli.system",
+    "deploy.cli.role",
+)
 
 EXIT_FAILURE = 1
 EXIT_CODES: tuple[tuple[type[RivelinError], int], ...] = (
@@ -61,3 +64,6 @@ def main() -> None:
     except RivelinError as error:
         complain(str(error))
         sys.exit(exit_code(error))
+    except OSError as error:  # a full disk, a folder of somebody else: the world's, not a bug
+        complain(str(error))
+        sys.exit(EXIT_FAILURE)
