@@ -1,0 +1,85 @@
+"""The key step of a start: make the first keys, and tell partners what to seal to."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from anonymiser import keyring
+from streams.codec import decode, encode
+from streams.kafka import KafkaLog
+from streams.loop import read_to_end
+from streams.ports import Outgoing
+from streams.restricted import SealingKeyPublished
+from streams.sealing import fingerprint_of, sign_public_key
+from streams.topics import PUBLIC_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anonymiser.keyring import Keys
+    from deploy.settings import Settings
+    from streams.ports import Log
+
+#: How long partners seal to one key; the enclave keeps the private half 7 days more (ADR-0005).
+EPOCH: Final = timedelta(days=30)
+
+
+def ensure_keys(settings: Settings) -> tuple[str, ...]:
+    """Make the first keys, publish the sealing key that is not yet; return what was made.
+
+    Doing it twice is doing it once. A start calls it from inside or outside an event loop.
+    Raises: KeyFileError, BrokerUnreachableError, MissingTopicError.
+    """
+    made = keyring.create_missing(settings.keys_dir)
+    keys = keyring.load(settings.keys_dir)
+    with ThreadPoolExecutor(1) as beside:  # the caller's thread may have an event loop running
+        beside.submit(asyncio.run, _announce(settings, keys)).result()
+    return made
+
+
+def fingerprint(settings: Settings) -> str:
+    """Return what partners pin: the fingerprint of the key that signs sealing keys.
+
+    Raises: KeyFileError.
+    """
+    signing = keyring.load_signing_key(settings.keys_dir)
+    return fingerprint_of(signing.public_key().public_bytes_raw())
+
+
+async def _announce(settings: Settings, keys: Keys) -> None:
+    log = KafkaLog(settings.bootstrap, client_id="rivelin-keys")
+    try:
+        now = datetime.now(UTC)
+        await publish_keys(log, keys, now.replace(microsecond=0))
+    finally:
+        await log.stop()
+
+
+async def publish_keys(log: Log, keys: Keys, at: datetime) -> tuple[int, ...]:
+    """Publish every epoch that the topic lacks, valid from `at`; return the epochs.
+
+    One that is there stands as it is: partners may have sealed to it already.
+    """
+    published = await _published(log)
+    missing = [epoch for epoch in sorted(keys.sealing) if epoch not in published]
+    await log.append([_announcement(keys, epoch, at) for epoch in missing])
+    return tuple(missing)
+
+
+async def _published(log: Log) -> Mapping[int, SealingKeyPublished]:
+    found: dict[int, SealingKeyPublished] = {}
+    async for records in read_to_end(log, (PUBLIC_KEYS,)):
+        for record in records:
+            if record.value is not None:
+                event = decode(record.value, SealingKeyPublished)
+                found[event.epoch] = event
+    return found
+
+
+def _announcement(keys: Keys, epoch: int, at: datetime) -> Outgoing:
+    key = keys.sealing[epoch].public()
+    event = sign_public_key(key, at, at + EPOCH, keys.signing)
+    return Outgoing(PUBLIC_KEYS, encode(event), key=str(epoch).encode())
