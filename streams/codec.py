@@ -16,11 +16,11 @@ than `COLLECTION_ITEMS_MAX`; there are no maps, floats or decimals, which
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
@@ -74,7 +74,7 @@ class Codec:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._writers: dict[type[Any], _Writer] = {}
-        self._readers: dict[tuple[int, type[Any]], _Reader] = {}
+        self._readers: dict[int, _Reader] = {}
 
     def schema_id(self, cls: type[Any]) -> int:
         """Return the schema id that new records of this event carry."""
@@ -97,12 +97,11 @@ class Codec:
         Raises: DecodeError, by the subclass named for the rule that was broken.
         """
         schema_id = _unframe(data)
-        for cls in expected:
-            reader = self._readers.get((schema_id, cls)) or self._learn(schema_id, cls)
-            if reader is not None:
-                event: Event = reader.read(data)
-                return event
-        raise UnknownSchemaError(f"no expected event has schema id {schema_id}")
+        reader = self._readers.get(schema_id) or self._learn(schema_id, expected)
+        if reader is None or reader.event not in expected:
+            raise UnknownSchemaError(f"no expected event has schema id {schema_id}")
+        event: Event = reader.read(data)
+        return event
 
     def _newest(self, cls: type[Any]) -> Schema:
         versions = self._catalogue.versions(full_name(cls))
@@ -110,13 +109,14 @@ class Codec:
             raise UnknownSchemaError(f"{cls.__name__} has no schema")
         return versions[-1]
 
-    def _learn(self, schema_id: int, cls: type[Any]) -> _Reader | None:
+    def _learn(self, schema_id: int, expected: tuple[type[Any], ...]) -> _Reader | None:
         schema = self._catalogue.find(schema_id)
-        if schema is None or schema.name != full_name(cls):
-            return None
-        reader = _Reader.of(schema, self._newest(cls), cls)
-        self._readers[schema_id, cls] = reader
-        return reader
+        for cls in expected:
+            if schema is not None and schema.name == full_name(cls):
+                reader = _Reader.of(schema, self._newest(cls), cls)
+                self._readers[schema_id] = reader
+                return reader
+        return None
 
 
 def full_name(cls: type[Any]) -> str:
@@ -178,7 +178,7 @@ class _Writer:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    name: str
+    event: type[Any]
     frame: bytes
     bytes_max: int
     walk: Walk
@@ -191,7 +191,7 @@ class _Reader:
     def of(cls, written: Schema, newest: Schema, event: type[Any]) -> _Reader:
         current = None if written is newest else fastavro.parse_schema(newest.definition)
         return cls(
-            name=event.__name__,
+            event=event,
             frame=_frame(written),
             bytes_max=_bytes_max(event),
             walk=walk_of(written.definition),
@@ -202,11 +202,11 @@ class _Reader:
 
     def read(self, data: bytes) -> Plain:
         if len(data) > self.bytes_max:
-            raise TooLargeError(f"{self.name} of more than {self.bytes_max} bytes")
+            raise TooLargeError(f"{self.event.__name__} of more than {self.bytes_max} bytes")
         self.walk(data, _FRAME_BYTES)
         plain = self._guard(self._parse, data)
         if self._guard(self._spell, plain) != data:
-            raise NotCanonicalError(f"{self.name} is not spelt the one way")
+            raise NotCanonicalError(f"{self.event.__name__} is not spelt the one way")
         if self.current is not None:
             plain = self._guard(self._resolve, data)
         return self._guard(self.from_plain, plain)
@@ -216,7 +216,7 @@ class _Reader:
         try:
             return step(argument)
         except Exception:  # noqa: BLE001 - whatever hostile bytes provoke is a refusal
-            failure = BadValueError(f"{self.name} holds a value outside its domain")
+            failure = BadValueError(f"{self.event.__name__} holds a value outside its domain")
         raise failure
 
     def _parse(self, data: bytes) -> Plain:
@@ -266,17 +266,23 @@ def _to_plain(hint: Hint) -> Convert | None:
         return _unless_none(_to_plain(inner))
     if item := item_of(hint):
         return _list_of(_to_plain(item))
-    if hint is UUID:
-        return attrgetter("bytes")
-    if hint is datetime:
-        return _instant
-    return _record_to_plain(hint) if is_record(hint) else None
+    if is_record(hint):
+        return _record_to_plain(hint)
+    return _members(hint) if issubclass(hint, StrEnum) else _SCALARS.get(hint)
 
 
 def _instant(at: datetime) -> datetime:
     if at.utcoffset() is None or at.microsecond % _MILLISECOND:
         raise ValueError("an instant without a time zone or finer than a millisecond")
     return at
+
+
+_SCALARS: Final[Mapping[Hint, Convert]] = {
+    UUID: attrgetter("bytes"),
+    datetime: _instant,
+    int: index,  # the library would cut a fraction off
+    bool: {False: False, True: True}.__getitem__,  # and would take anything for a truth value
+}
 
 
 def _list_of(convert: Convert | None) -> Convert:
@@ -315,7 +321,7 @@ def _from_plain(hint: Hint) -> Convert | None:
 
 
 def _members(codes: type[StrEnum]) -> Convert:
-    """Look codes up; some lists are plain strings in the schema and only checked here."""
+    """Look codes up, both ways; the schema holds some lists as plain strings, checked here only."""
     return {code.value: code for code in codes}.__getitem__
 
 
