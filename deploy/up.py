@@ -6,8 +6,6 @@ import asyncio
 import signal
 import sys
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
 from deploy.broker import (
@@ -18,7 +16,9 @@ from deploy.broker import (
     require_answer,
     wait_ready,
 )
+from deploy.keys import ensure_keys
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
+from deploy.roles import ROLES
 from deploy.supervisor import Supervisor
 from deploy.topics import ensure_topics
 from streams.topics import SHARED_TOPICS
@@ -86,8 +86,8 @@ async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     report = await ensure_topics(settings, SHARED_TOPICS)
     for drift in report.drift:
         say(f"topic differs, left as it is: {drift}")
-    _ensure_keys(settings)
-    for role in role_names():
+    await asyncio.to_thread(ensure_keys, settings)
+    for role in ROLES:
         supervisor.keep(role_spec(role, settings))
     supervisor.ready()
 
@@ -103,18 +103,6 @@ def role_spec(role: str, settings: Settings) -> ProcessSpec:
     """A role runs the same interpreter, for the same home."""
     argv = (sys.executable, "-m", "deploy", "role", role)
     return ProcessSpec(role, argv, env={"RIVELIN_HOME": str(settings.home)})
-
-
-def role_names() -> tuple[str, ...]:
-    """Every role, in the order of the flow."""
-    if find_spec("deploy.roles") is None:
-        return ()
-    return tuple(import_module("deploy.roles").ROLES)
-
-
-def _ensure_keys(settings: Settings) -> None:
-    if find_spec("deploy.keys") is not None:
-        import_module("deploy.keys").ensure_keys(settings)
 
 
 @dataclass(frozen=True)
