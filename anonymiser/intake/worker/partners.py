@@ -1,0 +1,80 @@
+"""Follows the register: whose topics there are to serve, and with what standing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaConsumer
+
+from streams.kafka import KafkaLog
+from streams.kafka.connection import PATIENCE, answered, close, connect
+from streams.registry_worker import RegistryFollower
+from streams.topics import submissions_of
+
+if TYPE_CHECKING:
+    from streams.registry import Registry
+
+_POLL: Final = timedelta(milliseconds=100)
+_LOOK_SECONDS: Final = 1.0
+
+
+class PartnerTopics:
+    """The register and, of the topics it calls for, those that are there and readable."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._follower = RegistryFollower(KafkaLog(bootstrap, "rivelin-intake-registry"))
+        self._lister: AIOKafkaConsumer | None = None
+        self.present: frozenset[str] = frozenset()
+
+    @property
+    def registry(self) -> Registry:
+        """Kept fresh by `follow`."""
+        return self._follower.registry
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The submissions topic of every partner ever onboarded.
+
+        Of suspended ones too: their immediate risks still reach the duty officer.
+        """
+        return frozenset(map(submissions_of, self.registry.partners()))
+
+    async def start(self) -> None:
+        """Read the register to its end.
+
+        Raises: BrokerUnreachableError, MissingTopicError, DecodeError.
+        """
+        await self._follower.start()
+        self._lister = await connect(self._make_lister, self._bootstrap, PATIENCE)
+        await self._look()
+
+    async def wait_for_any(self) -> None:
+        """Return as soon as there is a topic to serve."""
+        await self.wait_for_more(frozenset())
+
+    async def wait_for_more(self, served: frozenset[str]) -> None:
+        """Keep the register fresh; return once a topic is there that is not in `served`."""
+        looked_at = 0.0
+        while not self.present - served:
+            changed = await self._follower.refresh(_POLL)
+            now = asyncio.get_running_loop().time()
+            if changed or now - looked_at > _LOOK_SECONDS:
+                looked_at = now
+                await self._look()
+
+    async def _look(self) -> None:
+        """Ask which topics there are, if one that is wanted was not; others cost nothing."""
+        if self._lister is not None and self.wanted - self.present:
+            listed = await answered(self._lister.topics(), "listing topics")
+            self.present = self.wanted & frozenset(listed)
+
+    def _make_lister(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id="rivelin-intake-list")
+
+    async def stop(self) -> None:
+        """Close the readers."""
+        await self._follower.stop()
+        await close(self._lister)

@@ -1,0 +1,354 @@
+"""The Faust app around the transform: it only brings records; every transaction is a lane's.
+
+Never used, because each loses or doubles records (research on Faust 0.15): its
+own exactly-once mode, tables, fire-and-forget sends, skipping
+acknowledgements, passing events on, regrouping, typed codecs, topic patterns,
+more than one worker coroutine. A test looks for their names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+
+from anonymiser.intake.transform import IntakeContext, transform
+from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
+from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
+from anonymiser.intake.worker.status import (
+    CATCHING_UP,
+    JOINING,
+    RUNNING,
+    Status,
+    TopicStatus,
+    instant,
+    write_status,
+)
+from anonymiser.tokens import Tokeniser
+from streams.kafka import KafkaLog
+from streams.ports import Record
+from streams.topics import DUTY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from anonymiser.intake.worker.partners import PartnerTopics
+    from anonymiser.keyring import Keys
+
+TAKE_RECORDS_MAX: Final = 200
+TAKE_SECONDS: Final = 0.02
+#: All lanes together begin no more transactions a second than this; one costs 5 ms of CPU.
+TRANSACTIONS_PER_SECOND_MAX: Final = 100
+SPACING_SECONDS_MAX: Final = 0.25
+WAITING_RECORDS_MAX: Final = 2_000
+WAITING_BYTES_MAX: Final = 32 << 20
+DRAIN_SECONDS_MAX: Final = 4.0
+JOIN_SECONDS_MAX: Final = 60.0
+STALL_SECONDS: Final = 20.0
+STUCK_SECONDS_MAX: Final = 60.0
+_BUSY_SECONDS: Final = 1.0
+_STATUS_SECONDS: Final = 1.0
+_WATCH_SECONDS: Final = 5.0
+_FULL_PAUSE_SECONDS: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where this process works: broker, files, and its slot, unique and stable per replica."""
+
+    bootstrap: str
+    status_file: Path
+    data_dir: Path
+    slot: str
+
+
+def member_id(slot: str, topics: Iterable[str]) -> str:
+    """Return the static member id: the same slot and topics always give the same.
+
+    A member that comes back under its old id is handed its old assignment, so a
+    new list of topics needs a new id (ADR-0004).
+    """
+    names = "\n".join(sorted(topics)).encode()
+    return f"intake-{slot}-{hashlib.sha256(names).hexdigest()[:16]}"
+
+
+class Shell:
+    """The lanes of this process, and what the group and the register tell it."""
+
+    def __init__(self, place: Place, topics: PartnerTopics, keys: Keys) -> None:
+        self.app: Any = None
+        self.place = place
+        self.served = topics.present
+        self.lanes: dict[str, Lane] = {}
+        self.joined = False
+        self.started_at = self.beat_at = time.monotonic()
+        self._topics = topics
+        self._context = IntakeContext(keys, topics.registry, Tokeniser(keys))
+        self._log = KafkaLog(place.bootstrap, client_id=GROUP)
+        self._caught_up = False
+        self._leaving = False
+
+    # --- records -------------------------------------------------------------------------------
+
+    async def take(self, messages: Sequence[Any]) -> None:
+        """Transform records and hand each to its lane; waits while too many wait already."""
+        generation, mine = self.app.consumer_generation_id, self.app.consumer.assignment()
+        for message in messages:
+            if message.generation_id == generation and message.tp in mine:
+                await self._prepare(message, generation)
+        while self._is_full():  # noqa: ASYNC110 - commits make room, a few milliseconds apart
+            await asyncio.sleep(_FULL_PAUSE_SECONDS)
+
+    async def _prepare(self, message: Any, generation: int) -> None:  # noqa: ANN401 - faust has no types
+        lane = self._lane(message.topic)
+        await lane.open(generation)  # a record can come before the group has told of the topic
+        if not lane.wants(message.offset):
+            return
+        outgoing = transform(_record(message), self._context)
+        urgent = any(one.topic == DUTY for one in outgoing)
+        lane.put(Prepared(message.offset, generation, urgent, outgoing))
+        await asyncio.sleep(0)
+
+    def _is_full(self) -> bool:
+        lanes = self.lanes.values()
+        return (
+            sum(lane.waiting_records for lane in lanes) > WAITING_RECORDS_MAX
+            or sum(lane.waiting_bytes for lane in lanes) > WAITING_BYTES_MAX
+        )
+
+    def _lane(self, topic: str) -> Lane:
+        lane = self.lanes.get(topic)
+        if lane is None:
+            lane = self.lanes[topic] = Lane(topic, self._log, self.spacing)
+        return lane
+
+    def spacing(self) -> float:
+        """Return the seconds between two transactions of a lane: the more are busy, the longer."""
+        now = time.monotonic()
+        busy = sum(now - lane.began_at < _BUSY_SECONDS for lane in self.lanes.values())
+        return min(busy / TRANSACTIONS_PER_SECOND_MAX, SPACING_SECONDS_MAX)
+
+    # --- the group -----------------------------------------------------------------------------
+
+    async def assigned(self, partitions: Iterable[Any]) -> None:
+        """Open a lane for each topic of ours, close those of others."""
+        self.joined = True
+        generation, names = self.app.consumer_generation_id, {one.topic for one in partitions}
+        for topic in self.lanes.keys() - names:
+            lane = self.lanes.pop(topic)
+            await lane.close()
+            lane.end()
+        ours = [self._lane(topic) for topic in sorted(names & self.served)]
+        await asyncio.gather(*[lane.open(generation) for lane in ours])
+        LOG.info("serving %d topics", len(ours))
+
+    async def drain(self) -> None:
+        """Let the batches in flight commit before the topics move on.
+
+        Raises: TimeoutError.
+        """
+        async with asyncio.timeout(DRAIN_SECONDS_MAX):
+            await asyncio.gather(*[lane.close() for lane in self.lanes.values()])
+
+    def end(self, code: int) -> None:
+        """Drain, then end this process; for signals too."""
+        if not self._leaving:
+            self._leaving = True
+            self._ending = asyncio.ensure_future(self._end(code))
+
+    async def _end(self, code: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            await self.drain()
+        leave(code)
+
+    # --- beside the app ------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Keep the register fresh; a topic more means another start."""
+        await self._topics.wait_for_more(self.served)
+        LOG.info("a partner's topic was added: starting again to serve it")
+        self.end(EXIT_RESTART)
+
+    async def tell(self) -> None:
+        """Write down every second how far this process is, and look into what stands still."""
+        while True:
+            self.beat_at = time.monotonic()
+            status = self._status()
+            write_status(self.place.status_file, status)
+            await self._check_stalls(status)
+            await asyncio.sleep(_STATUS_SECONDS)
+
+    def _status(self) -> Status:
+        lanes = {
+            topic: lane for topic, lane in sorted(self.lanes.items()) if lane.generation is not None
+        }
+        topics = {topic: self._topic_status(lane) for topic, lane in lanes.items()}
+        if topics and not any(status.lag for status in topics.values()):
+            self._caught_up = True
+        state = (RUNNING if self._caught_up else CATCHING_UP) if self.joined else JOINING
+        return Status(
+            slot=self.place.slot,
+            state=state,
+            written_at=instant(time.time()),
+            topics=topics,
+            alarms=tuple(self._alarms(topics)),
+        )
+
+    def _topic_status(self, lane: Lane) -> TopicStatus:
+        end = self._end_of(lane.topic)
+        return TopicStatus(
+            position=lane.floor,
+            end=end,
+            lag=None if end is None else max(0, end - lane.floor),
+            committed_at=None if lane.committed_at is None else instant(lane.committed_at),
+        )
+
+    def _end_of(self, topic: str) -> int | None:
+        """What the group's reader last saw as the end."""
+        found = self.app.consumer.highwater(faust.types.TP(topic, 0))
+        return None if found is None else int(found)
+
+    def _alarms(self, topics: dict[str, TopicStatus]) -> Iterable[str]:
+        for topic in sorted(self._topics.wanted - self._topics.present):
+            yield f"{topic} is not there, or may not be read"
+        for topic, status in topics.items():
+            if status.end is not None and status.end < status.position:
+                yield f"{topic} ends before what was read of it: it was made anew"
+
+    async def _check_stalls(self, status: Status) -> None:
+        now = time.monotonic()
+        for topic, one in status.topics.items():
+            lane = self.lanes.get(topic)
+            if lane is None:
+                continue
+            if not one.lag:
+                lane.moved_at = now  # idle is not stalled
+            elif one.end and not lane.waiting_records and now - lane.moved_at > STALL_SECONDS:
+                await lane.check_stall(one.end)
+
+    def watch(self) -> None:
+        """Run in a thread: when the group cannot be joined, nothing in the loop ever tells."""
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            now = time.monotonic()
+            if not self.joined and now - self.started_at > JOIN_SECONDS_MAX:
+                fatal("the group was never joined; may this process read it?")
+            if now - self.beat_at > STUCK_SECONDS_MAX:
+                fatal("the event loop stands still")
+            for lane in list(self.lanes.values()):
+                if lane.waiting_records and now - lane.moved_at > STUCK_SECONDS_MAX:
+                    fatal(f"{lane.topic} stands still with records waiting")
+
+
+def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
+    """Wire the Faust app. It acknowledges nothing: offsets move in the lanes' transactions only."""
+    place = shell.place
+    app = shell.app = faust.App(
+        GROUP,
+        broker=f"kafka://{place.bootstrap.replace(',', ';kafka://')}",
+        store="memory://",
+        datadir=str(place.data_dir),
+        web_enabled=False,
+        consumer_group_instance_id=member_id(place.slot, shell.served),
+        consumer_auto_offset_reset="earliest",
+        broker_max_poll_records=1000,
+        broker_session_timeout=6,
+        broker_heartbeat_interval=1,
+        broker_rebalance_timeout=8,
+        stream_buffer_maxsize=1024,
+        stream_wait_empty=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+    )
+    source = app.topic(
+        *sorted(shell.served),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        acks=False,
+    )
+    app.on_partitions_revoked.connect(_on_revoked(shell), weak=False)
+    app.on_partitions_assigned.connect(_on_assigned(shell), weak=False)
+    app.agent(source, name="anonymise")(_agent(shell))
+    return app
+
+
+def _agent(shell: Shell) -> Any:  # noqa: ANN401 - a coroutine as faust wants it
+    async def anonymise(stream: Any) -> None:  # noqa: ANN401 - faust has no types
+        async for events in stream.take_events(TAKE_RECORDS_MAX, within=TAKE_SECONDS):
+            try:
+                await shell.take([event.message for event in events])
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - an agent that raises loses its events
+                fatal("taking a batch", error)
+
+    return anonymise
+
+
+def _on_revoked(shell: Shell) -> Any:  # noqa: ANN401 - a handler as faust wants it
+    async def on_revoked(_: Any, revoked: Any, **__: Any) -> None:  # noqa: ANN401, ARG001 - faust has no types
+        try:
+            await shell.drain()
+        except BaseException as error:  # noqa: BLE001 - the next owner must not meet a batch in flight
+            fatal("giving topics up", error)
+
+    return on_revoked
+
+
+def _on_assigned(shell: Shell) -> Any:  # noqa: ANN401 - a handler as faust wants it
+    async def on_assigned(_: Any, assigned: Any, **__: Any) -> None:  # noqa: ANN401 - faust has no types
+        try:
+            await shell.assigned(assigned)
+        except BaseException as error:  # noqa: BLE001 - a lane that is half open must not be used
+            fatal("taking topics over", error)
+
+    return on_assigned
+
+
+class _Worker(faust.Worker):
+    """Leaves signals to us: Faust takes two seconds to end, and we are ready at once."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+
+def serve(shell: Shell, loop: asyncio.AbstractEventLoop) -> None:
+    """Run the app until the process is told to end; never returns."""
+    app = build_app(shell)
+    beside = [loop.create_task(_or_die(shell.follow())), loop.create_task(_or_die(shell.tell()))]
+    threading.Thread(target=shell.watch, name="watchdog", daemon=True).start()
+    worker = _Worker(
+        app, loop=loop, loglevel="warn", quiet=True, override_logging=False, redirect_stdouts=False
+    )
+    worker.spinner = None  # it would set the root logger to DEBUG, which shows keys and values
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, shell.end, os.EX_OK)
+    worker.execute_from_commandline()
+    fatal("the app ended by itself", next((one.exception() for one in beside if one.done()), None))
+
+
+async def _or_die(work: Any) -> None:  # noqa: ANN401 - any coroutine
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a stale register must not be used
+        fatal("following the register", error)
+
+
+def _record(message: Any) -> Record:  # noqa: ANN401 - faust has no types
+    appended_at = datetime.fromtimestamp(message.timestamp, UTC)
+    return Record(message.topic, message.offset, appended_at, message.key, message.value)
