@@ -1,0 +1,246 @@
+"""Search what is about to leave for everything that the sealed submission declared.
+
+The gate opens the submission itself and looks at the final bytes, so it does
+not matter which stage failed or how: a leak in tokens, ids or text shows up
+here. This module shares no code with intake or `streams.identifiers`, whose
+mistakes it must not repeat.
+
+What counts as a leak: six bytes in a row of any declared value, or a shorter
+value as a whole word; as written, without case, accents or separators,
+backwards, in hexadecimal, Base64 (every alignment), percent-encoding, UTF-16
+or Latin-1; and the sixteen bytes of any id that belongs to the partner or to
+the enclave. Source: research/privacy.md section 8, properties 1 and 15.
+
+Three things are blanked before the search because they cannot identify: the
+audience's own ids as the gate computed them, the closed codes of the
+taxonomy, and text shaped exactly like an ISO week or a postcode district.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from streams.taxonomy import RelationKind
+from streams.values import Activity, Theme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from enum import StrEnum
+    from uuid import UUID
+
+    from streams.restricted import Node, Report, ReportLinked
+
+WINDOW_BYTES: Final = 6
+WORD_CHARACTERS_MIN: Final = 2
+_ALIGNMENTS: Final = 4
+
+_SEPARATORS: Final = re.compile(
+    r"[\s\-\u2010-\u2015./\\'\u2019(),:;_@+*#|\u00ad\u200b-\u200f\ufeff]+"
+)
+_WORDS: Final = re.compile(r"[^\W_]+")
+_PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{2,}")
+_LATIN: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{2,}")
+_UTF_16: Final = re.compile(rb"(?:[\x20-\x7e]\x00){2,}|(?:\x00[\x20-\x7e]){2,}")
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{4,}")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{3,}")
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+_DATES: Final = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%d%m%y", "%y%m%d", "%d %B %Y", "%d %b %Y")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One value that must not leave, and the path of its field, which may be told."""
+
+    path: str
+    value: str = field(repr=False)
+
+
+def declared_by(report: Report) -> Iterator[Declared]:
+    """Yield every value of an opened submission that could tell a person or a source."""
+    yield Declared("partner", report.partner)
+    yield Declared("service", report.service)
+    yield from _given("origin_reference", report.origin_reference)
+    yield from _given("place.postcode", report.place.postcode)
+    yield from _given("place.description", report.place.description)
+    for number, node in enumerate(report.nodes):
+        yield from _declared_by_node(f"nodes[{number}]", node)
+    for word in sorted(set(_WORDS.findall(report.narrative or ""))):
+        if len(word.encode()) >= WINDOW_BYTES:
+            yield Declared("narrative", word)
+
+
+def inner_ids(linked: ReportLinked) -> Iterator[tuple[str, UUID]]:
+    """Yield the ids that only the partner or only the enclave may know."""
+    yield "report_id", linked.report_id
+    yield "origin_id", linked.origin_id
+    for node in linked.nodes:
+        yield f"nodes[{node.node}].entity_id", node.entity_id
+
+
+class ResidueSearch:
+    """Looks for one submission's declared values in bytes; built once for each report."""
+
+    def __init__(self, report: Report, linked: ReportLinked) -> None:
+        self._windows: dict[str, str] = {}
+        self._words: dict[str, str] = {}
+        self._long: dict[str, str] = {}
+        self._ids = tuple(inner_ids(linked))
+        for declared in declared_by(report):
+            self._want(declared)
+
+    def find(self, data: bytes, own_ids: Iterable[UUID]) -> str | None:
+        """Return the path of a declared value that `data` holds in any form, None if it is clean.
+
+        `own_ids` are the audience's ids as computed by the gate, not as read from `data`.
+        """
+        for path, inner in self._ids:
+            if _holds_id(data, inner):
+                return path
+        haystack = _readable(_blank(data, own_ids))
+        return self._find_text(haystack) if haystack else None
+
+    def _find_text(self, haystack: str) -> str | None:
+        for start in range(len(haystack) - WINDOW_BYTES + 1):
+            if (path := self._windows.get(haystack[start : start + WINDOW_BYTES])) is not None:
+                return path
+        for word in _WORDS.findall(haystack):
+            # An Avro length may look like a letter and stick to the front of a text.
+            path = self._words.get(word) or self._words.get(word[1:])
+            if path is not None:
+                return path
+        return next((path for text, path in self._long.items() if text in haystack), None)
+
+    def _want(self, declared: Declared) -> None:
+        folded = _fold(declared.value).strip()
+        if declared.path == "narrative":
+            self._long.setdefault(folded, declared.path)
+            return
+        for text in {folded, _SEPARATORS.sub("", folded)}:
+            self._want_text(text, declared.path)
+
+    def _want_text(self, text: str, path: str) -> None:
+        if len(text.encode()) < WINDOW_BYTES:
+            if len(text) >= WORD_CHARACTERS_MIN:
+                self._words.setdefault(text, path)
+        elif len(text) < WINDOW_BYTES:  # few characters of several bytes each
+            self._long.setdefault(text, path)
+        else:
+            for start in range(len(text) - WINDOW_BYTES + 1):
+                self._windows.setdefault(text[start : start + WINDOW_BYTES], path)
+
+
+# --- what is declared ---------------------------------------------------------
+
+
+def _given(path: str, value: str | None) -> Iterator[Declared]:
+    if value:
+        yield Declared(path, value)
+
+
+def _declared_by_node(path: str, node: Node) -> Iterator[Declared]:
+    yield Declared(f"{path}.label", node.label)
+    yield from _given(f"{path}.reference", node.reference)
+    if node.identity is None:
+        return
+    for facet in fields(node.identity):
+        value = getattr(node.identity, facet.name)
+        for text in _texts_of(value):
+            yield Declared(f"{path}.identity.{facet.name}", text)
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, date):
+        yield value.isoformat()
+        yield from (value.strftime(form) for form in _DATES)
+    elif isinstance(value, tuple):
+        yield from value
+
+
+# --- what is searched ---------------------------------------------------------
+
+
+def _coded(codes: type[StrEnum]) -> Iterator[bytes]:
+    """Avro writes a text as its length (doubled, here always in one byte) and its bytes."""
+    for code in codes:
+        yield bytes([2 * len(code.value)]) + code.value.encode()
+
+
+_CODES: Final = b"|".join(
+    re.escape(code) for codes in (RelationKind, Theme, Activity) for code in _coded(codes)
+)
+_BLANK: Final = re.compile(
+    rb"(?:" + _CODES + rb")"
+    rb"|\x10[0-9]{4}-W[0-9]{2}"  # an ISO week: 8 characters
+    # a postcode district: A9, A99, A9A, AA9, AA99 or AA9A
+    rb"|\x04[A-Z][0-9]|\x06(?:[A-Z][0-9][A-Z0-9]|[A-Z]{2}[0-9])|\x08[A-Z]{2}[0-9][A-Z0-9]",
+)
+
+
+def _blank(data: bytes, own_ids: Iterable[UUID]) -> bytes:
+    for own in own_ids:
+        data = data.replace(own.bytes, b"\0")
+    return _BLANK.sub(b"\0", data)
+
+
+def _holds_id(data: bytes, inner: UUID) -> bool:
+    if inner.bytes in data:
+        return True
+    lowered = data.lower()
+    return inner.hex.encode() in lowered or str(inner).encode() in lowered
+
+
+def _readable(data: bytes) -> str:
+    """Everything readable in `data`: each way to decode it, squeezed and backwards too."""
+    texts = [_fold(text) for piece in _decodings(data) for text in _texts(piece)]
+    texts += [_SEPARATORS.sub("", text) for text in texts]
+    texts += [text[::-1] for text in texts]
+    return "\n".join(texts)
+
+
+def _texts(data: bytes) -> list[str]:
+    texts = _PRINTABLE.findall(data.decode("utf-8", "replace"))
+    if not data.isascii():
+        texts += _LATIN.findall(data.decode("latin-1"))
+    for run in _UTF_16.findall(data):
+        texts.append(run.replace(b"\0", b"").decode("ascii"))
+    return texts
+
+
+def _decodings(data: bytes) -> Iterator[bytes]:
+    yield data
+    if b"%" in data:
+        yield unquote_to_bytes(data)
+    for run in _HEX.findall(data):
+        yield from (_from_hex(run[start:]) for start in (0, 1))
+    for run in _BASE64.findall(data):
+        for spelt in (run, run[::-1]):
+            yield from (_from_base64(spelt[start:]) for start in range(_ALIGNMENTS))
+
+
+def _from_hex(run: bytes) -> bytes:
+    return binascii.unhexlify(run[: len(run) // 2 * 2])
+
+
+def _from_base64(run: bytes) -> bytes:
+    """Decode as much as has whole bytes: four characters are three, a rest of two or three less."""
+    standard = run.translate(_URL_SAFE)
+    if len(standard) % _ALIGNMENTS == 1:
+        standard = standard[:-1]
+    return base64.b64decode(standard + b"=" * (-len(standard) % _ALIGNMENTS))
+
+
+def _fold(text: str) -> str:
+    """Without case and accents."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(mark for mark in decomposed if not unicodedata.combining(mark))

@@ -1,0 +1,1 @@
+"""The linker: tokens become persons, and every decision is recorded."""
