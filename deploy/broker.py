@@ -15,7 +15,6 @@ import secrets
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from deploy.processes import Child, ProcessSpec, last_lines, own_identity
 from streams.errors import BrokerUnreachableError, RivelinError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from deploy.settings import Settings
 
@@ -42,6 +41,7 @@ READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 _FORMAT_SECONDS_MAX = 60
 _PROBE_SECONDS = 0.05
+_COORDINATOR_KINDS = (0, 1)  # of groups, of transactions
 
 # Below the ports that the system gives to outgoing connections: a client that retries a
 # closed port in that range may one day be connected to itself.
@@ -394,18 +394,24 @@ def _new_cluster_id() -> str:
 
 
 async def wait_ready(node: Node, child: Child, seconds_max: float = READY_SECONDS_MAX) -> None:
-    """Return once the node answers a metadata request with itself in it.
+    """Return once the node answers a metadata request with itself in it, and coordinates.
 
     Raises: BrokerStartError.
     """
-    deadline = time.monotonic() + seconds_max
-    while not await answers(node.ports.bootstrap):
+    try:
+        async with asyncio.timeout(seconds_max):
+            await _until(lambda: answers(node.ports.bootstrap), node, child)
+            await _until(lambda: coordinates(node.ports.bootstrap), node, child)
+    except TimeoutError:
+        raise BrokerStartError(
+            f"the broker did not answer within {seconds_max:.0f} s:\n{node.last_words()}"
+        ) from None
+
+
+async def _until(holds: Callable[[], Awaitable[bool]], node: Node, child: Child) -> None:
+    while not await holds():
         if not child.is_running:
             raise BrokerStartError(f"the broker ended at its start:\n{node.last_words()}")
-        if time.monotonic() > deadline:
-            raise BrokerStartError(
-                f"the broker did not answer within {seconds_max:.0f} s:\n{node.last_words()}"
-            )
         await asyncio.sleep(_PROBE_SECONDS)
 
 
@@ -424,6 +430,26 @@ async def answers(bootstrap: str) -> bool:
         return False
     finally:
         await client.close()
+
+
+async def coordinates(bootstrap: str) -> bool:
+    """Whether groups and transactions have a coordinator; asking makes its topics.
+
+    Without it the first group and the first transaction of a new node fail once or twice.
+    """
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - slow to import
+    from aiokafka.errors import KafkaError  # noqa: PLC0415 - the same
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        for kind in _COORDINATOR_KINDS:
+            await admin.find_coordinator("rivelin", kind)
+    except KafkaError:
+        return False
+    finally:
+        await admin.close()
+    return True
 
 
 async def _listens(bootstrap: str) -> bool:
