@@ -26,6 +26,7 @@ from streams.errors import (
 COMMAND_MODULES = (
     "deploy.cli.system",
     "deploy.cli.role",
+    "deploy.cli.evaluate",
 )
 
 EXIT_FAILURE = 1

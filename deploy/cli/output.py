@@ -12,11 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 @cache
@@ -77,3 +78,15 @@ def progress(text: str) -> Iterator[None]:
         return
     with console.status(text):
         yield
+
+
+@contextmanager
+def counting(things: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many are done, if someone is watching: call it with both numbers."""
+    console = _console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _done, _all: None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(things, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,141 @@
+"""Judging what came out of the stages: whose ties were found, and whether anything leaked.
+
+Only an evaluation may do this: it holds the enclave's keys, reads who is who
+from the linker's own record and makes an audience's ids as the gate does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from anonymiser.gate.audience import AudienceIds
+from consumers.network.tables import PAIRS
+from deploy.demo.findings import Resolved
+from deploy.demo.witnesses import is_outside, records_outside
+from deploy.evaluate.score import score_network
+from deploy.leaks import Document, LeakSearch, identifiers_of
+from streams.codec import decode
+from streams.errors import UnknownSchemaError
+from streams.loop import read_to_end
+from streams.restricted import PossibleLink
+from streams.topics import RESOLUTIONS, SHARED_TOPICS, partner_topics
+from streams.values import Audience
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from anonymiser.keyring import Keys
+    from consumers.store import Snapshot
+    from deploy.evaluate.mentions import Told
+    from deploy.evaluate.ties import TieFile
+    from streams.ports import Log, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkEvaluation:
+    """The figures of one run. Shares lie between 0 and 1, `seconds` is wall time."""
+
+    nodes: int
+    ties: int
+    expected_nodes: int
+    expected_ties: int
+    precision: float
+    recall: float
+    weight_errors: int
+    false_merges: int
+    possible_links: int
+    leaks: int
+    reports: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left behind: the log, the two views, and files outside the log."""
+
+    log: Log
+    keys: Keys
+    views: Mapping[Audience, Snapshot]
+    files: tuple[Document, ...] = ()
+
+
+async def judge(file: TieFile, told: Told, outcome: Outcome, seconds: float) -> NetworkEvaluation:
+    """Compare what police see with the file, and search everything they see for identifiers."""
+    resolved = await Resolved.read(outcome.log)
+    ids = AudienceIds(Audience.POLICE, outcome.keys.audience[Audience.POLICE])
+    score = score_network(
+        file.pairs,
+        _found_pairs(outcome.views[Audience.POLICE]),
+        _resolved_mentions(told, resolved, ids),
+    )
+    return NetworkEvaluation(
+        **asdict(score),
+        possible_links=await _possible_links(outcome.log),
+        leaks=await _leaks(told, outcome),
+        reports=len(told.reports),
+        seconds=round(seconds, 1),
+    )
+
+
+def _found_pairs(police: Snapshot) -> Mapping[tuple[UUID, UUID], int]:
+    return {
+        (UUID(row["low_id"]), UUID(row["high_id"])): row["weight"] for row in police.rows(PAIRS)
+    }
+
+
+def _resolved_mentions(
+    told: Told, resolved: Resolved, ids: AudienceIds
+) -> Iterator[tuple[str, UUID]]:
+    for (partner, report_id, node), name in told.mentions.items():
+        entity = resolved.entity((partner, report_id, 1, node))
+        if entity is not None:
+            yield name, ids.entity(entity)
+
+
+async def _possible_links(log: Log) -> int:
+    count = 0
+    async for records in read_to_end(log, (RESOLUTIONS,)):
+        count += sum(_is_possible_link(record) for record in records)
+    return count
+
+
+def _is_possible_link(record: Record) -> bool:
+    try:
+        decode(record.value or b"", PossibleLink)
+    except UnknownSchemaError:  # another decision
+        return False
+    return True
+
+
+async def _leaks(told: Told, outcome: Outcome) -> int:
+    search = LeakSearch(one for report in told.reports for one in identifiers_of(report))
+    leaks = sum(_count(search, document) for document in outcome.files)
+    for audience, view in outcome.views.items():
+        leaks += sum(_count(search, document) for document in _tables(audience, view))
+    async for records in read_to_end(outcome.log, _topics_outside(told)):
+        documents = (document for record in records for document in records_outside(record))
+        leaks += sum(_count(search, document) for document in documents)
+    return leaks
+
+
+def _count(search: LeakSearch, document: Document) -> int:
+    return len({leak.path for leak in search.find(document)})
+
+
+def _topics_outside(told: Told) -> tuple[str, ...]:
+    shared = (spec.name for spec in SHARED_TOPICS if is_outside(spec.name))
+    owned = (spec.name for body in told.bodies for spec in partner_topics(body.partner))
+    return (*shared, *owned)
+
+
+def _tables(audience: Audience, view: Snapshot) -> Iterable[Document]:
+    for table in view.tables:
+        text = "\n".join(json.dumps(dict(row), default=str) for row in view.rows(table))
+        yield Document(f"{audience} {table.name}", text.encode(), is_text=True)
