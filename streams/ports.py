@@ -80,7 +80,7 @@ class Sink(Protocol):
     async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
         """Append all of `outgoing` and move the positions, in one transaction or not at all.
 
-        Readers may see it a moment later; a successor's `start` waits until they do.
+        Readers may see it a moment later; `ends` and a successor's `start` wait until they do.
         """
 
     async def stop(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
 
@@ -20,11 +21,14 @@ from streams.kafka.connection import (
     require_topics,
 )
 from streams.kafka.sink import KafkaSink
-from streams.kafka.source import KafkaSource, committed_ends, make_consumer
+from streams.kafka.source import KafkaSource, ends_of, make_consumer
 from streams.ports import Appended, Outgoing, Positions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_OPEN_TRANSACTION_SECONDS_MAX: Final = 2.0
+_LOOK_SECONDS: Final = 0.005
 
 
 class KafkaLog:
@@ -38,14 +42,15 @@ class KafkaLog:
         self._client_id = client_id
         self._patience = patience
         self._producer: Any = None
-        self._offsets: Any = None
+        self._committed: Any = None
+        self._written: Any = None
         self._known: set[str] = set()
         self._opening = asyncio.Lock()
         keep_quiet()
 
     def source(self) -> KafkaSource:
         """Return a new reader."""
-        return KafkaSource(self._bootstrap, self._client_id, self._patience)
+        return KafkaSource(self._bootstrap, self._client_id, self._patience, self.ends)
 
     def sink(self, transactional_id: str, group: str, topics: Sequence[str]) -> KafkaSink:
         """Return a new transactional writer whose positions on `topics` belong to `group`."""
@@ -67,19 +72,28 @@ class KafkaLog:
     async def ends(self, topics: Sequence[str]) -> Positions:
         """Return for each topic the offset after its last committed record.
 
+        A broker answers a commit before readers can see it; this waits until they can, so
+        that whatever was committed before the call is counted. What others leave open is
+        waited for two seconds at most.
         Raises: BrokerUnreachableError, MissingTopicError.
         """
-        consumer = await self._open_offsets()
-        client = consumer._client  # noqa: SLF001 - aiokafka has no public metadata request
-        await self._require(client, topics)
-        return await committed_ends(consumer, topics)
+        await self._open_readers()
+        await self._require(self._committed._client, topics)  # noqa: SLF001 - nothing public asks
+        written = await ends_of(self._written, topics)
+        deadline = time.monotonic() + _OPEN_TRANSACTION_SECONDS_MAX
+        while True:
+            ends = await ends_of(self._committed, topics)
+            if time.monotonic() > deadline or all(ends[one] >= written[one] for one in topics):
+                return ends
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Close what was opened."""
         producer, self._producer = self._producer, None
-        offsets, self._offsets = self._offsets, None
-        await close(producer)
-        await close(offsets)
+        readers = (self._committed, self._written)
+        self._committed = self._written = None
+        for client in (producer, *readers):
+            await close(client)
 
     async def _open_producer(self) -> Any:  # noqa: ANN401 - aiokafka has no types
         async with self._opening:
@@ -87,15 +101,17 @@ class KafkaLog:
                 self._producer = await connect(self._make_producer, self._bootstrap, self._patience)
             return self._producer
 
-    async def _open_offsets(self) -> Any:  # noqa: ANN401 - aiokafka has no types
+    async def _open_readers(self) -> None:
         async with self._opening:
-            if self._offsets is None:
-                self._offsets = await connect(
-                    lambda: make_consumer(self._bootstrap, self._client_id),
-                    self._bootstrap,
-                    self._patience,
-                )
-            return self._offsets
+            self._committed = self._committed or await self._open_reader()
+            self._written = self._written or await self._open_reader("read_uncommitted")
+
+    async def _open_reader(self, isolation: str = "read_committed") -> Any:  # noqa: ANN401 - aiokafka has no types
+        return await connect(
+            lambda: make_consumer(self._bootstrap, self._client_id, isolation=isolation),
+            self._bootstrap,
+            self._patience,
+        )
 
     async def _drop_producer(self, producer: AIOKafkaProducer) -> None:
         """After a failed delivery the producer's sequence numbers have a hole."""

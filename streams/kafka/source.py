@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -21,13 +21,20 @@ from streams.kafka.connection import (
 from streams.ports import Positions, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    Ends: TypeAlias = Callable[[Sequence[str]], Awaitable[Positions]]
 
 _FETCH_BYTES_MAX: Final = 8 << 20
 _LONG_POLL_MS: Final = 500
 
 
-def make_consumer(bootstrap: str, client_id: str, group: str | None = None) -> AIOKafkaConsumer:
+def make_consumer(
+    bootstrap: str,
+    client_id: str,
+    group: str | None = None,
+    isolation: str = "read_committed",
+) -> AIOKafkaConsumer:
     """Make a consumer that is told what to read from where, and joins no group."""
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -35,15 +42,15 @@ def make_consumer(bootstrap: str, client_id: str, group: str | None = None) -> A
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         fetch_max_bytes=_FETCH_BYTES_MAX,
         fetch_max_wait_ms=_LONG_POLL_MS,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 
-async def committed_ends(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> Positions:
-    """Return for each topic the offset after its last committed record (last stable offset)."""
+async def ends_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> Positions:
+    """Return for each topic the offset after the last record that this consumer may see."""
     partitions = [partition_of(topic) for topic in topics]
     ends = await answered(consumer.end_offsets(partitions), "asking for ends")
     return {partition.topic: offset for partition, offset in ends.items()}
@@ -52,10 +59,11 @@ async def committed_ends(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> P
 class KafkaSource:
     """Reads some topics, each in order. A broker that goes away is waited for."""
 
-    def __init__(self, bootstrap: str, client_id: str, patience: timedelta) -> None:
+    def __init__(self, bootstrap: str, client_id: str, patience: timedelta, ends: Ends) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._patience = patience
+        self._ends = ends
         self._consumer: Any = None
         self._positions: dict[str, int] = {}
 
@@ -90,7 +98,7 @@ class KafkaSource:
 
     async def ends(self) -> Positions:
         """Return for each topic the offset after its last committed record, as of now."""
-        return await committed_ends(self._consumer, self._positions)
+        return await self._ends(tuple(self._positions))
 
     def position(self, topic: str) -> int:
         """Return the next offset that `poll` would read (past transaction markers too)."""
