@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
+
+_NOTHING: Final[Mapping[str, None]] = {}
+Links: TypeAlias = "Callable[[str], AbstractSet[str]]"
 
 
 class Part(Enum):
@@ -44,7 +47,7 @@ class Components:
 
     def __init__(self, minimum_people: int) -> None:
         self._minimum_people = minimum_people
-        self._links: dict[str, set[str]] = {}
+        self._links: dict[str, dict[str, None]] = {}  # small sets, smaller than a set is
         self._of: dict[str, Component] = {}
         self._parts: dict[str, Part] = {}
         self._altered: dict[int, Component] = {}
@@ -53,7 +56,7 @@ class Components:
 
     def links(self, entity: str) -> AbstractSet[str]:
         """Return the entities that a network tie of enough weight joins to this one."""
-        return self._links.get(entity, frozenset())
+        return self._links.get(entity, _NOTHING).keys()
 
     def network(self, entity: str) -> str | None:
         """Return the candidate network an entity is in."""
@@ -82,8 +85,8 @@ class Components:
 
     def join(self, one: str, other: str) -> None:
         """Add a link."""
-        self._links.setdefault(one, set()).add(other)
-        self._links.setdefault(other, set()).add(one)
+        self._links.setdefault(one, {})[other] = None
+        self._links.setdefault(other, {})[one] = None
         small, large = self._ensure(one), self._ensure(other)
         if small is large:
             return
@@ -97,7 +100,7 @@ class Components:
         """Remove a link; what it held together falls into two components."""
         self._unlink(one, other)
         self._unlink(other, one)
-        lost = cut_off(self._links, one, other)
+        lost = cut_off(self.links, one, other)
         if lost is None:
             return
         whole = self._of[one]
@@ -169,7 +172,7 @@ class Components:
                 self._retire(component)
 
     def _unlink(self, one: str, other: str) -> None:
-        self._links[one].discard(other)
+        self._links[one].pop(other, None)
         if not self._links[one]:
             del self._links[one]
 
@@ -182,7 +185,7 @@ class Components:
             self._retired.add(component.published)
 
 
-def cut_off(links: Mapping[str, AbstractSet[str]], one: str, other: str) -> AbstractSet[str] | None:
+def cut_off(links: Links, one: str, other: str) -> AbstractSet[str] | None:
     """Return all that one of two ends reaches, if it cannot reach the other; else None.
 
     Both ends are searched in turns, an edge each, so that the cost is at most
@@ -201,14 +204,14 @@ def cut_off(links: Mapping[str, AbstractSet[str]], one: str, other: str) -> Abst
 class _Walk:
     """A search from one entity; each step is an edge."""
 
-    def __init__(self, links: Mapping[str, AbstractSet[str]], start: str) -> None:
+    def __init__(self, links: Links, start: str) -> None:
         self.seen = {start}
         self.steps = self._walk(links, start)
 
-    def _walk(self, links: Mapping[str, AbstractSet[str]], start: str) -> Iterator[str]:
+    def _walk(self, links: Links, start: str) -> Iterator[str]:
         ahead = [start]
         while ahead:
-            for entity in links.get(ahead.pop(), ()):
+            for entity in links(ahead.pop()):
                 if entity not in self.seen:
                     self.seen.add(entity)
                     ahead.append(entity)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from streams.values import ChildAtEvent, NodeKind, Role
+from consumers.network.bag import Bag
+from streams.values import ChildAtEvent, NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consumers.network.evidence import Evidence, NodeFacts
-
-_Key = TypeVar("_Key", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +42,46 @@ class Standing:
 class Entity:
     """Counts over the live reports that mention one entity, so that each can be taken back."""
 
-    __slots__ = ("child_weeks", "kinds", "other_weeks", "reports", "suspected", "victim")
+    __slots__ = ("child_weeks", "counts", "other_weeks", "reports")
 
     def __init__(self) -> None:
-        self.kinds: dict[NodeKind, int] = {}
-        self.reports: dict[str, int] = {}
-        self.child_weeks: dict[str, int] = {}
-        self.other_weeks: dict[str, int] = {}
-        self.suspected = 0
-        self.victim = 0
+        self.reports = Bag()
+        self.child_weeks = Bag()
+        self.other_weeks = Bag()
+        self.counts: dict[str, int] = {}  # mentions of each kind, and in each role
 
     @property
     def kind(self) -> NodeKind:
         """The kind that its mentions give it; a person if any of them does."""
-        if len(self.kinds) == 1:
-            return next(iter(self.kinds))
-        return NodeKind.PERSON if NodeKind.PERSON in self.kinds else min(self.kinds)
+        return next(kind for kind in NodeKind if kind in self.counts)
 
     @property
     def is_child(self) -> bool:
         """Whether the last week that says yes is not followed by a later one that says no."""
-        return bool(self.child_weeks) and max(self.child_weeks) >= max(self.other_weeks, default="")
+        return bool(self.child_weeks) and self.child_weeks.last >= self.other_weeks.last
 
-    def count(self, report_id: str, week: str, facts: NodeFacts, by: int) -> None:
-        """Take a mention in (`by` 1) or back (`by` -1)."""
-        _count(self.reports, report_id, by)
-        _count(self.kinds, facts.kind, by)
-        if facts.kind is not NodeKind.PERSON:
-            return
+    def add(self, evidence: Evidence, facts: NodeFacts) -> None:
+        """Take a mention in."""
+        self.reports.add(evidence.report_id)
+        for code in (facts.kind, facts.role):
+            self.counts[code] = self.counts.get(code, 0) + 1
+        if (weeks := self._weeks(facts)) is not None:
+            weeks.add(evidence.week)
+
+    def remove(self, evidence: Evidence, facts: NodeFacts) -> None:
+        """Take a mention back."""
+        self.reports.take(evidence.report_id)
+        for code in (facts.kind, facts.role):
+            self.counts[code] -= 1
+            if not self.counts[code]:
+                del self.counts[code]
+        if (weeks := self._weeks(facts)) is not None:
+            weeks.take(evidence.week)
+
+    def _weeks(self, facts: NodeFacts) -> Bag | None:
         if facts.child is ChildAtEvent.YES:
-            _count(self.child_weeks, week, by)
-        elif facts.child is ChildAtEvent.NO:
-            _count(self.other_weeks, week, by)
-        self.suspected += by * (facts.role is Role.SUSPECT)
-        self.victim += by * (facts.role is Role.VICTIM)
+            return self.child_weeks
+        return self.other_weeks if facts.child is ChildAtEvent.NO else None
 
 
 class Entities:
@@ -88,11 +93,17 @@ class Entities:
 
     def add(self, evidence: Evidence) -> None:
         """Take in the mentions of a report."""
-        self._count(evidence, 1)
+        for facts, entity_id in zip(evidence.shape.nodes, evidence.entities, strict=True):
+            if entity_id not in self._entities:
+                self._entities[entity_id] = Entity()
+            self._entities[entity_id].add(evidence, facts)
+            self.touched.add(entity_id)
 
     def remove(self, evidence: Evidence) -> None:
         """Take them back."""
-        self._count(evidence, -1)
+        for facts, entity_id in zip(evidence.shape.nodes, evidence.entities, strict=True):
+            self._entities[entity_id].remove(evidence, facts)
+            self.touched.add(entity_id)
 
     def get(self, entity_id: str) -> Entity | None:
         """Return an entity that a live report mentions."""
@@ -109,20 +120,3 @@ class Entities:
             if entity is not None and not entity.reports:
                 del self._entities[entity_id]
         self.touched.clear()
-
-    def _count(self, evidence: Evidence, by: int) -> None:
-        mentions = zip(evidence.shape.nodes, evidence.entities, strict=True)
-        for facts, entity_id in mentions:
-            entity = self._entities.get(entity_id)
-            if entity is None:
-                entity = self._entities[entity_id] = Entity()
-            entity.count(evidence.report_id, evidence.week, facts, by)
-            self.touched.add(entity_id)
-
-
-def _count(counts: dict[_Key, int], key: _Key, by: int) -> None:
-    total = counts.get(key, 0) + by
-    if total:
-        counts[key] = total
-    else:
-        del counts[key]

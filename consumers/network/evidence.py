@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from streams.shared import (
@@ -20,7 +21,7 @@ from streams.taxonomy import CRIMINAL_ACTIVITIES, RELATIONS, Bond, RelationKind,
 from streams.values import ChildAtEvent, GradingScheme, NodeKind, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from streams.parts import Grading
 
@@ -103,14 +104,36 @@ def evidence_of(event: ReportShared) -> Evidence:
         if _is_possible(kinds, relation.subject, relation.object, relation.kind)
     )
     criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in event.facts)
-    return Evidence(
+    return evidence(
         report_id=str(event.report_id),
         revision=event.revision,
         origin_id=str(event.origin_id),
         week=event.event_week,
         district=event.district,
-        entities=tuple(str(node.entity_id) for node in event.nodes),
+        entities=[str(node.entity_id) for node in event.nodes],
         shape=shape_of(nodes, relations, criminal, event.grading),
+    )
+
+
+def evidence(  # noqa: PLR0913 - one argument for each field
+    *,
+    report_id: str,
+    revision: int,
+    origin_id: str,
+    week: str,
+    district: str | None,
+    entities: Iterable[str],
+    shape: Shape,
+) -> Evidence:
+    """Make evidence that shares its texts with all other evidence: most ids recur."""
+    return Evidence(
+        report_id=intern(report_id),
+        revision=revision,
+        origin_id=intern(origin_id),
+        week=intern(week),
+        district=None if district is None else intern(district),
+        entities=tuple(intern(entity) for entity in entities),
+        shape=shape,
     )
 
 

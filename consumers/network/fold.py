@@ -22,7 +22,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
-from streams.values import NodeKind
+from streams.values import NodeKind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,7 +110,7 @@ class NetworkFold:
     def report_count(self, entity: str) -> int:
         """Return how many live reports mention an entity."""
         known = self._entities.get(entity)
-        return 0 if known is None else len(known.reports)
+        return 0 if known is None else known.reports.distinct
 
     def links(self, entity: str) -> AbstractSet[str]:
         """Return the entities that network ties of enough weight join to this one."""
@@ -180,7 +180,7 @@ class NetworkFold:
         self.changes.redirects.add(absorbed)
         self._entities.touched |= {kept, absorbed}
         entity = self._entities.get(absorbed)
-        for report_id in tuple(entity.reports) if entity else ():
+        for report_id in dict.fromkeys(entity.reports if entity else ()):
             self._rename(report_id, lambda _, now: kept if now == absorbed else now)
 
     def _split(self, entity: str, new: str, mentions: tuple[Mention, ...], at: int) -> None:
@@ -289,8 +289,8 @@ class NetworkFold:
         standing = Standing(
             kind=entity.kind,
             is_child=entity.is_child,
-            is_suspect=entity.suspected > 0,
-            is_victim=entity.victim > 0,
+            is_suspect=Role.SUSPECT in entity.counts,
+            is_victim=Role.VICTIM in entity.counts,
             is_nominal=self.nominals.holds(self.ledger.aliases(entity_id)),
             network=self._components.network(entity_id),
         )

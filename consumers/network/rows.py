@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from consumers.network.components import Part
-from consumers.network.evidence import Evidence, NodeFacts, StatedRelation, shape_of
+from consumers.network.evidence import NodeFacts, StatedRelation, evidence, shape_of
 from consumers.network.nominals import Decision
 from consumers.network.tables import (
     DECISIONS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from consumers.network.evidence import TieKey
+    from consumers.network.evidence import Evidence, TieKey
     from consumers.network.fold import NetworkFold
     from consumers.network.ties import PairKey
     from consumers.projection import Read, Row
@@ -167,7 +167,7 @@ def _tie(fold: NetworkFold, tie_key: TieKey) -> Rewrite:
     if tie is None or not tie.stands or tie.weakest is None:
         return Rewrite(TIES, key)
     rest = {
-        "weight": len(tie.origins),
+        "weight": tie.origins.distinct,
         "reports": len(tie.evidence),
         "first_week": tie.first_week,
         "last_week": tie.last_week,
@@ -248,13 +248,13 @@ def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]
         source=report["source"],
         assessment=report["assessment"],
     )
-    return Evidence(
+    return evidence(
         report_id=report["report_id"],
         revision=report["revision"],
         origin_id=report["origin_id"],
         week=report["event_week"],
         district=report["district"],
-        entities=tuple(row["entity_id"] for row in mentions),
+        entities=[row["entity_id"] for row in mentions],
         shape=shape_of(nodes, stated, report["is_criminal"], grading),
     )
 

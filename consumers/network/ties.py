@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, TypeAlias
 
+from consumers.network.bag import Bag
 from consumers.network.evidence import claims_of, is_network, is_suspected_false, weakness
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ PairKey: TypeAlias = tuple[str, str]
 class Tie:
     """One kind of tie between two entities, with everything that says so.
 
-    `evidence` is sorted. `origins` counts the reports of each origin; its
-    length is the weight. A report that is suspected false is evidence without
-    being an origin, and a tie without an origin does not stand.
+    `evidence` holds report ids, `origins` the origin of each report that
+    supports the tie; the distinct ones are its weight. A report that is
+    suspected false is evidence without support, and a tie without any support
+    does not stand.
     """
 
     __slots__ = (
@@ -40,11 +41,10 @@ class Tie:
 
     def __init__(self, key: TieKey) -> None:
         self.subject_id, self.object_id, self.kind = key
-        self.evidence: list[str] = []
-        self.origins: dict[str, int] = {}
-        self.network_origins: dict[str, int] = {}
-        if is_network(self.kind, criminal=False):  # then every origin is one of a network tie
-            self.network_origins = self.origins
+        self.evidence = Bag()
+        self.origins = Bag()
+        always = is_network(self.kind, criminal=False)
+        self.network_origins = self.origins if always else Bag()
         self.first_week = ""
         self.last_week = ""
         self.weakest: Grading | None = None
@@ -61,18 +61,18 @@ class Tie:
 
     def add(self, evidence: Evidence, *, network: bool) -> None:
         """Take in a report that states the tie."""
-        insort(self.evidence, evidence.report_id)
+        self.evidence.add(evidence.report_id)
         self._weaken(evidence.shape.grading)
         if not is_suspected_false(evidence.shape.grading):
             self._support(evidence, network=network)
 
     def remove(self, evidence: Evidence, reports: Mapping[str, Evidence], *, network: bool) -> None:
         """Take a report back; `reports` holds the others that state the tie."""
-        del self.evidence[bisect_left(self.evidence, evidence.report_id)]
+        self.evidence.take(evidence.report_id)
         if not is_suspected_false(evidence.shape.grading):
-            _decrease(self.origins, evidence.origin_id)
+            self.origins.take(evidence.origin_id)
             if network and self.network_origins is not self.origins:
-                _decrease(self.network_origins, evidence.origin_id)
+                self.network_origins.take(evidence.origin_id)
         if self._is_extreme(evidence):
             self._measure(reports)
 
@@ -81,11 +81,10 @@ class Tie:
             self.weakest = grading
 
     def _support(self, evidence: Evidence, *, network: bool) -> None:
-        origin, week = evidence.origin_id, evidence.week
-        self.origins[origin] = self.origins.get(origin, 0) + 1
+        self.origins.add(evidence.origin_id)
         if network and self.network_origins is not self.origins:
-            self.network_origins[origin] = self.network_origins.get(origin, 0) + 1
-        self._widen(week)
+            self.network_origins.add(evidence.origin_id)
+        self._widen(evidence.week)
 
     def _widen(self, week: str) -> None:
         self.first_week = min(self.first_week or week, week)
@@ -118,7 +117,7 @@ class Pair:
         """Distinct origins over the network ties, both directions together."""
         origins = [tie.network_origins for tie in self.ties if tie.network_origins]
         if len(origins) <= 1:
-            return len(origins[0]) if origins else 0
+            return origins[0].distinct if origins else 0
         return len(set().union(*origins))
 
     @property
@@ -214,10 +213,3 @@ def pair_key(one: str, other: str) -> PairKey:
 def _find(pair: Pair, key: TieKey) -> Tie | None:
     subject, _, kind = key
     return next((t for t in pair.ties if t.kind is kind and t.subject_id == subject), None)
-
-
-def _decrease(counts: dict[str, int], key: str) -> None:
-    if counts[key] == 1:
-        del counts[key]
-    else:
-        counts[key] -= 1

@@ -12,7 +12,7 @@ from streams.taxonomy import RelationKind
 from streams.values import AlertRule, NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from consumers.network.entities import Standing
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 RULE_VERSION: Final = 1
 _NAMESPACE: Final = UUID("8f2c5a1e-6d0b-5c34-9b77-5e1d0a4c2f63")
+_FIND: Final[Mapping[AlertRule, Callable[[Paths, str], Path | None]]] = {
+    AlertRule.CHILD_TIED_TO_NOMINAL: Paths.to_nominal,
+    AlertRule.SIBLING_OF_INVOLVED: Paths.through_sibling,
+    AlertRule.FRIEND_OF_INVOLVED: Paths.through_friend,
+}
 _CLOSE_KINDS: Final = PARENTAL | {RelationKind.SIBLING, RelationKind.FRIEND}
 
 AlertKey: TypeAlias = tuple[AlertRule, str]
@@ -65,29 +70,20 @@ class AlertBook:
     def evaluate(self, fold: NetworkFold, touched: Touched, at: datetime) -> list[Alert]:
         """Bring the alerts up to date; return those raised or changed, in a fixed order."""
         paths = Paths(fold)
-        neighbourhood = _Neighbourhood(fold, touched)
-        first = sorted(neighbourhood.near_network())
-        tied = self._settle(
-            AlertRule.CHILD_TIED_TO_NOMINAL,
-            {one: paths.to_nominal(one) for one in first},
-            paths,
-            at,
-        )
-        others = sorted(neighbourhood.close_to(alert.child_id for alert in tied))
-        siblings = {one: paths.to_involved(paths.siblings(one)) for one in others}
-        friends = {one: paths.to_involved(paths.friends(one)) for one in others}
-        return [
-            *tied,
-            *self._settle(AlertRule.SIBLING_OF_INVOLVED, siblings, paths, at),
-            *self._settle(AlertRule.FRIEND_OF_INVOLVED, friends, paths, at),
-        ]
+        around = _Neighbourhood(fold, touched)
+        tied = self._settle(AlertRule.CHILD_TIED_TO_NOMINAL, around.near_network(), paths, at)
+        close = around.close_to(alert.child_id for alert in tied)
+        siblings = self._settle(AlertRule.SIBLING_OF_INVOLVED, close, paths, at)
+        friends = self._settle(AlertRule.FRIEND_OF_INVOLVED, close, paths, at)
+        return [*tied, *siblings, *friends]
 
     def _settle(
-        self, rule: AlertRule, found: Mapping[str, Path | None], paths: Paths, at: datetime
+        self, rule: AlertRule, people: Iterable[str], paths: Paths, at: datetime
     ) -> list[Alert]:
         changed: list[Alert] = []
-        for child, path in found.items():
-            alert = self._next(rule, child, path if paths.is_child(child) else None, at)
+        for child in sorted(people):
+            path = _FIND[rule](paths, child) if paths.is_child(child) else None
+            alert = self._next(rule, child, path, at)
             if alert is not None:
                 self.alerts[rule, child] = alert
                 changed.append(alert)

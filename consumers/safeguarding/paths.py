@@ -11,7 +11,7 @@ from streams.taxonomy import RELATIONS, Bond, RelationKind
 from streams.values import NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from consumers.network.fold import NetworkFold
     from consumers.network.ties import Tie
@@ -51,43 +51,30 @@ def order_of(path: Path) -> tuple[int, tuple[tuple[str, str, str], ...]]:
     return len(path), tuple((step.from_id, step.to_id, step.kind.value) for step in path)
 
 
-def best(paths: Iterable[Path]) -> Path | None:
-    """Return the path that is the reason."""
-    return min(paths, key=order_of, default=None)
-
-
 class Paths:
-    """Looks for paths in a network fold; lives for one event, since it remembers hubs."""
+    """Looks for paths in a network fold; lives for one event, since it remembers what it found."""
 
     def __init__(self, fold: NetworkFold) -> None:
         self._fold = fold
         self._hubs: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, Path | None] = {}
 
     def to_nominal(self, child: str) -> Path | None:
         """Return how a child is tied to a (suspected) nominal other than itself.
 
         Directly, or through one phone line or organisation.
         """
-        direct: list[Path] = []
-        through: list[Path] = []
-        for near in self._fold.links(child):
-            if self.is_of_concern(near):
-                direct.append((self._network_step(child, near),))
-            elif not self._is_person(near):
-                through += self._through(child, near)
-        return best(direct) or best(through)
+        if child not in self._known:
+            self._known[child] = self._directly(child) or self._through_hub(child)
+        return self._known[child]
 
-    def to_involved(self, kin: Mapping[str, Path]) -> Path | None:
-        """Return the shortest path that starts with one of `kin` and ends at a (suspected) nominal.
+    def through_sibling(self, child: str) -> Path | None:
+        """Return the shortest path from a child over a sibling to a (suspected) nominal."""
+        return self._through(self.siblings(child))
 
-        `kin` gives for each sibling (or friend) the way there.
-        """
-        found: list[Path] = []
-        for other, way in kin.items():
-            onward = self.involvement(other)
-            if onward is not None:
-                found.append(way + onward)
-        return best(found)
+    def through_friend(self, child: str) -> Path | None:
+        """Return the shortest path from a child over a friend to a (suspected) nominal."""
+        return self._through(self.friends(child))
 
     def involvement(self, person: str) -> Path | None:
         """Return why a person is involved: empty for a (suspected) nominal, a child's own path."""
@@ -124,16 +111,36 @@ class Paths:
         standing = self._fold.standing(entity)
         return standing is not None and standing.kind is NodeKind.PERSON
 
-    def _through(self, child: str, hub: str) -> Iterator[Path]:
-        for person in self._nominals_at(hub):
-            if person != child:
-                yield (self._network_step(child, hub), self._network_step(hub, person))
+    def _directly(self, child: str) -> Path | None:
+        found = (near for near in self._fold.links(child) if self.is_of_concern(near))
+        nominal = min(found, default=None)
+        return None if nominal is None else (self._network_step(child, nominal),)
+
+    def _through_hub(self, child: str) -> Path | None:
+        hubs = (near for near in self._fold.links(child) if not self._is_person(near))
+        found = ((hub, self._nominal_at(hub, child)) for hub in hubs)
+        through = min(((hub, nominal) for hub, nominal in found if nominal), default=None)
+        if through is None:
+            return None
+        hub, nominal = through
+        return (self._network_step(child, hub), self._network_step(hub, nominal))
+
+    def _through(self, ways: Mapping[str, Path]) -> Path | None:
+        found: list[Path] = []
+        for other, way in ways.items():
+            onward = self.involvement(other)
+            if onward is not None:
+                found.append(way + onward)
+        return min(found, key=order_of, default=None)
+
+    def _nominal_at(self, hub: str, child: str) -> str | None:
+        """Return the smallest (suspected) nominal at a hub who is not the child itself."""
+        return next((nominal for nominal in self._nominals_at(hub) if nominal != child), None)
 
     def _nominals_at(self, hub: str) -> tuple[str, ...]:
-        """Return the two smallest: one is left when the other is the child itself."""
         if hub not in self._hubs:
             found = sorted(near for near in self._fold.links(hub) if self.is_of_concern(near))
-            self._hubs[hub] = tuple(found[:2])
+            self._hubs[hub] = tuple(found[:2])  # if one is the child, the other is left
         return self._hubs[hub]
 
     def _network_step(self, here: str, there: str) -> Step:

@@ -282,6 +282,6 @@ def _from_scratch(projection):
     paths, found = Paths(projection.fold), {}
     for one in filter(paths.is_child, projection.fold.entity_ids()):
         found[AlertRule.CHILD_TIED_TO_NOMINAL, one] = paths.to_nominal(one)
-        found[AlertRule.SIBLING_OF_INVOLVED, one] = paths.to_involved(paths.siblings(one))
-        found[AlertRule.FRIEND_OF_INVOLVED, one] = paths.to_involved(paths.friends(one))
+        found[AlertRule.SIBLING_OF_INVOLVED, one] = paths.through_sibling(one)
+        found[AlertRule.FRIEND_OF_INVOLVED, one] = paths.through_friend(one)
     return {name: path for name, path in found.items() if path is not None}
