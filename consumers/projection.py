@@ -49,8 +49,14 @@ class Projection(Protocol):
     rebuilt from the log in a new file.
     """
 
-    name: str
-    version: int
+    @property
+    def name(self) -> str:
+        """The word in its store and its role."""
+
+    @property
+    def version(self) -> int:
+        """The meaning of its rows."""
+
     topics: tuple[str, ...]
     tables: tuple[Table, ...]
     publication: Publication | None

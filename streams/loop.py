@@ -23,10 +23,21 @@ _LONG_AGO: Final = timedelta(days=1)
 class Stage(Protocol):
     """A stage of the enclave: pure but for the state it folds."""
 
-    name: str
-    sources: tuple[str, ...]
-    state_topics: tuple[str, ...]
-    reference_topics: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """The word in its transactional id and group."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The topics it reads and commits positions of."""
+
+    @property
+    def state_topics(self) -> Sequence[str]:
+        """Its own output, from which its state is folded anew at each start."""
+
+    @property
+    def reference_topics(self) -> Sequence[str]:
+        """What it must know before it steps; read from the start by every process."""
 
     def learn(self, records: Sequence[Record]) -> None:
         """Take in reference data (the registry); read from the start, no position committed."""

@@ -1,0 +1,197 @@
+"""The roles: each builds itself, runs as a process of its own, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+
+from deploy.log_lines import tell, tell_error, write_json_lines
+from deploy.progress import Heartbeat, progress_file
+from streams.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from consumers.projection import Projection
+    from deploy.settings import Settings
+    from streams.ports import Log, Positions
+
+ROLES: Final = ("anonymiser", "linker", "gate", "ocg-network", "safeguarding")
+
+#: sysexits.h EX_SOFTWARE: the supervisor starts the role anew, from what was committed.
+EXIT_FATAL: Final = 70
+_STOP_SECONDS_MAX: Final = 2.8
+
+
+class Runner(Protocol):
+    """What a role does between its start and its end."""
+
+    async def start(self) -> None:
+        """Connect and take up the work where it was left."""
+
+    async def run_forever(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+
+    def positions(self) -> Positions:
+        """Return the next offset of each topic that is read."""
+
+    async def stop(self) -> None:
+        """Close what is open."""
+
+
+def run_role(name: str, settings: Settings) -> None:
+    """Build one role and run it until SIGTERM; any error ends the process with code 70.
+
+    Raises: InvalidInputError for an unknown name.
+    """
+    if name not in ROLES:
+        raise InvalidInputError(f"no such role; there are {', '.join(ROLES)}")
+    settings.make_folders()
+    write_json_lines(name)
+    progress_file(settings, name).unlink(missing_ok=True)
+    tell("starting", pid=os.getpid())
+    if name == "anonymiser":
+        _run_anonymiser(settings)
+    else:
+        asyncio.run(_live(name, settings))
+    tell("ended")
+
+
+async def _live(name: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    _end_on_signals(stop)
+    try:
+        log, runner = _BUILDERS[name](settings)
+        await _work(name, settings, log, runner, stop)
+    except Exception as error:  # noqa: BLE001 - the state of this process is not to be trusted any more
+        die(error)
+
+
+async def _work(
+    name: str, settings: Settings, log: Log, runner: Runner, stop: asyncio.Event
+) -> None:
+    await _unless_stopped(runner.start(), stop)
+    if not stop.is_set():
+        tell("started", positions=dict(runner.positions()))
+        heartbeat = Heartbeat(name, settings, log, runner.positions)
+        async with asyncio.TaskGroup() as together:
+            together.create_task(runner.run_forever(stop))
+            together.create_task(heartbeat.beat_until(stop))
+    await runner.stop()
+    await log.stop()
+
+
+async def _unless_stopped(start: Awaitable[None], stop: asyncio.Event) -> None:
+    """A start may wait long for a broker; the order to end must not."""
+    starting = asyncio.ensure_future(start)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        starting.result()
+    starting.cancel()
+
+
+def _end_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _end, stop)
+
+
+def _end(stop: asyncio.Event) -> None:
+    """End in order; a role that cannot is ended, since its transaction then never happened."""
+    stop.set()
+    insist = threading.Timer(_STOP_SECONDS_MAX, os._exit, (EXIT_FATAL,))
+    insist.daemon = True
+    insist.start()
+
+
+def die(error: BaseException) -> NoReturn:
+    """Tell what happened and end at once: nothing may run on after an unknown outcome."""
+    for one in _causes(error):
+        tell_error("failed", one)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_FATAL)
+
+
+def _causes(error: BaseException) -> tuple[BaseException, ...]:
+    if isinstance(error, BaseExceptionGroup):
+        return tuple(cause for inner in error.exceptions for cause in _causes(inner))
+    return (error,)
+
+
+# ------------------------------------------------------------------------------- builders
+
+
+def _run_anonymiser(settings: Settings) -> NoReturn:
+    """Faust runs the process; it tells its progress and ends it by itself."""
+    try:
+        from anonymiser import keyring  # noqa: PLC0415 - see _kafka
+        from anonymiser.intake.worker import run  # noqa: PLC0415 - see _kafka
+
+        run(
+            bootstrap=settings.bootstrap,
+            keys=keyring.load(settings.keys_dir),
+            status_file=progress_file(settings, "anonymiser"),
+            data_dir=settings.home / "faust",
+        )
+    except Exception as error:  # noqa: BLE001 - see _live
+        die(error)
+
+
+def _kafka(name: str, settings: Settings) -> Log:
+    from streams.kafka import KafkaLog  # noqa: PLC0415 - a role loads what it needs, nothing else
+
+    return KafkaLog(settings.bootstrap, client_id=f"rivelin-{name}")
+
+
+def _build_linker(settings: Settings) -> tuple[Log, Runner]:
+    from anonymiser import keyring  # noqa: PLC0415 - see _kafka
+    from anonymiser.linker.stage import Linker  # noqa: PLC0415 - see _kafka
+    from streams.loop import StageRunner  # noqa: PLC0415 - see _kafka
+
+    log = _kafka("linker", settings)
+    return log, StageRunner(Linker(keyring.load(settings.keys_dir)), log)
+
+
+def _build_gate(settings: Settings) -> tuple[Log, Runner]:
+    from anonymiser import keyring  # noqa: PLC0415 - see _kafka
+    from anonymiser.gate.stage import Gate  # noqa: PLC0415 - see _kafka
+    from streams.loop import StageRunner  # noqa: PLC0415 - see _kafka
+
+    log = _kafka("gate", settings)
+    return log, StageRunner(Gate(keyring.load(settings.keys_dir)), log)
+
+
+def _build_ocg_network(settings: Settings) -> tuple[Log, Runner]:
+    from consumers.ocg_network import OcgNetwork  # noqa: PLC0415 - see _kafka
+
+    return _build_projection("ocg-network", OcgNetwork(), settings)
+
+
+def _build_safeguarding(settings: Settings) -> tuple[Log, Runner]:
+    from consumers.safeguarding import Safeguarding  # noqa: PLC0415 - see _kafka
+
+    return _build_projection("safeguarding", Safeguarding(), settings)
+
+
+def _build_projection(name: str, projection: Projection, settings: Settings) -> tuple[Log, Runner]:
+    from consumers.store import ProjectionStore, store_path  # noqa: PLC0415 - see _kafka
+    from consumers.worker import ProjectionRunner  # noqa: PLC0415 - see _kafka
+
+    log = _kafka(name, settings)
+    store = ProjectionStore.open(store_path(settings.stores_dir, projection), projection)
+    return log, ProjectionRunner(projection, store, log)
+
+
+_BUILDERS: Final[dict[str, Callable[[Settings], tuple[Log, Runner]]]] = {
+    "linker": _build_linker,
+    "gate": _build_gate,
+    "ocg-network": _build_ocg_network,
+    "safeguarding": _build_safeguarding,
+}
