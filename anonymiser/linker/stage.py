@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from uuid import UUID, uuid4
 
 from anonymiser.linker.admission import refusal
 from anonymiser.linker.match import LinkPolicy
@@ -37,7 +38,6 @@ from streams.values import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from anonymiser.keyring import Keys
     from anonymiser.linker.admission import Refusal
@@ -56,7 +56,7 @@ Input: TypeAlias = (
 
 
 class Linker:
-    """The stage. `new_id` is random in production and seeded in tests."""
+    """The stage. `new_id` gives random ids; tests give it seeded ones."""
 
     name = "linker"
     sources = (TOKENISED, REVIEW_COMMANDS)
@@ -64,7 +64,10 @@ class Linker:
     reference_topics = (REPORT_KEYS,)
 
     def __init__(
-        self, keys: Keys, new_id: Callable[[], UUID], policy: LinkPolicy | None = None
+        self,
+        keys: Keys,
+        new_id: Callable[[], UUID] = uuid4,
+        policy: LinkPolicy | None = None,
     ) -> None:
         self._policy = policy if policy is not None else LinkPolicy()
         self._new_id = new_id
