@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +14,16 @@ import typer
 from deploy.cli.output import complain, progress, say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deploy.processes import Child
     from deploy.settings import Settings
     from deploy.supervisor import Report
 
 DOWN_SECONDS_MAX = 12.0
 _POLL_SECONDS = 0.05
+
+_COLUMNS = ("process", "state", "lag", "pid", "MB", "restarts", "last exit", "for")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
 
@@ -118,7 +123,7 @@ def _stop(report: Report) -> bool:
 
 
 def status(*, as_json: JsonOption = False) -> None:
-    """Show what runs, since when, and where its log is."""
+    """Show what runs, how far each role is, and where the logs are."""
     from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
 
     settings = Settings()
@@ -135,11 +140,25 @@ def facts(settings: Settings) -> dict[str, Any]:
     report = read_report(settings)
     if report is None:
         return {"running": False, "home": str(settings.home), "processes": []}
-    known = {"running": True, "home": str(settings.home), **report.facts}
-    known["processes"] = [
-        {**process, "memory_mb": _memory_mb(process["pid"])} for process in known["processes"]
-    ]
-    return known
+    processes = [_with_progress(process, settings) for process in report.facts["processes"]]
+    home = str(settings.home)
+    return {"running": True, "home": home, **report.facts, "processes": processes}
+
+
+def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Add what the process uses, and what it last said of its work, if it was this very process."""
+    from deploy.progress import read_progress  # noqa: PLC0415 - keeps --help quick
+
+    told = read_progress(settings, process["name"]) or {}
+    own = told if process["pid"] and told.get("pid") == process["pid"] else {}
+    return {
+        **process,
+        "memory_mb": _memory_mb(process["pid"]),
+        "work": own.get("state"),
+        "lag": own.get("lag"),
+        "positions": own.get("positions"),
+        "moved_at": own.get("moved_at"),
+    }
 
 
 def _memory_mb(pid: int | None) -> int | None:
@@ -158,7 +177,19 @@ def _show(settings: Settings) -> None:
         show_text(f"Nothing runs for {settings.home}.")
         return
     show_text(f"broker {known['bootstrap']}   home {known['home']}   {known['phase']}")
-    columns = ("process", "state", "pid", "MB", "restarts", "last exit", "since (UTC)")
-    keys = ("name", "state", "pid", "memory_mb", "restarts", "last_exit", "since")
-    show_table(columns, ([process[key] for key in keys] for process in known["processes"]))
+    show_table(_COLUMNS, map(_row, known["processes"]))
     show_text(f"logs {settings.logs_dir}")
+
+
+def _row(process: Mapping[str, Any]) -> tuple[object, ...]:
+    age = datetime.now(UTC) - datetime.fromisoformat(process["since"])
+    return (
+        process["name"],
+        process["work"] or process["state"],
+        process["lag"],
+        process["pid"],
+        process["memory_mb"],
+        process["restarts"],
+        process["last_exit"],
+        timedelta(seconds=int(age.total_seconds())),
+    )

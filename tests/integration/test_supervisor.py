@@ -16,6 +16,7 @@ import pytest
 
 from deploy.broker import LocalBroker
 from deploy.processes import ProcessIdentity, ProcessSpec, identity_of
+from deploy.roles import ROLES
 from deploy.supervisor import AlreadyRunningError, Phase, State, Supervisor, read_report
 
 SLEEPER = "import time; time.sleep(60)"
@@ -220,7 +221,9 @@ async def test_up_status_down(rivelin, settings):
     assert status["running"]
     assert status["phase"] == "ready"
     assert status["bootstrap"] == settings.bootstrap
-    assert status["processes"][0]["memory_mb"] < 250
+    (broker,) = [entry for entry in status["processes"] if entry["name"] == "broker"]
+    assert broker["memory_mb"] < 250
+    assert {entry["name"] for entry in status["processes"]} == {"broker", *ROLES}
 
     assert len(running(settings)) >= 2
     began = time.monotonic()
