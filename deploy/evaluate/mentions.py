@@ -128,8 +128,8 @@ class _SubjectMaker:
         origin = self._names.origin()
         home = self._streets.new()
         return Identity(
-            given_name=self._names.given(origin, sex),
-            family_name=borne_by(self._names.family(origin), origin, sex),
+            given_name=_unlike_partners(lambda: self._names.given(origin, sex)),
+            family_name=_unlike_partners(lambda: borne_by(self._names.family(origin), origin, sex)),
             born_on=date(self._dice.between(1956, 2006), 1, 1)
             + timedelta(days=self._dice.between(1, 360)),
             nhs_number=self._next_nhs_number(),
@@ -167,6 +167,22 @@ class _SubjectMaker:
             self._serial += 1
             if number := nhs_number(self._serial):
                 return number
+
+
+_PARTNER_WORDS: Final = frozenset(
+    word for body in BODIES for word in f"{body.partner} {body.name}".casefold().split()
+)
+
+
+def _unlike_partners(draw: Callable[[], str]) -> str:
+    """Draw again while the name stands in a partner's public name: that would seem a leak."""
+    while _is_partner_word(name := draw()):
+        pass
+    return name
+
+
+def _is_partner_word(name: str) -> bool:
+    return any(name.casefold() in word for word in _PARTNER_WORDS)
 
 
 # --- what is written down --------------------------------------------------------

@@ -71,3 +71,10 @@ def test_all_that_identifies_is_known_to_the_leak_search(file):
     told = tell(file, 3, clean=False)
     identity = told.reports[0].nodes[0].identity
     assert {identity.given_name, identity.born_on.isoformat()} <= declared_identifiers(told.reports)
+
+
+def test_nobody_is_called_like_a_partner(file):
+    told = tell(file, 3, clean=True)
+    public = " ".join(f"{body.partner} {body.name}" for body in told.bodies).casefold()
+    identities = [node.identity for report in told.reports for node in report.nodes]
+    assert not any(identity.family_name.casefold() in public for identity in identities)
