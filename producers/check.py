@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from producers.notice import notice_in
 from streams.errors import InvalidInputError
 from streams.hints import fields_of, inner_of, is_record, item_of
 from streams.identifiers import UnreadableIdentifierError, canonical, declared, faults_of
@@ -36,6 +37,7 @@ AGE_YEARS_MAX: Final = 120
 #: Clocks of partner systems differ; a report from further ahead is mistyped.
 CLOCK_SKEW_MAX: Final = timedelta(hours=24)
 
+_LONG: Final = range(-(2**63), 2**63)
 _GRADES: Final[Mapping[GradingScheme, tuple[str, str]]] = {
     GradingScheme.SCHEME_3X5X2: ("123", "ABCDE"),
     GradingScheme.SCHEME_5X5X5: ("ABCDE", "12345"),
@@ -101,6 +103,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "conditions_missing": "Handling code C names its conditions: A1, A2, A3, S1 or S2.",
     "only_with_code_c": "Recipients and conditions belong to handling code C.",
     "bad_partner": "A partner id is 3 to 32 small letters, digits and hyphens, a letter first.",
+    "too_large": "Shorten the narrative, or split the report into several.",
     "other_partner": "The report names another partner than the one that submits it.",
     "bad_revision": "Revisions count from 1.",
     "bad_supersedes": "A revision replaces an earlier one of the same report.",
@@ -161,15 +164,16 @@ def read(data: Json, at: datetime | None = None) -> Report:
         problems = check(report, at)
         if not problems:
             return report
-    raise InvalidReportError(problems)
+    raise InvalidReportError(problems, notice_in(data))
 
 
 def problems_of(reasons: Sequence[Reason]) -> tuple[Problem, ...]:
     """Put the remedy to each reason that reading JSON gave."""
-    return tuple(_problem(reason.code, reason.field) for reason in reasons)
+    return tuple(problem(reason.code, reason.field) for reason in reasons)
 
 
-def _problem(code: str, field: str | None) -> Problem:
+def problem(code: str, field: str | None) -> Problem:
+    """Put the remedy to a code."""
     return Problem(field, code, _REMEDIES.get(code, code.replace("_", " ").capitalize() + "."))
 
 
@@ -183,18 +187,27 @@ def _mistyped(hint: Any, value: Any, path: str) -> Iterator[Problem]:  # noqa: A
     elif item := item_of(hint):
         yield from _mistyped_items(item, value, path)
     elif not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-        yield _problem("wrong_type", path or None)
+        yield problem("wrong_type", path or None)
     elif hint is date and isinstance(value, datetime):
-        yield _problem("wrong_type", path)
+        yield problem("wrong_type", path)
+    elif hint is int and value not in _LONG:
+        yield problem("not_a_whole_number", path)
+    elif hint is str and not _is_unicode(value):
+        yield problem("not_a_text", path)
     elif hint is datetime and value.utcoffset() is None:
-        yield _problem("without_time_zone", path)
+        yield problem("without_time_zone", path)
     elif is_record(hint):
         yield from _mistyped_fields(hint, value, path)
 
 
+def _is_unicode(text: str) -> bool:
+    """A lone surrogate is in no encoding."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _mistyped_items(item: Any, value: Any, path: str) -> Iterator[Problem]:  # noqa: ANN401 - any hint, any value
     if not isinstance(value, tuple):
-        yield _problem("wrong_type", path)
+        yield problem("wrong_type", path)
         return
     for index, one in enumerate(value):
         yield from _mistyped(item, one, f"{path}[{index}]")
@@ -210,19 +223,19 @@ def _mistyped_fields(cls: type[Any], value: object, path: str) -> Iterator[Probl
 
 def _routing(report: Report) -> Iterator[Problem]:
     if report.revision < 1:
-        yield _problem("bad_revision", "revision")
+        yield problem("bad_revision", "revision")
     if report.supersedes is not None and not 1 <= report.supersedes < report.revision:
-        yield _problem("bad_supersedes", "supersedes")
+        yield problem("bad_supersedes", "supersedes")
     if not PARTNER_ID.fullmatch(report.partner):
-        yield _problem("bad_partner", "partner")
+        yield problem("bad_partner", "partner")
     yield from _text(report.service, "service")
 
 
 def _times(report: Report, at: datetime | None) -> Iterator[Problem]:
     if report.event_at > report.reported_at:
-        yield _problem("event_after_report", "event_at")
+        yield problem("event_after_report", "event_at")
     if at is not None and report.reported_at > at + CLOCK_SKEW_MAX:
-        yield _problem("in_future", "reported_at")
+        yield problem("in_future", "reported_at")
 
 
 def _place(report: Report) -> Iterator[Problem]:
@@ -238,7 +251,7 @@ def _place(report: Report) -> Iterator[Problem]:
 
 def _content(report: Report) -> Iterator[Problem]:
     if not report.facts:
-        yield _problem("no_facts", "facts")
+        yield problem("no_facts", "facts")
     yield from _text(report.origin_reference, "origin_reference")
     yield from _grading(report.grading)
     yield from _handling(report.handling)
@@ -252,29 +265,29 @@ def _grading(grading: Grading) -> Iterator[Problem]:
         path = f"grading.{field}"
         if scheme is None:
             if grade is not None:
-                yield _problem("not_graded", path)
+                yield problem("not_graded", path)
         elif grade is None:
-            yield _problem("grade_missing", path)
+            yield problem("grade_missing", path)
         elif len(grade) != 1 or grade not in scheme[position]:
-            yield _problem("not_in_scheme", path)
+            yield problem("not_in_scheme", path)
 
 
 def _handling(handling: Handling) -> Iterator[Problem]:
     for field in ("recipients", "conditions"):
         stated = bool(getattr(handling, field))
         if handling.code is HandlingCode.C and not stated:
-            yield _problem(f"{field}_missing", f"handling.{field}")
+            yield problem(f"{field}_missing", f"handling.{field}")
         if handling.code is not HandlingCode.C and stated:
-            yield _problem("only_with_code_c", f"handling.{field}")
+            yield problem("only_with_code_c", f"handling.{field}")
 
 
 def _text(text: str | None, path: str, chars_max: int = TEXT_CHARS_MAX) -> Iterator[Problem]:
     if text is None:
         return
     if not text.strip():
-        yield _problem("empty", path)
+        yield problem("empty", path)
     if len(text) > chars_max:
-        yield _problem("too_long", path)
+        yield problem("too_long", path)
 
 
 # --- nodes -------------------------------------------------------------------------------------
@@ -282,15 +295,15 @@ def _text(text: str | None, path: str, chars_max: int = TEXT_CHARS_MAX) -> Itera
 
 def _nodes(report: Report) -> Iterator[Problem]:
     if not report.nodes:
-        yield _problem("no_nodes", "nodes")
+        yield problem("no_nodes", "nodes")
     if len(report.nodes) > NODES_MAX:
-        yield _problem("too_many_nodes", "nodes")
+        yield problem("too_many_nodes", "nodes")
     seen: Counter[str] = Counter()
     for index, node in enumerate(report.nodes):
         path = f"nodes[{index}]"
         seen[node.label] += 1
         if seen[node.label] > 1:
-            yield _problem("duplicate_label", f"{path}.label")
+            yield problem("duplicate_label", f"{path}.label")
         yield from _node(node, report.reported_at.date(), path)
 
 
@@ -305,9 +318,9 @@ def _node(node: Node, reported_on: date, path: str) -> Iterator[Problem]:
 
 def _person(person: PersonFacts, kind: NodeKind, path: str) -> Iterator[Problem]:
     if kind is not NodeKind.PERSON:
-        yield _problem("not_a_person", path)
+        yield problem("not_a_person", path)
     if person.age is not None and not 0 <= person.age <= AGE_YEARS_MAX:
-        yield _problem("implausible", f"{path}.age")
+        yield problem("implausible", f"{path}.age")
 
 
 def _identity(
@@ -315,10 +328,10 @@ def _identity(
 ) -> Iterator[Problem]:
     stated = dict.fromkeys(field for field, _ in declared(identity))
     if not stated:
-        yield _problem("empty", path)
+        yield problem("empty", path)
     for field in stated:
         if field not in IDENTIFIED_BY[kind]:
-            yield _problem("wrong_kind", f"{path}.{field}")
+            yield problem("wrong_kind", f"{path}.{field}")
     for fault in faults_of(identity):
         yield _unreadable(fault, path)
     yield from _blank(identity, path)
@@ -328,16 +341,16 @@ def _identity(
 def _blank(identity: Identity, path: str) -> Iterator[Problem]:
     for field, value in declared(identity):
         if isinstance(value, str) and not value.strip():
-            yield _problem("empty", f"{path}.{field}")
+            yield problem("empty", f"{path}.{field}")
 
 
 def _birth(born_on: date | None, reported_on: date, path: str) -> Iterator[Problem]:
     if born_on is None or canonical("born_on", born_on) is None:
         return
     if born_on > reported_on:
-        yield _problem("born_in_future", path)
+        yield problem("born_in_future", path)
     elif reported_on.year - born_on.year > AGE_YEARS_MAX:
-        yield _problem("implausible", path)
+        yield problem("implausible", path)
 
 
 def _unreadable(fault: UnreadableIdentifierError, path: str) -> Problem:
@@ -356,14 +369,14 @@ def _relations(report: Report) -> Iterator[Problem]:
 
 def _relation(relation: Relation, kinds: Mapping[str, NodeKind], path: str) -> Iterator[Problem]:
     if relation.since and relation.until and relation.since > relation.until:
-        yield _problem("ends_before_start", f"{path}.until")
+        yield problem("ends_before_start", f"{path}.until")
     ends = {field: kinds.get(getattr(relation, field)) for field in ("subject", "object")}
     missing = [field for field, kind in ends.items() if kind is None]
-    yield from (_problem("missing_node", f"{path}.{field}") for field in missing)
+    yield from (problem("missing_node", f"{path}.{field}") for field in missing)
     if missing:
         return
     if relation.subject == relation.object:
-        yield _problem("relation_to_itself", path)
+        yield problem("relation_to_itself", path)
     subject, target = ends["subject"], ends["object"]
     if subject and target and not joins(relation.kind, subject, target):
-        yield _problem("relation_does_not_fit", f"{path}.kind")
+        yield problem("relation_does_not_fit", f"{path}.kind")

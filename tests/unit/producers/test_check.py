@@ -15,7 +15,6 @@ from streams.taxonomy import RELATIONS, RelationKind
 from streams.values import Audience, ConditionCode, GradingScheme, HandlingCode, NodeKind
 from tests.invented_reports import IDENTIFIERS, child, phone, report, sister, tie, unnamed
 
-
 MIDNIGHT = datetime(2011, 1, 1, tzinfo=UTC)
 
 
