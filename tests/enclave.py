@@ -97,11 +97,11 @@ _CLASSES = {
     OPERATIONS: (OperationRecorded,),
     OUTGOING: (ReportLinked,),
 }
-_KEYS = keyring.new_keys(random.Random(5).randbytes)  # noqa: S311 - equal keys in each test
+_KEYS = keyring.new_keys(random.Random(5).randbytes)
 
 
 def seeded_ids(seed=7):
-    source = random.Random(seed)  # noqa: S311 - equal ids in each run are the point
+    source = random.Random(seed)
     return lambda: UUID(bytes=source.randbytes(16), version=4)
 
 
@@ -155,7 +155,7 @@ class Enclave:
         await self._start()
 
     async def _start(self):
-        intake = IntakeStage(self.keys, tuple(PARTNERS), random.Random(3).randbytes)  # noqa: S311
+        intake = IntakeStage(self.keys, tuple(PARTNERS), random.Random(3).randbytes)
         self._stages = [StageRunner(one, self.log) for one in (intake, self.linker, self.gate)]
         for stage in self._stages:
             await stage.start()
