@@ -26,7 +26,6 @@ from streams.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from producers.town.dice import Dice
     from producers.town.errors import Mistake
@@ -80,7 +79,7 @@ P: Final = Handling(code=HandlingCode.P)
 class Terms:
     """Under what a report is shared: `channel` None is the body's own for the matter.
 
-    `protected` and `conflict` mark the first of the cast.
+    `protected` and `conflict` mark the first of the cast; who is `careful` makes no mistake.
     """
 
     handling: Handling = P
@@ -88,6 +87,7 @@ class Terms:
     origin: str | None = field(default=None, repr=False)
     protected: bool = False
     conflict: bool = False
+    careful: bool = False
 
 
 ORDINARY: Final = Terms()
@@ -110,7 +110,8 @@ class Writers:
 
     def tell(self, scene: Scene, body: Body, terms: Terms = ORDINARY) -> Submission:
         """Write one report about a scene."""
-        people = [self._written_down(part.person, body, scene.at.date()) for part in scene.cast]
+        strength = 0.0 if terms.careful else self._strength
+        people = [self._written_down(part.person, scene, body, strength) for part in scene.cast]
         who = tuple((f"p{i}", part.person) for i, part in enumerate(scene.cast, start=1))
         what = tuple((f"t{i}", thing.key) for i, thing in enumerate(scene.things, start=1))
         nodes = [
@@ -182,14 +183,16 @@ class Writers:
         self._written[body.partner] += 1
         return uuid5(TOWN, f"{self._seed}/{body.partner}/{self._written[body.partner]}")
 
-    def _written_down(self, number: int, body: Body, day: date) -> Misremembered:
+    def _written_down(
+        self, number: int, scene: Scene, body: Body, strength: float
+    ) -> Misremembered:
         """Write somebody down, but never as a child who is none or the other way round.
 
         What a wrong age does to an alert is a question for its own test, not for chance.
         """
-        person = self._people[number]
+        person, day = self._people[number], scene.at.date()
         identity = self._identity(person, body)
-        written = misremember(identity, person, self._dice, self._strength)
+        written = misremember(identity, person, self._dice, strength)
         born_on = written.identity.born_on
         if born_on and is_child(born_on, day) is not person.is_child_on(day):
             return Misremembered(identity, None)

@@ -30,6 +30,7 @@ from producers.town.reports import (
     withdrawn,
 )
 from streams.parts import Handling
+from streams.taxonomy import RelationKind
 from streams.values import (
     Activity,
     Audience,
@@ -107,16 +108,13 @@ class Story:
         self._sent: list[Submission] = []
         self._origins = 0
 
-    @staticmethod
-    def cast(groups: Sequence[Group], casting: Casting, dice: Dice) -> Extras | None:
-        """Choose the small parts; a town without groups has none."""
-        if not groups:
-            return None
+    def _cast(self, casting: Casting) -> Extras:
+        """Choose the small parts."""
         pair = (casting.adult(20), casting.adult(20))
         for member in pair:
             casting.known_to_police(member)
-        exploited = [child for group in groups for child in group.exploited]
-        befriended = dice.some(exploited, len(exploited) // 2 + 1)
+        exploited = [child for group in self._groups for child in group.exploited]
+        befriended = self._dice.some(exploited, len(exploited) // 2 + 1)
         return Extras(
             pair=pair,
             pair_child=casting.child(with_siblings=True),
@@ -125,11 +123,12 @@ class Story:
             friends={child: casting.friend_of(child) for child in befriended},
         )
 
-    def tell(self, extras: Extras | None) -> tuple[Submission, ...]:
-        """Write everything."""
+    def tell(self, casting: Casting) -> tuple[Submission, ...]:
+        """Write everything; a town without groups has ordinary life alone."""
         for group in self._groups:
             self._group(group)
-        if extras:
+        if self._groups:
+            extras = self._cast(casting)
             self._families_of_exploited(extras)
             self._decoys(extras)
             self._faults(extras)
@@ -141,9 +140,9 @@ class Story:
     def _group(self, group: Group) -> None:
         stage, dice = self._stage, self._dice
         for tie in group.ties:
-            if tie.kind.value == "CO_OFFENDER":
+            if tie.kind is RelationKind.CO_OFFENDER:
                 self._several(stage.together(tie.subject, tie.object), _WATCH_CRIME)
-            elif tie.kind.value == "ASSOCIATE":
+            elif tie.kind is RelationKind.ASSOCIATE:
                 scene = stage.associates(tie.subject, tie.object, Activity.MONEY_MOVED)
                 self._several(scene, _WATCH_CRIME)
             else:
@@ -173,7 +172,7 @@ class Story:
     def _decoys(self, extras: Extras) -> None:
         stage, core = self._stage, self._groups[0].core
         left, right = extras.pair
-        self._several(stage.together(left, right, Activity.THREAT), _WATCH_CRIME)
+        self._several(stage.together(left, right, Activity.THREAT), (POLICE, PROBATION))
         self._one(stage.exploitation(left, extras.pair_child), COUNCIL)
         self._family_of(extras.pair_child)
         self._one(stage.associates(extras.bystander, core[0], Activity.MEETING), VOLUNTARY)
@@ -235,7 +234,7 @@ class Story:
                 scene = self._stage.alone(children[0])
             else:
                 scene = self._stage.alone(self._dice.pick(household.members))
-            self._several(scene, _WATCH_EVERYBODY, most=2)
+            self._several(scene, _WATCH_EVERYBODY, most=2, is_known=False)
 
     # --- writing
 
@@ -244,14 +243,20 @@ class Story:
         self._sent.append(told)
         return told
 
-    def _several(self, scene: Scene, bodies: Sequence[Body], most: int = 3) -> None:
-        """Let one to `most` bodies tell the same scene; half the time two quote one origin."""
+    def _several(
+        self, scene: Scene, bodies: Sequence[Body], most: int = 3, *, is_known: bool = True
+    ) -> None:
+        """Let one to `most` bodies tell the same scene; half the time they quote one origin.
+
+        When `is_known`, the first one looks the people up and makes no mistake about them, so
+        that what must be found can be found.
+        """
         tellers = self._dice.some(bodies, self._dice.between(1, most))
         self._origins += 1
         shared = len(tellers) > 1 and self._dice.chance(0.5)
         origin = f"SM-2026-{self._origins:04d}" if shared else None
-        for body in tellers:
-            self._one(scene, body, Terms(origin=origin))
+        for place, body in enumerate(tellers):
+            self._one(scene, body, Terms(origin=origin, careful=is_known and place == 0))
 
     def _in_time(self) -> tuple[Submission, ...]:
         """Sort by when each report was written; steps on the same report keep their order."""

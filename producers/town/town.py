@@ -55,9 +55,17 @@ class Town:
 
 
 def build_town(
-    seed: int, households: int = HOUSEHOLDS, groups: int = GROUPS, *, as_of: date = AS_OF
+    seed: int,
+    households: int = HOUSEHOLDS,
+    groups: int = GROUPS,
+    *,
+    mistakes: float = 1.0,
+    as_of: date = AS_OF,
 ) -> Town:
-    """Build a town. Raises: ValueError if the households are too few for the groups."""
+    """Build a town. `mistakes` scales the rates of errors.py; 0 makes none.
+
+    Raises: ValueError if the households are too few for the groups.
+    """
     census, streets = Census(), Streets(Dice(seed, "streets"))
     families = Families(census, as_of, NameBook(Dice(seed, "names")), streets)
     for shape in _shapes(Dice(seed, "shapes"), households, groups):
@@ -68,7 +76,9 @@ def build_town(
         form_group(number, casting, census, Dice(seed, f"group {number}"))
         for number in range(groups)
     )
-    submissions = _told(seed, census, formed, casting, as_of)
+    stage = Stage(census, as_of, Dice(seed, "stage"))
+    writers = Writers(seed, census.people, Dice(seed, "writers"), mistakes)
+    story = Story(census, formed, stage, writers, Dice(seed, "story"))
     return Town(
         seed=seed,
         as_of=as_of,
@@ -77,21 +87,10 @@ def build_town(
         ties=tuple(census.ties),
         groups=formed,
         bodies=BODIES,
-        submissions=submissions,
+        submissions=story.tell(casting),
     )
 
 
 def _shapes(dice: Dice, households: int, groups: int) -> Sequence[str]:
     needed = _ALWAYS * groups
     return [*needed, *(dice.weighted(SHAPES) for _ in range(households - len(needed)))]
-
-
-def _told(
-    seed: int, census: Census, groups: Sequence[Group], casting: Casting, as_of: date
-) -> tuple[Submission, ...]:
-    stage = Stage(census, as_of, Dice(seed, "stage"))
-    dice = Dice(seed, "story")
-    cast = Story.cast(groups, casting, dice)
-    writers = Writers(seed, census.people, Dice(seed, "writers"))
-    story = Story(census, groups, stage, writers, dice)
-    return story.tell(cast)

@@ -1,0 +1,1 @@
+"""`rivelin demo`: the whole mission on a real broker, and a checker that knows the truth."""

@@ -1,0 +1,238 @@
+"""What came out, put back into terms of the town, and compared with its truth.
+
+Only the demo and tests may do this: they hold the enclave's keys. The product is not weakened for
+it: who is who is read from `enclave.resolutions`, and an audience's ids are made as the gate makes
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from anonymiser.gate.audience import AudienceIds
+from consumers.network.tables import ENTITIES, TIES
+from consumers.safeguarding.tables import ALERTS_TABLE
+from producers.town.truth import Exposure
+from streams.codec import decode
+from streams.loop import read_to_end
+from streams.restricted import (
+    MentionResolved,
+    MergeDecided,
+    PossibleLink,
+    ReportAdmitted,
+    ReportRetracted,
+    SplitDecided,
+)
+from streams.topics import RESOLUTIONS
+from streams.values import AlertRule, Audience, NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from uuid import UUID
+
+    from anonymiser.keyring import Keys
+    from consumers.store import Snapshot
+    from producers.town.reports import Submission
+    from producers.town.town import Town
+    from producers.town.truth import Truth
+    from streams.ports import Log, Record
+
+_RAISING: Final = frozenset({"PARENT", "KINSHIP_CARER"})
+_RESOLUTIONS: Final = (
+    ReportAdmitted,
+    MentionResolved,
+    ReportRetracted,
+    MergeDecided,
+    SplitDecided,
+    PossibleLink,
+)
+MentionKey = tuple[str, "UUID", int, int]
+"""Partner, report, revision, node."""
+
+
+class Resolved:
+    """Which enclave id each mention has now, as the linker's own record says."""
+
+    def __init__(self) -> None:
+        self._entity: dict[MentionKey, UUID] = {}
+        self._kept: dict[UUID, UUID] = {}
+
+    @classmethod
+    async def read(cls, log: Log) -> Resolved:
+        """Fold the whole record."""
+        resolved = cls()
+        async for records in read_to_end(log, (RESOLUTIONS,)):
+            for record in records:
+                resolved.apply(record)
+        return resolved
+
+    def apply(self, record: Record) -> None:
+        """Fold one decision in."""
+        match decode(record.value or b"", *_RESOLUTIONS):
+            case MentionResolved() as one:
+                key = (one.partner, one.report_id, one.revision, one.node)
+                self._entity[key] = one.entity_id
+            case MergeDecided(kept_id=kept, absorbed_id=absorbed):
+                self._kept[absorbed] = kept
+            case ReportRetracted(partner=partner, report_id=report_id):
+                for key in [key for key in self._entity if key[:2] == (partner, report_id)]:
+                    del self._entity[key]
+            case SplitDecided() as split:
+                self._kept.pop(split.new_entity_id, None)
+                named = {(m.partner, m.report_id, m.node) for m in split.mentions}
+                for partner, report_id, revision, node in tuple(self._entity):
+                    if (partner, report_id, node) in named:
+                        key = (partner, report_id, revision, node)
+                        self._entity[key] = split.new_entity_id
+            case _:
+                pass
+
+    def entity(self, key: MentionKey) -> UUID | None:
+        """Return the id of a mention, None for one that was never resolved."""
+        entity = self._entity.get(key)
+        while entity in self._kept:
+            entity = self._kept[entity]
+        return entity
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Audience id to the town's people behind it. Two people behind one id were mistaken."""
+
+    people: Mapping[str, frozenset[int]]
+
+    @classmethod
+    def of(cls, town: Town, resolved: Resolved, keys: Keys, audience: Audience) -> Identities:
+        """Make an audience's ids as the gate does."""
+        ids = AudienceIds(audience, keys.audience[audience])
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for step in town.submissions:
+            for key, number in _mentions(step):
+                entity = resolved.entity(key)
+                if entity is not None:
+                    found[str(ids.entity(entity))].add(number)
+        return cls({one: frozenset(numbers) for one, numbers in found.items()})
+
+    def behind(self, audience_id: str) -> frozenset[int]:
+        """Return who is behind an id; nobody is behind one of a thing."""
+        return self.people.get(audience_id, frozenset())
+
+    @property
+    def merged(self) -> int:
+        """How many ids hold more than one person."""
+        return sum(len(numbers) > 1 for numbers in self.people.values())
+
+    @property
+    def split(self) -> int:
+        """How many people have more than one id."""
+        ids: defaultdict[int, int] = defaultdict(int)
+        for numbers in self.people.values():
+            for number in numbers:
+                ids[number] += 1
+        return sum(count > 1 for count in ids.values())
+
+
+def _mentions(step: Submission) -> Iterator[tuple[MentionKey, int]]:
+    who = dict(step.who)
+    for node, one in enumerate(step.report.nodes):
+        if one.label in who:
+            key = (step.partner, step.report.report_id, step.report.revision, node)
+            yield key, who[one.label]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the two audiences hold, in the town's own people."""
+
+    persons: int
+    networks: frozenset[frozenset[int]]
+    exposures: frozenset[Exposure]
+    false_kin: int
+    merged: int
+    split: int
+
+    def agrees_with(self, truth: Truth) -> bool:
+        """Tell whether networks and exposed children are exactly those that must be found."""
+        return (
+            self.networks == truth.networks
+            and self.exposures == truth.exposures
+            and not self.false_kin
+        )
+
+
+def find(
+    town: Town, truth: Truth, keys: Keys, resolved: Resolved, views: Mapping[Audience, Snapshot]
+) -> Findings:
+    """Read both projections."""
+    police = Identities.of(town, resolved, keys, Audience.POLICE)
+    hub = Identities.of(town, resolved, keys, Audience.SAFEGUARDING)
+    return Findings(
+        persons=_persons(views[Audience.SAFEGUARDING]),
+        networks=_networks(views[Audience.POLICE], police),
+        exposures=_exposures(views[Audience.SAFEGUARDING], hub),
+        false_kin=_false_kin(views[Audience.SAFEGUARDING], hub, truth.siblings),
+        merged=hub.merged,
+        split=hub.split,
+    )
+
+
+def _persons(view: Snapshot) -> int:
+    return sum(row["kind"] == NodeKind.PERSON.value for row in view.rows(ENTITIES))
+
+
+def _networks(view: Snapshot, identities: Identities) -> frozenset[frozenset[int]]:
+    members: defaultdict[str, set[int]] = defaultdict(set)
+    for row in view.rows(ENTITIES):
+        if row["network_id"] and row["kind"] == NodeKind.PERSON.value:
+            members[row["network_id"]] |= identities.behind(row["entity_id"])
+    return frozenset(frozenset(people) for people in members.values())
+
+
+def _exposures(view: Snapshot, identities: Identities) -> frozenset[Exposure]:
+    return frozenset(
+        Exposure(child, AlertRule(row["rule"]))
+        for row in view.rows(ALERTS_TABLE)
+        if row["supported"]
+        for child in identities.behind(row["child_id"])
+    )
+
+
+def _false_kin(view: Snapshot, identities: Identities, siblings: frozenset[frozenset[int]]) -> int:
+    """Count pairs that the hub takes for siblings and who are none.
+
+    Two ids of one child are no pair: that child was met twice and not recognised.
+    """
+    return sum(
+        not _are_siblings(identities.behind(left), identities.behind(right), siblings)
+        for left, right in _sibling_ids(view)
+    )
+
+
+def _are_siblings(
+    left: frozenset[int], right: frozenset[int], siblings: frozenset[frozenset[int]]
+) -> bool:
+    pairs = (frozenset((one, other)) for one in left for other in right)
+    return bool(left & right) or any(pair in siblings for pair in pairs)
+
+
+def _sibling_ids(view: Snapshot) -> set[tuple[str, str]]:
+    raised: defaultdict[str, set[str]] = defaultdict(set)
+    pairs: set[tuple[str, str]] = set()
+    for row in view.rows(TIES):
+        if row["kind"] == "SIBLING":
+            pairs.add((row["subject_id"], row["object_id"]))
+        elif row["kind"] in _RAISING:
+            raised[row["subject_id"]].add(row["object_id"])
+    for children in raised.values():
+        pairs.update(combinations(sorted(children), 2))
+    return pairs
+
+
+def path_of(row: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return the reason of an alert's row, step by step."""
+    steps: list[dict[str, str]] = json.loads(str(row["path"]))
+    return steps

@@ -1,0 +1,92 @@
+"""Everything outside the enclave as documents to search: records, logs, stores.
+
+A record is searched twice: as bytes, and decoded without its ciphertext as text, since only in a
+text a short word is a word. What the enclave alone may read is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from deploy.leaks import Document
+from streams.codec import decode
+from streams.errors import DecodeError
+from streams.json_form import to_json
+from streams.restricted import ReportSubmitted, SealingKeyPublished, WithdrawalSubmitted
+from streams.shared import (
+    AlertRaised,
+    AlertUpdated,
+    FeedbackGiven,
+    NominalDischarged,
+    NominalEnrolled,
+    NominalRelayed,
+    OperationRecorded,
+    PartnerOnboarded,
+    PartnerSuspended,
+    PersonsMerged,
+    PersonSplit,
+    PoliceReportShared,
+    ReportWithdrawn,
+    SafeguardingReportShared,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from streams.ports import Record
+
+ENCLAVE: Final = "enclave."
+_EVENTS: Final = (
+    ReportSubmitted,
+    WithdrawalSubmitted,
+    SealingKeyPublished,
+    AlertRaised,
+    AlertUpdated,
+    FeedbackGiven,
+    NominalDischarged,
+    NominalEnrolled,
+    NominalRelayed,
+    OperationRecorded,
+    PartnerOnboarded,
+    PartnerSuspended,
+    PersonsMerged,
+    PersonSplit,
+    PoliceReportShared,
+    ReportWithdrawn,
+    SafeguardingReportShared,
+)
+#: Ciphertext and keys in JSON are random letters, in which any short word turns up.
+_UNREADABLE: Final = ("sealed_keys", "parts", "public_key", "signing_key", "signature")
+
+
+def is_outside(topic: str) -> bool:
+    """Tell whether somebody outside the enclave reads the topic; all read its public keys."""
+    return not topic.startswith(ENCLAVE) or topic == "enclave.public-keys"
+
+
+def records_outside(record: Record) -> Iterator[Document]:
+    """Yield what a record shows, if it lies outside the enclave."""
+    if not is_outside(record.topic):
+        return
+    name = f"{record.topic} {record.offset}"
+    yield Document(name, (record.key or b"") + b"\n" + (record.value or b""))
+    if record.value is not None and (text := _text_of(record.value)):
+        yield Document(f"{name} decoded", text, is_text=True)
+
+
+def _text_of(value: bytes) -> bytes:
+    try:
+        form = to_json(decode(value, *_EVENTS))
+    except DecodeError:
+        return b""
+    readable = {name: part for name, part in form.items() if name not in _UNREADABLE}
+    return json.dumps(readable, ensure_ascii=False).encode()
+
+
+def files_in(folder: Path) -> Iterator[Document]:
+    """Yield every file below a folder."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield Document(str(path.relative_to(folder)), path.read_bytes())

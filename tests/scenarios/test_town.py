@@ -1,0 +1,167 @@
+"""A small town played through every stage over the log in memory, and judged by its own truth."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from anonymiser.keyring import new_keys
+from consumers.audit.replay import Bound, compare, replay
+from consumers.ocg_network import OcgNetwork
+from consumers.safeguarding import Safeguarding
+from deploy.demo.findings import Resolved, find
+from deploy.demo.witnesses import records_outside
+from deploy.leaks import LeakSearch, identifiers_of
+from deploy.pipeline import Pipeline
+from producers.town.reports import Step
+from producers.town.town import Town, build_town
+from producers.town.truth import truth_of
+from streams.codec import decode
+from streams.memory import LogicalClock, MemoryLog
+from streams.restricted import WithdrawalSubmitted
+from streams.shared import FeedbackGiven
+from streams.topics import DUTY, OPERATIONS, feedback_of
+from streams.values import Audience, Outcome
+
+NOW = datetime(2026, 9, 14, 9, tzinfo=UTC)
+KEYS = new_keys(random.Random(2026).randbytes)
+
+
+def entries_of(town):
+    for body in town.bodies:
+        ends = NOW + timedelta(days=-1 if body.lapsed else 365)
+        yield body.entry(NOW, ends, by="a test")
+
+
+def event_of(step):
+    if step.step is Step.WITHDRAWAL:
+        return WithdrawalSubmitted(
+            report_id=step.report.report_id, partner=step.partner, reason=step.reason
+        )
+    return step.report
+
+
+class Play:
+    """A town that has been told and worked off."""
+
+    def __init__(self, town, log, pipeline, resolved):
+        self.town, self.log, self.pipeline, self.resolved = town, log, pipeline, resolved
+        self.truth = truth_of(town)
+
+    def findings(self):
+        with (
+            self.pipeline.networks.snapshot() as police,
+            self.pipeline.alerts.snapshot() as hub,
+        ):
+            views = {Audience.POLICE: police, Audience.SAFEGUARDING: hub}
+            return find(self.town, self.truth, KEYS, self.resolved, views)
+
+    def feedback(self, partner):
+        for record in self.log.records(feedback_of(partner)):
+            yield decode(record.value, FeedbackGiven)
+
+
+async def play(town, order=None, batch=500):
+    log = MemoryLog(LogicalClock(NOW))
+    pipeline = Pipeline(log, KEYS, list(entries_of(town)))
+    await pipeline.start()
+    steps = [step for step in town.submissions if step.step is not Step.STOPPED]
+    await pipeline.send(event_of(step) for step in (order or list)(steps))
+    await pipeline.settle(batch)
+    return Play(town, log, pipeline, await Resolved.read(log))
+
+
+def interleaved(seed):
+    """Each partner keeps its own order; between partners any order may come."""
+
+    def order(steps):
+        chance = random.Random(seed)
+        waiting = {}
+        for step in steps:
+            waiting.setdefault(step.partner, []).append(step)
+        while waiting:
+            partner = chance.choice(sorted(waiting))
+            yield waiting[partner].pop(0)
+            if not waiting[partner]:
+                del waiting[partner]
+
+    return order
+
+
+@pytest.fixture(scope="module")
+def played():
+    return asyncio.run(play(build_town(1)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_networks_and_exposed_children_are_those_of_the_truth(seed):
+    one = await play(build_town(seed))
+    findings = one.findings()
+    assert findings.networks == one.truth.networks
+    assert findings.exposures == one.truth.exposures
+    assert findings.false_kin == 0
+    assert findings.merged == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_order_in_which_partners_tell_changes_nothing(seed):
+    one = await play(build_town(2), interleaved(seed), batch=7)
+    assert one.findings().agrees_with(one.truth)
+
+
+async def test_every_submission_gets_the_outcome_it_must(played):
+    wanted, given = {}, {}
+    for step, outcome in zip(played.town.submissions, played.truth.outcomes, strict=True):
+        if outcome is not None:
+            revision = None if step.step is Step.WITHDRAWAL else step.report.revision
+            key = (step.partner, step.report.report_id, revision)
+            wanted.setdefault(key, []).append(outcome)
+    for body in played.town.bodies:
+        for told in played.feedback(body.partner):
+            given.setdefault((body.partner, told.report_id, told.revision), []).append(told.outcome)
+    assert given == wanted
+
+
+async def test_an_immediate_risk_reaches_the_duty_officer_whoever_sends_it(played):
+    urgent = {s.partner for s in played.town.submissions if s.report.immediate_risk}
+    assert urgent == {"five-weirs-hospitals", "neepsend-mentors"}
+    assert len(played.log.records(DUTY)) == 2
+
+
+async def test_no_identifier_is_in_any_byte_outside_the_enclave(played):
+    wanted = [i for step in played.town.submissions for i in identifiers_of(step.report)]
+    search = LeakSearch(wanted)
+    documents = [
+        document
+        for topic in played.log.topics()
+        for record in played.log.records(topic)
+        for document in records_outside(record)
+    ]
+    assert len(documents) > 1000
+    assert [leak for document in documents for leak in search.find(document)] == []
+
+
+@pytest.mark.parametrize("projection", [OcgNetwork, Safeguarding])
+async def test_a_replay_gives_the_same_state(played, projection):
+    live = {OcgNetwork: played.pipeline.networks, Safeguarding: played.pipeline.alerts}[projection]
+    again = await replay(projection(), played.log, Bound(positions=live.positions()))
+    assert live.state_hash() == again.state_hash()
+    with live.snapshot() as one, again.snapshot() as other:
+        compare(one, other)
+
+
+async def test_each_disclosure_is_recorded_once(played):
+    shared = played.truth.count(played.town, Outcome.SHARED)
+    assert len(played.log.records(OPERATIONS)) >= shared
+
+
+async def test_a_town_without_offences_gives_no_network_and_no_alert():
+    one = await play(Town.without_offences(5, households=150))
+    findings = one.findings()
+    assert not findings.networks
+    assert not findings.exposures
+    assert findings.false_kin == 0
+    assert findings.persons > 150
