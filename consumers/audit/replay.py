@@ -46,7 +46,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay of one projection came to."""
+    """What the replay of one projection came to: rows by table, and their one hash."""
 
     name: str
     positions: Positions
@@ -80,15 +80,14 @@ async def replay(
     return store
 
 
-def sum_up(projection: Projection, store: ProjectionStore) -> Replayed:
-    """Tell what a store holds."""
-    with store.snapshot() as snapshot:
-        return Replayed(
-            name=projection.name,
-            positions=snapshot.positions(),
-            rows=snapshot.sizes(),
-            state_hash=snapshot.state_hash(),
-        )
+def sum_up(name: str, snapshot: Snapshot) -> Replayed:
+    """Tell what a projection's store holds."""
+    return Replayed(
+        name=name,
+        positions=snapshot.positions(),
+        rows=snapshot.sizes(),
+        state_hash=snapshot.state_hash(),
+    )
 
 
 async def position_at(log: Log, topic: str, offset: int) -> Bound:

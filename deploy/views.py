@@ -1,0 +1,155 @@
+"""Looking at a projection: the look is put on record first, and only then answered."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from consumers.audit.replay import Bound, replay
+from consumers.store import ProjectionStore, store_path
+from streams.codec import encode
+from streams.errors import DeniedError, InvalidInputError
+from streams.kafka import KafkaLog
+from streams.ports import Outgoing
+from streams.shared import OperationRecorded
+from streams.topics import OPERATIONS
+from streams.values import Operation, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from consumers.projection import Projection
+    from deploy.settings import Settings
+    from streams.ports import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who looks and for what; goes on the record with every look."""
+
+    name: str
+    purpose: Purpose
+
+
+def asker_of(settings: Settings, name: str | None, purpose: str | None) -> Asker:
+    """Return who asks, by the options or else by the settings.
+
+    Raises: DeniedError without a purpose, InvalidInputError for one outside the register.
+    """
+    code = purpose or settings.purpose
+    if not code:
+        raise DeniedError(
+            "every look names a purpose: give --purpose or set RIVELIN_PURPOSE to one of "
+            + _purposes()
+        )
+    try:
+        return Asker(name or settings.name, Purpose(code))
+    except ValueError:
+        raise InvalidInputError(f"the register of purposes holds {_purposes()}") from None
+
+
+def _purposes() -> str:
+    return ", ".join(Purpose)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, client: str) -> AsyncIterator[Log]:
+    """Give a log, and close it in the end."""
+    log = KafkaLog(settings.bootstrap, client_id=f"rivelin-{client}")
+    try:
+        yield log
+    finally:
+        await log.stop()
+
+
+async def record(
+    log: Log, asker: Asker, subject: str, operation: Operation = Operation.CONSULTATION
+) -> None:
+    """Put an operation on `audit.operations` and wait until it lies there."""
+    event = OperationRecorded(
+        operation=operation,
+        actor=asker.name,
+        purpose=asker.purpose,
+        subject=subject,
+        recipients=(),
+        gateway=None,
+        at=now(),
+    )
+    await log.append([Outgoing(OPERATIONS, encode(event))])
+
+
+def now() -> datetime:
+    """Return the time now, in whole milliseconds as events carry it."""
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What someone wants to see: of which projection, of which record if of one, and how.
+
+    `subject` names the view ("network show"). `find` turns what was typed into
+    the id of the record; without it the question is about all of them.
+    """
+
+    projection: Projection
+    subject: str
+    read: Callable[[Connection, str], Any]
+    find: Callable[[Connection, str], str] | None = None
+    typed: str = ""
+
+
+async def answer(
+    question: Question, asker: Asker, log: Log, folder: Path, as_of: datetime | None = None
+) -> Any:  # noqa: ANN401 - plain values of whatever was asked
+    """Record the look, then answer from the live store, or from the log up to `as_of`.
+
+    Fails closed: if the look cannot be recorded there is no answer.
+
+    Raises: NoStoreError, InvalidInputError for an id that is not there or not one.
+    """
+    store = await _open(question.projection, log, folder, as_of)
+    try:
+        with store.snapshot() as snapshot:
+            found = await _found(question, snapshot.connection, asker, log)
+            await record(log, asker, f"{question.subject} {found}".rstrip())
+            return question.read(snapshot.connection, found)
+    finally:
+        store.close()
+
+
+async def _found(question: Question, connection: Connection, asker: Asker, log: Log) -> str:
+    if question.find is None:
+        return ""
+    try:
+        return question.find(connection, question.typed)
+    except InvalidInputError:  # what was typed may be anything, so it does not go on the record
+        await record(log, asker, f"{question.subject}, none found")
+        raise
+
+
+async def _open(
+    projection: Projection, log: Log, folder: Path, as_of: datetime | None
+) -> ProjectionStore:
+    if as_of is None:
+        return ProjectionStore.look(store_path(folder, projection), projection)
+    return await replay(projection, log, Bound(until=as_of))
+
+
+def instant(text: str) -> datetime:
+    """Read an instant with its time zone, such as 2026-11-25T09:30Z.
+
+    Raises: InvalidInputError.
+    """
+    try:
+        at: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInputError("an instant is given as 2026-11-25T09:30Z, with its time zone")
+    return at.astimezone(UTC)
