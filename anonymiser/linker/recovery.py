@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
+from uuid import UUID
 
 from anonymiser.linker.match import pack
 from anonymiser.report_keys import open_tokens
@@ -29,12 +30,14 @@ from streams.topics import REPORT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from uuid import UUID
 
     from anonymiser.linker.state import LinkerState
     from streams.ports import Record
 
-RevisionKey: TypeAlias = tuple[str, "UUID", int]
+_PARTNER_BYTES: Final = 2
+_ID_BYTES: Final = 16
+_SEALING_BYTES: Final = 16
+RevisionKey: TypeAlias = tuple[str, UUID, int]
 Resolution: TypeAlias = (
     ReportAdmitted | MentionResolved | ReportRetracted | MergeDecided | SplitDecided | PossibleLink
 )
@@ -51,8 +54,9 @@ RESOLUTION_CLASSES: Final = (
 class Recovery:
     """Folds committed records into a state; `finish` lets go of the keys."""
 
-    def __init__(self, state: LinkerState, storage: Mapping[int, bytes]) -> None:
+    def __init__(self, state: LinkerState, storage: Mapping[int, bytes], watch: KeyWatch) -> None:
         self._state = state
+        self._watch = watch
         self._storage = storage
         self._keys: dict[RevisionKey, dict[bytes, ReportKeysWrapped]] = {}
         self._waiting: dict[RevisionKey, list[MentionResolved]] = {}
@@ -73,15 +77,16 @@ class Recovery:
         self._waiting.clear()
 
     def _take_keys(self, record: Record) -> None:
-        if record.value is None:  # what was opened is taken back by `forget_lost`
-            for sealings in self._keys.values():
-                sealings.pop(record.key or b"", None)
+        self._watch.take(record)
+        sealing = record.key or b""
+        if record.value is None:
+            revision = revision_of(sealing)
+            self._keys.get(revision, {}).pop(sealing, None)
             return
         wrapped = decode(record.value, ReportKeysWrapped)
-        key = (wrapped.partner, wrapped.report_id, wrapped.revision)
-        self._keys.setdefault(key, {})[record.key or b""] = wrapped
-        forget_lost(self._state, wrapped)
-        self._open_waiting(key)
+        revision = (wrapped.partner, wrapped.report_id, wrapped.revision)
+        self._keys.setdefault(revision, {})[sealing] = wrapped
+        self._open_waiting(revision)
 
     def _open_waiting(self, key: RevisionKey) -> None:
         still = [event for event in self._waiting.pop(key, ()) if not self._describe(event)]
@@ -129,12 +134,51 @@ class Recovery:
             return None
 
 
-def forget_lost(state: LinkerState, wrapped: ReportKeysWrapped) -> None:
-    """Shred the mentions of a revision whose keys were written again without theirs."""
-    report = state.report(wrapped.partner, wrapped.report_id)
-    if report is None or report.latest != wrapped.revision:
-        return
-    parts = {key.part for key in wrapped.keys}
-    for mention in tuple(report.mentions.values()):
-        if mention.packed and mention.node + 1 not in parts:
-            state.shred(mention)
+class KeyWatch:
+    """Notices that a record of `enclave.report-keys` was written again with keys missing.
+
+    Each sealing of a revision has a record of its own, so a submission that was refused, with
+    other content and fewer subjects, takes nobody's key away.
+    """
+
+    def __init__(self, state: LinkerState) -> None:
+        self._state = state
+        self._parts: dict[bytes, int] = {}  # as bits, since there may be very many
+
+    def take(self, record: Record) -> None:
+        """Shred the mentions whose keys are gone since the record was last written.
+
+        Raises: DecodeError if the record does not decode.
+        """
+        sealing = record.key or b""
+        parts = _parts_of(record)
+        lost = self._parts.get(sealing[-_SEALING_BYTES:], 0) & ~parts
+        self._parts[sealing[-_SEALING_BYTES:]] = parts
+        if lost:
+            self._shred(revision_of(sealing), lost)
+
+    def _shred(self, revision: RevisionKey, lost: int) -> None:
+        partner, report_id, number = revision
+        report = self._state.report(partner, report_id)
+        if report is None or report.latest != number:
+            return
+        for mention in tuple(report.mentions.values()):
+            if lost >> (mention.node + 1) & 1:
+                self._state.shred(mention)
+
+
+def revision_of(record_key: bytes) -> RevisionKey:
+    """Read what `anonymiser.report_keys.record_key` wrote: whose revision of which report."""
+    name_ends = _PARTNER_BYTES + int.from_bytes(record_key[:_PARTNER_BYTES])
+    id_ends = name_ends + _ID_BYTES
+    return (
+        record_key[_PARTNER_BYTES:name_ends].decode(),
+        UUID(bytes=record_key[name_ends:id_ends]),
+        int.from_bytes(record_key[id_ends:-_SEALING_BYTES], signed=True),
+    )
+
+
+def _parts_of(record: Record) -> int:
+    if record.value is None:
+        return 0
+    return sum(1 << key.part for key in decode(record.value, ReportKeysWrapped).keys)

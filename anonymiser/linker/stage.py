@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from anonymiser.linker.admission import refusal
 from anonymiser.linker.match import LinkPolicy
-from anonymiser.linker.recovery import Recovery, forget_lost
+from anonymiser.linker.recovery import KeyWatch, Recovery
 from anonymiser.linker.resolve import Resolver
 from anonymiser.linker.state import LinkerState
 from streams.codec import decode, encode
@@ -24,7 +24,6 @@ from streams.restricted import (
     MergeDecided,
     OriginatorApproved,
     ReceiptDue,
-    ReportKeysWrapped,
     ReportLinked,
     ReportRetracted,
     ReportTokenised,
@@ -72,18 +71,17 @@ class Linker:
         self._policy = policy if policy is not None else LinkPolicy()
         self._new_id = new_id
         self.state = LinkerState(self._policy)
-        self._recovery: Recovery | None = Recovery(self.state, keys.storage)
+        self._watch = KeyWatch(self.state)
+        self._recovery: Recovery | None = Recovery(self.state, keys.storage, self._watch)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Follow the keys: a subject whose key was taken away links nobody from here on.
 
-        A tombstone needs nothing: erasing a report withdraws it first.
         Raises: DecodeError if a record does not decode.
         """
         self._settle()
         for record in records:
-            if record.value is not None:
-                forget_lost(self.state, decode(record.value, ReportKeysWrapped))
+            self._watch.take(record)
 
     def recover(self, records: Sequence[Record]) -> None:
         """Fold the linker's own decisions and the keys of their tokens, in any interleaving.

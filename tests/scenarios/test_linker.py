@@ -483,6 +483,28 @@ async def test_shredding_live_and_starting_anew_give_one_state(enclave):
     assert remembered(enclave.linker) == live
 
 
+async def test_a_refused_submission_with_fewer_subjects_shreds_nobody(enclave):
+    told = report(person(**ARVID))
+    await enclave.submit(told, corrected(told, person(), revision=1, supersedes=None))
+    later = report(person(**ARVID), partner="porter-housing")
+    await enclave.submit(later)
+    assert enclave.outcomes(told) == ["SHARED", "REFUSED"]
+    assert enclave.who(later) == enclave.who(told)
+
+
+async def test_a_report_whose_keys_are_gone_links_nobody(enclave):
+    told = report(person(**ARVID))
+    await enclave.submit(told)
+    (record,) = enclave.log.records(REPORT_KEYS)
+    await enclave.log.append([Outgoing(REPORT_KEYS, None, record.key)])
+    later = report(person(**ARVID), partner="porter-housing")
+    await enclave.submit(later)
+    assert enclave.who(later) != enclave.who(told)
+    live = remembered(enclave.linker)
+    await enclave.restart(ids=seeded_ids(9))
+    assert remembered(enclave.linker) == live
+
+
 async def shred(enclave):
     """Rewrite the report's keys without that of its one subject, as the eraser does."""
     (record,) = enclave.log.records(REPORT_KEYS)
