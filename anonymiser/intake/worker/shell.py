@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from anonymiser.intake.transform import IntakeContext, transform
 from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
@@ -53,6 +54,7 @@ SPACING_SECONDS_MAX: Final = 0.25
 WAITING_RECORDS_MAX: Final = 2_000
 WAITING_BYTES_MAX: Final = 32 << 20
 DRAIN_SECONDS_MAX: Final = 4.0
+LEAVE_SECONDS_MAX: Final = 1.0
 JOIN_SECONDS_MAX: Final = 60.0
 STALL_SECONDS: Final = 20.0
 STUCK_SECONDS_MAX: Final = 60.0
@@ -169,7 +171,20 @@ class Shell:
     async def _end(self, code: int) -> None:
         with contextlib.suppress(TimeoutError):
             await self.drain()
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._leave_group(), LEAVE_SECONDS_MAX)
         leave(code)
+
+    async def _leave_group(self) -> None:
+        """Tell the group that this member will not be back.
+
+        The library leaves that out for static members, and whoever comes under
+        another id then waits until the session of this one is over (6 s).
+        """
+        thread = self.app.consumer._thread  # noqa: SLF001 - nothing public leads there
+        coordinator = thread._ensure_consumer()._coordinator  # noqa: SLF001 - the same
+        request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+        await thread.call_thread(coordinator._send_req, request)  # noqa: SLF001 - the same
 
     # --- beside the app ------------------------------------------------------------------------
 
