@@ -1,0 +1,127 @@
+"""What a person at police or at the hub would look at, in their own opaque ids."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from consumers.network.cores import core_of
+from consumers.network.tables import ENTITIES, MENTIONS, PAIRS, REPORTS
+from consumers.safeguarding.tables import ALERTS_TABLE
+from streams.codec import decode
+from streams.json_form import to_json
+from streams.loop import read_to_end
+from streams.shared import PersonsMerged, PersonSplit, PoliceReportShared, ReportWithdrawn
+from streams.taxonomy import RELATIONS, Bond
+from streams.topics import POLICE
+from streams.values import AlertRule, NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from consumers.store import Snapshot
+    from streams.ports import Log
+
+_ON_POLICE: Final = (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkGlimpse:
+    """One candidate network: whom it holds, by police id, and where it was seen."""
+
+    network_id: str
+    core: Sequence[str]
+    periphery: Sequence[str]
+    children: Sequence[str]
+    things: int
+    reports: int
+    districts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertGlimpse:
+    """One alert: the rule, the child, and the reason tie by tie."""
+
+    alert_id: str
+    rule: AlertRule
+    child_id: str
+    path: Sequence[Mapping[str, Any]]
+
+
+async def a_police_report(log: Log) -> dict[str, Any] | None:
+    """Return one report of the police topic that ties people, as police get it."""
+    async for records in read_to_end(log, (POLICE,)):
+        for record in records:
+            event = decode(record.value or b"", *_ON_POLICE)
+            if isinstance(event, PoliceReportShared) and _ties_people(event):
+                return to_json(event)
+    return None
+
+
+def _ties_people(event: PoliceReportShared) -> bool:
+    return any(RELATIONS[relation.kind].bond is Bond.NETWORK for relation in event.relations)
+
+
+def networks(view: Snapshot) -> list[NetworkGlimpse]:
+    """Return the candidate networks of police, the largest first."""
+    members: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in view.rows(ENTITIES):
+        if row["network_id"]:
+            members[row["network_id"]].append(row)
+    seen = [_network(view, network_id, rows) for network_id, rows in members.items()]
+    return sorted(seen, key=lambda one: len(one.core) + len(one.periphery), reverse=True)
+
+
+def _network(view: Snapshot, network_id: str, rows: Sequence[Mapping[str, Any]]) -> NetworkGlimpse:
+    people = [row for row in rows if row["kind"] == NodeKind.PERSON.value]
+    adults = [row["entity_id"] for row in people if not row["is_child"]]
+    core = core_of(_links(view, {row["entity_id"] for row in rows}))
+    reports = _reports_of(view, {row["entity_id"] for row in people})
+    return NetworkGlimpse(
+        network_id=network_id,
+        core=[one for one in adults if one in core],
+        periphery=[one for one in adults if one not in core],
+        children=[row["entity_id"] for row in people if row["is_child"]],
+        things=len(rows) - len(people),
+        reports=len(reports),
+        districts=_districts(view, reports),
+    )
+
+
+def _links(view: Snapshot, members: set[str]) -> dict[str, set[str]]:
+    links: dict[str, set[str]] = {member: set() for member in members}
+    for row in view.rows(PAIRS):
+        if row["low_id"] in members and row["high_id"] in members:
+            links[row["low_id"]].add(row["high_id"])
+            links[row["high_id"]].add(row["low_id"])
+    return links
+
+
+def _reports_of(view: Snapshot, people: set[str]) -> set[str]:
+    return {row["report_id"] for row in view.rows(MENTIONS) if row["entity_id"] in people}
+
+
+def _districts(view: Snapshot, reports: set[str]) -> list[str]:
+    counts = Counter(
+        row["district"]
+        for row in view.rows(REPORTS)
+        if row["report_id"] in reports and row["district"]
+    )
+    return [district for district, _ in counts.most_common(4)]
+
+
+def alerts(view: Snapshot) -> list[AlertGlimpse]:
+    """Return the alerts of the hub that evidence supports, the longest reason first."""
+    found = [
+        AlertGlimpse(
+            alert_id=row["alert_id"],
+            rule=AlertRule(row["rule"]),
+            child_id=row["child_id"],
+            path=json.loads(row["path"]),
+        )
+        for row in view.rows(ALERTS_TABLE)
+        if row["supported"]
+    ]
+    return sorted(found, key=lambda alert: (-len(alert.path), alert.alert_id))
