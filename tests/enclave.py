@@ -202,9 +202,9 @@ class Enclave:
         await self.write(REVIEW_COMMANDS, event)
         await self.settle()
 
-    async def enrol(self, person_id):
+    async def enrol(self, person_id, seen=10**6):
         at = datetime(2026, 2, 1, tzinfo=UTC)
-        event = NominalEnrolled(person_id=person_id, seen=10**6, decided_by="sgt", decided_at=at)
+        event = NominalEnrolled(person_id=person_id, seen=seen, decided_by="sgt", decided_at=at)
         await self.write(POLICE_DECISIONS, event)
         await self.settle()
 

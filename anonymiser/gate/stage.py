@@ -18,25 +18,36 @@ to mend and never shows a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never, cast
-from uuid import UUID
 
 from anonymiser.gate.audience import AudienceIds
-from anonymiser.gate.handling import NEEDS_APPROVAL, Verdict, judge
+from anonymiser.gate.effects import (
+    Effect,
+    WithheldError,
+    collection,
+    combination,
+    disclosure,
+    feedback,
+    held_anew,
+    hold,
+    let_go,
+    quarantine,
+    receipt,
+    report_of,
+    withdrawal_receipt,
+    withheld,
+)
+from anonymiser.gate.handling import NEEDS_APPROVAL, judge
 from anonymiser.gate.release import for_police, for_safeguarding
 from anonymiser.gate.residue import ResidueSearch
 from anonymiser.gate.state import GateState
-from streams.codec import decode, encode
-from streams.errors import DecodeError, RivelinError
+from streams.codec import decode, encode, schema_id
+from streams.errors import DecodeError
 from streams.parts import Reason
-from streams.ports import Outgoing
 from streams.registry import Registry
 from streams.restricted import (
     MergeDecided,
     OriginatorApproved,
-    Quarantined,
     ReceiptDue,
     ReportHeld,
     ReportLinked,
@@ -47,12 +58,10 @@ from streams.restricted import (
 )
 from streams.sealing import open_submission
 from streams.shared import (
-    FeedbackGiven,
     Mention,
     NominalDischarged,
     NominalEnrolled,
     NominalRelayed,
-    OperationRecorded,
     PersonsMerged,
     PersonSplit,
     PoliceReportShared,
@@ -61,28 +70,26 @@ from streams.shared import (
 )
 from streams.topics import (
     HELD,
-    OPERATIONS,
     OUTGOING,
     POLICE,
     POLICE_DECISIONS,
-    QUARANTINE,
     REGISTRY,
     REVIEW_COMMANDS,
     SAFEGUARDING,
-    feedback_of,
 )
-from streams.values import Audience, Operation, Outcome, Purpose
+from streams.values import Audience, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
-    from anonymiser.gate.state import SharedEvent
+    from anonymiser.gate.effects import SharedReport
+    from anonymiser.gate.state import Seen, SharedEvent
     from anonymiser.keyring import Keys
-    from streams.ports import Record
+    from streams.ports import Outgoing, Record
     from streams.restricted import Report
 
-SharedReport: TypeAlias = PoliceReportShared | SafeguardingReportShared
 TOPIC_OF: Final = {Audience.POLICE: POLICE, Audience.SAFEGUARDING: SAFEGUARDING}
 _AUDIENCE_OF: Final = {topic: audience for audience, topic in TOPIC_OF.items()}
 _BUILD: Final[Mapping[Audience, Callable[[ReportLinked, AudienceIds], SharedReport]]] = {
@@ -102,7 +109,6 @@ _INPUT: Final = {
     POLICE_DECISIONS: (NominalEnrolled, NominalDischarged),
     REVIEW_COMMANDS: (OriginatorApproved, SplitRequested),
 }
-_CIPHERTEXT_BYTES_MAX: Final = 250_000  # so that the quarantine record fits into a message
 
 Input: TypeAlias = (
     ReportLinked
@@ -117,46 +123,31 @@ Input: TypeAlias = (
 )
 
 
-class WithheldError(RivelinError):
-    """A report must not leave. `code` and `field` are what the receipt says."""
-
-    def __init__(self, code: str, field: str | None = None) -> None:
-        super().__init__(f"withheld: {code}")
-        self.code = code
-        self.field = field
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One event to write; None is a tombstone."""
-
-    topic: str
-    event: object | None
-    key: bytes | None = None
-
-    def outgoing(self) -> Outgoing:
-        """Return the record."""
-        value = None if self.event is None else encode(self.event)
-        return Outgoing(self.topic, value, self.key)
-
-
 class Gate:
     """The stage. Its own output is its memory; equal input gives equal bytes."""
 
     name = "gate"
     sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS)
     state_topics = (HELD, POLICE, SAFEGUARDING)
-    reference_topics = (REGISTRY,)
+    reference_topics = (REGISTRY, POLICE)
 
     def __init__(self, keys: Keys, registry: Registry | None = None) -> None:
         self._sealing = keys.sealing
         self._ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
         self._registry = registry if registry is not None else Registry()
         self._state = GateState(self._ids.values())
+        self._parted: dict[UUID, int] = {}
 
     def learn(self, records: Sequence[Record]) -> None:
-        """Take in the register of partners."""
-        self._registry.learn(records)
+        """Take in the register of partners, and at which offsets police were told of splits.
+
+        Raises: DecodeError if a record does not decode.
+        """
+        self._registry.learn(record for record in records if record.topic == REGISTRY)
+        for record in records:
+            if record.topic == POLICE and _is_split(record.value):
+                split = decode(record.value or b"", PersonSplit)
+                self._parted |= {split.entity_id: record.offset, split.new_entity_id: record.offset}
 
     def recover(self, records: Sequence[Record]) -> None:
         """Fold what the gate holds and has shown.
@@ -176,13 +167,13 @@ class Gate:
         try:
             event = read(record)
         except DecodeError as error:
-            return self._settle([_quarantine(record, None, Reason(code=error.code))])
+            return self._settle([quarantine(record, None, Reason(code=error.code))])
         try:
             return self._settle(list(self._react(event, record)))
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             linked = event if isinstance(event, ReportLinked) else None
-            came_in = [] if linked is None else [_collection(linked, record)]
-            return self._settle([*came_in, *_withheld(record, linked, error)])
+            came_in = [] if linked is None else [collection(linked, record)]
+            return self._settle([*came_in, *withheld(record, linked, error)])
 
     def _settle(self, effects: list[Effect]) -> list[Outgoing]:
         """Encode all before any is remembered: an effect that cannot be written never was."""
@@ -198,7 +189,7 @@ class Gate:
         elif effect.topic == HELD and isinstance(effect.event, ReportHeld):
             self._state.held.put(effect.event)
         elif effect.topic == HELD and effect.key is not None:
-            self._state.held.drop(_report_of(effect.key))
+            self._state.held.drop(report_of(effect.key))
 
     # --- reactions ------------------------------------------------------------
 
@@ -206,7 +197,7 @@ class Gate:
         at = record.appended_at
         match event:
             case ReportLinked():
-                yield _collection(event, record)
+                yield collection(event, record)
                 yield from self._judge(event, at, approved=False)
             case OriginatorApproved():
                 yield from self._approve(event, record)
@@ -217,9 +208,9 @@ class Gate:
             case SplitDecided():
                 yield from self._split(event)
             case ReceiptDue():
-                yield _receipt(event, at)
+                yield receipt(event, at)
             case NominalEnrolled():
-                yield from self._relay(event.person_id, is_nominal=True)
+                yield from self._enrol(event)
             case NominalDischarged():
                 yield from self._relay(event.person_id, is_nominal=False)
             case SplitRequested():
@@ -232,10 +223,10 @@ class Gate:
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved)
         if verdict.outcome is Outcome.HELD:
-            yield _hold(linked, verdict.reasons, at)
+            yield hold(linked, verdict.reasons, at)
         if verdict.outcome is Outcome.SHARED:
             yield from self._share(linked, report, verdict.audiences, at)
-        yield _feedback(linked, verdict, at)
+        yield feedback(linked, verdict, at)
 
     def _open(self, linked: ReportLinked) -> Report:
         submission = decode(linked.submission, ReportSubmitted)
@@ -259,9 +250,9 @@ class Gate:
         yield from self._take_back(linked, audiences)
         for audience, event in events:
             yield Effect(TOPIC_OF[audience], event)
-            yield _disclosure(linked, event, audience, at)
+            yield disclosure(linked, event, audience, at)
         if self._state.held.get(linked.partner, linked.report_id) is not None:
-            yield Effect(HELD, None, _held_key(linked.partner, linked.report_id))
+            yield let_go(linked.partner, linked.report_id)
 
     def _build(self, linked: ReportLinked, audience: Audience) -> SharedReport:
         return _BUILD[audience](linked, self._ids[audience])
@@ -292,18 +283,18 @@ class Gate:
             effects = list(self._judge(linked, record.appended_at, approved=True))
             _ = [effect.outgoing() for effect in effects]
         except Exception as error:  # noqa: BLE001 - as for a report that comes straight in
-            effects = list(_withheld(record, linked, error))
+            effects = list(withheld(record, linked, error))
         yield from effects
         if not any(effect.topic == HELD for effect in effects):
-            yield Effect(HELD, None, _held_key(linked.partner, linked.report_id))
+            yield let_go(linked.partner, linked.report_id)
 
     def _retract(self, event: ReportRetracted, at: datetime) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
             if seen.has_report(event.partner, event.report_id):
                 yield self._withdrawn(audience, event.partner, event.report_id)
         if self._state.held.get(event.partner, event.report_id) is not None:
-            yield Effect(HELD, None, _held_key(event.partner, event.report_id))
-        yield Effect(feedback_of(event.partner), _withdrawal_receipt(event.report_id, at))
+            yield let_go(event.partner, event.report_id)
+        yield withdrawal_receipt(event, at)
 
     def _merge(self, event: MergeDecided, record: Record) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
@@ -315,25 +306,28 @@ class Gate:
                     absorbed_id=ids.entity(event.absorbed_id),
                 )
                 yield Effect(TOPIC_OF[audience], merged)
-        yield from _held(self._state.held.renamed(event.absorbed_id, event.kept_id))
-        yield _combination(record)
+        yield from held_anew(self._state.held.renamed(event.absorbed_id, event.kept_id))
+        yield combination(record)
 
     def _split(self, event: SplitDecided) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
-            if mentions := tuple(filter(seen.has_mention, event.mentions)):
-                ids = seen.ids
-                split = PersonSplit(
-                    kind=event.kind,
-                    entity_id=ids.entity(event.entity_id),
-                    new_entity_id=ids.entity(event.new_entity_id),
-                    mentions=tuple(
-                        Mention(report_id=ids.report(m.partner, m.report_id), node=m.node)
-                        for m in mentions
-                    ),
-                )
+            if (split := _split_for(event, seen)) is not None:
                 yield Effect(TOPIC_OF[audience], split)
         held = self._state.held.renamed(event.entity_id, event.new_entity_id, event.mentions)
-        yield from _held(held)
+        yield from held_anew(held)
+        yield from self._unrelay(event.entity_id)
+
+    def _unrelay(self, entity_id: UUID) -> Iterator[Effect]:
+        """Take back that somebody is a nominal: no role survives a split, it is confirmed again."""
+        seen = self._state.seen[Audience.SAFEGUARDING]
+        for person_id in seen.nominals_at(seen.ids.entity(entity_id)):
+            yield Effect(SAFEGUARDING, NominalRelayed(person_id=person_id, is_nominal=False))
+
+    def _enrol(self, event: NominalEnrolled) -> Iterator[Effect]:
+        """Relay an enrolment, unless the person was parted after police looked."""
+        root = self._state.seen[Audience.POLICE].root(event.person_id)
+        if all(self._parted.get(one, -1) < event.seen for one in (event.person_id, root)):
+            yield from self._relay(event.person_id, is_nominal=True)
 
     def _relay(self, police_id: UUID, *, is_nominal: bool) -> Iterator[Effect]:
         """Tell safeguarding about a nominal under its own id; an id police never got is ignored."""
@@ -355,6 +349,11 @@ def read(record: Record) -> Input:
     """
     event: Input = decode(record.value or b"", *_INPUT[record.topic])
     return event
+
+
+def _is_split(value: bytes | None) -> bool:
+    """Tell by the schema id alone: there are very many reports and few splits."""
+    return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
 
 
 def difference(report: Report, linked: ReportLinked) -> str | None:
@@ -380,144 +379,18 @@ def difference(report: Report, linked: ReportLinked) -> str | None:
     return None if flags == linked_flags else "nodes"
 
 
-# --- building effects --------------------------------------------------------------
-
-
-def _held_key(partner: str, report_id: UUID) -> bytes:
-    return f"{partner}/{report_id}".encode()
-
-
-def _report_of(key: bytes) -> tuple[str, UUID]:
-    partner, _, report_id = key.decode().rpartition("/")
-    return partner, UUID(report_id)
-
-
-def _hold(linked: ReportLinked, reasons: tuple[Reason, ...], at: datetime) -> Effect:
-    held = ReportHeld(
-        partner=linked.partner,
-        report_id=linked.report_id,
-        revision=linked.revision,
-        reasons=reasons,
-        held_at=at,
-        linked=encode(linked),
+def _split_for(event: SplitDecided, seen: Seen) -> PersonSplit | None:
+    """Name the mentions an audience was shown; without any, at most that a merge is undone."""
+    ids = seen.ids
+    new_id = ids.entity(event.new_entity_id)
+    mentions = tuple(
+        Mention(report_id=ids.report(mention.partner, mention.report_id), node=mention.node)
+        for mention in event.mentions
+        if seen.has_mention(mention)
     )
-    return Effect(HELD, held, _held_key(linked.partner, linked.report_id))
-
-
-def _held(events: Iterable[ReportHeld]) -> Iterator[Effect]:
-    for event in events:
-        yield Effect(HELD, event, _held_key(event.partner, event.report_id))
-
-
-def _feedback(linked: ReportLinked, verdict: Verdict, at: datetime) -> Effect:
-    given = FeedbackGiven(
-        report_id=linked.report_id,
-        revision=linked.revision,
-        outcome=verdict.outcome,
-        reasons=verdict.reasons,
-        immediate_risk=linked.immediate_risk,
-        offset=None,
-        given_at=at,
+    if not mentions and not seen.is_absorbed(new_id):
+        return None
+    entity_id = ids.entity(event.entity_id)
+    return PersonSplit(
+        kind=event.kind, entity_id=entity_id, new_entity_id=new_id, mentions=mentions
     )
-    return Effect(feedback_of(linked.partner), given)
-
-
-def _receipt(event: ReceiptDue, at: datetime) -> Effect:
-    given = FeedbackGiven(
-        report_id=event.report_id,
-        revision=event.revision,
-        outcome=event.outcome,
-        reasons=event.reasons,
-        immediate_risk=event.immediate_risk,
-        offset=event.offset,
-        given_at=at,
-    )
-    return Effect(feedback_of(event.partner), given)
-
-
-def _withdrawal_receipt(report_id: UUID, at: datetime) -> FeedbackGiven:
-    return FeedbackGiven(
-        report_id=report_id,
-        revision=None,
-        outcome=Outcome.WITHDRAWN,
-        reasons=(),
-        immediate_risk=False,
-        offset=None,
-        given_at=at,
-    )
-
-
-def _disclosure(
-    linked: ReportLinked,
-    event: SharedReport,
-    audience: Audience,
-    at: datetime,
-) -> Effect:
-    """Record one operation for each audience, under the id of that audience alone."""
-    recorded = OperationRecorded(
-        operation=Operation.DISCLOSURE,
-        actor="gate",
-        purpose=linked.purpose,
-        subject=f"report {event.report_id}",
-        recipients=(audience,),
-        gateway=linked.gateway,
-        at=at,
-    )
-    return Effect(OPERATIONS, recorded)
-
-
-def _combination(record: Record) -> Effect:
-    recorded = OperationRecorded(
-        operation=Operation.COMBINATION,
-        actor="linker",
-        purpose=Purpose.OPERATE_SERVICE,
-        subject=f"record {record.topic}/{record.offset}",
-        recipients=(),
-        gateway=None,
-        at=record.appended_at,
-    )
-    return Effect(OPERATIONS, recorded)
-
-
-def _collection(linked: ReportLinked, record: Record) -> Effect:
-    """Record that a report, or another revision of it, came in."""
-    is_first = linked.supersedes is None
-    recorded = OperationRecorded(
-        operation=Operation.COLLECTION if is_first else Operation.ALTERATION,
-        actor="anonymiser",
-        purpose=linked.purpose,
-        subject=f"record {record.topic}/{record.offset}",
-        recipients=(),
-        gateway=linked.gateway,
-        at=record.appended_at,
-    )
-    return Effect(OPERATIONS, recorded)
-
-
-def _withheld(record: Record, linked: ReportLinked | None, error: Exception) -> Iterator[Effect]:
-    """Quarantine, and tell the partner; only our own errors have a code that may be told."""
-    code = getattr(error, "code", "internal_error") if isinstance(error, RivelinError) else None
-    reason = Reason(code=code or "internal_error", field=getattr(error, "field", None))
-    yield _quarantine(record, linked, reason)
-    if linked is not None:
-        yield _feedback(linked, Verdict(Outcome.QUARANTINED, reasons=(reason,)), record.appended_at)
-
-
-def _quarantine(record: Record, linked: ReportLinked | None, reason: Reason) -> Effect:
-    """Keep the ciphertext; `offset` is the position on the topic the gate read it from.
-
-    A record that is no report is kept whole, under the name of its topic.
-    """
-    kept = linked.submission if linked is not None else record.value or b""
-    quarantined = Quarantined(
-        partner=record.topic if linked is None else linked.partner,
-        offset=record.offset,
-        report_id=None if linked is None else linked.report_id,
-        revision=None if linked is None else linked.revision,
-        stage="gate",
-        reasons=(reason,),
-        immediate_risk=linked is not None and linked.immediate_risk,
-        submission=kept if len(kept) <= _CIPHERTEXT_BYTES_MAX else b"",
-        quarantined_at=record.appended_at,
-    )
-    return Effect(QUARANTINE, quarantined)

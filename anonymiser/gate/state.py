@@ -48,6 +48,7 @@ class Seen:
         self._nodes: dict[bytes, int] = {}
         self._entities: set[bytes] = set()
         self._kept: dict[UUID, UUID] = {}
+        self._nominals: dict[UUID, None] = {}
 
     def apply(self, event: SharedEvent) -> None:
         """Fold one of the gate's own events in."""
@@ -59,6 +60,9 @@ class Seen:
                 self._nodes.pop(event.report_id.bytes, None)
             case NominalRelayed():
                 self._entities.add(event.person_id.bytes)
+                self._nominals.pop(event.person_id, None)
+                if event.is_nominal:
+                    self._nominals[event.person_id] = None
             case PersonsMerged():
                 self._kept[event.absorbed_id] = event.kept_id
                 self._entities.add(event.kept_id.bytes)
@@ -84,6 +88,14 @@ class Seen:
     def knows(self, audience_id: UUID) -> bool:
         """Tell whether this id was ever given to the audience."""
         return audience_id.bytes in self._entities
+
+    def is_absorbed(self, audience_id: UUID) -> bool:
+        """Tell whether the audience reads this id as another, since it was told of a merge."""
+        return audience_id in self._kept
+
+    def nominals_at(self, audience_id: UUID) -> tuple[UUID, ...]:
+        """Return the ids under which an entity, as it stands, was said to be a nominal."""
+        return tuple(one for one in self._nominals if self.root(one) == audience_id)
 
     def root(self, audience_id: UUID) -> UUID:
         """Return the id that the entity goes by now."""

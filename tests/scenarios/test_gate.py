@@ -390,6 +390,18 @@ async def test_an_undone_merge_is_undone_for_each_audience(enclave):
         assert [one.report_id for one in split.mentions] == [enclave.events(topic)[1].report_id]
 
 
+async def test_an_undone_merge_is_undone_where_its_mentions_are_withdrawn_meanwhile(enclave):
+    number, name = report(person(nhs_number=NHS)), report(person(**ARVID))
+    hidden = {"handling": code_c(Audience.SAFEGUARDING)}
+    unseen = report(person(**ARVID), partner="sheaf-health", **hidden)
+    await enclave.submit(number, name, unseen)
+    await enclave.submit(report(person(**ARVID, nhs_number=NHS), partner="porter-housing"))
+    await enclave.withdraw(name)
+    await enclave.split(enclave.who(number), mention(unseen))
+    merged, split = enclave.events(POLICE, PersonsMerged, PersonSplit)
+    assert (split.new_entity_id, split.mentions) == (merged.absorbed_id, ())
+
+
 async def test_police_do_not_hear_of_merges_and_splits_among_people_they_do_not_know(enclave):
     hidden = {"handling": code_c(Audience.SAFEGUARDING)}
     number, name = report(person(nhs_number=NHS), **hidden), report(person(**ARVID), **hidden)
@@ -455,6 +467,32 @@ async def test_a_nominal_named_by_an_absorbed_id_is_relayed_as_the_kept_one(encl
     (relayed,) = enclave.events(SAFEGUARDING, NominalRelayed)
     known = enclave.events(SAFEGUARDING, SafeguardingReportShared)[0].nodes[0].entity_id
     assert relayed.person_id == known
+
+
+async def two_nominals_in_one(enclave):
+    number, name = report(person(nhs_number=NHS)), report(person(**ARVID))
+    await enclave.submit(number, name)
+    await enclave.submit(report(person(**ARVID, nhs_number=NHS), partner="porter-housing"))
+    return number, name
+
+
+async def test_a_nominal_does_not_survive_a_split(enclave):
+    number, name = await two_nominals_in_one(enclave)
+    await enclave.enrol(enclave.events(POLICE)[1].nodes[0].entity_id)
+    await enclave.split(enclave.who(number), mention(name))
+    relayed = enclave.events(SAFEGUARDING, NominalRelayed)
+    assert [event.is_nominal for event in relayed] == [True, False]
+
+
+async def test_a_decision_from_before_a_split_is_void_when_it_comes_after(enclave):
+    number, name = await two_nominals_in_one(enclave)
+    absorbed = enclave.events(POLICE)[1].nodes[0].entity_id
+    looked = (await enclave.log.ends([POLICE]))[POLICE]
+    await enclave.split(enclave.who(number), mention(name))
+    await enclave.enrol(absorbed, seen=looked)
+    assert enclave.events(SAFEGUARDING, NominalRelayed) == []
+    await enclave.enrol(absorbed, seen=looked + 1)
+    assert len(enclave.events(SAFEGUARDING, NominalRelayed)) == 1
 
 
 # --- the controls: a transform that leaks is stopped, a clean one is not ------

@@ -1,0 +1,229 @@
+"""What the gate writes: one function for each kind of record, and what may be said in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+from uuid import UUID
+
+from anonymiser.gate.handling import Verdict
+from streams.codec import encode
+from streams.errors import RivelinError
+from streams.parts import Reason
+from streams.ports import Outgoing
+from streams.restricted import Quarantined, ReportHeld
+from streams.shared import (
+    FeedbackGiven,
+    OperationRecorded,
+    PoliceReportShared,
+    SafeguardingReportShared,
+)
+from streams.topics import HELD, OPERATIONS, QUARANTINE, feedback_of
+from streams.values import Operation, Outcome, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from streams.ports import Record
+    from streams.restricted import ReceiptDue, ReportLinked, ReportRetracted
+    from streams.values import Audience
+
+SharedReport: TypeAlias = PoliceReportShared | SafeguardingReportShared
+_CIPHERTEXT_BYTES_MAX: Final = 250_000  # so that the quarantine record fits into a message
+
+
+class WithheldError(RivelinError):
+    """A report must not leave. `code` and `field` are what the receipt says."""
+
+    def __init__(self, code: str, field: str | None = None) -> None:
+        super().__init__(f"withheld: {code}")
+        self.code = code
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One event to write; None is a tombstone."""
+
+    topic: str
+    event: object | None
+    key: bytes | None = None
+
+    def outgoing(self) -> Outgoing:
+        """Return the record."""
+        value = None if self.event is None else encode(self.event)
+        return Outgoing(self.topic, value, self.key)
+
+
+# --- what is held -----------------------------------------------------------------
+
+
+def held_key(partner: str, report_id: UUID) -> bytes:
+    """Return the record key under which a report is held."""
+    return f"{partner}/{report_id}".encode()
+
+
+def report_of(key: bytes) -> tuple[str, UUID]:
+    """Undo `held_key`."""
+    partner, _, report_id = key.decode().rpartition("/")
+    return partner, UUID(report_id)
+
+
+def hold(linked: ReportLinked, reasons: tuple[Reason, ...], at: datetime) -> Effect:
+    """Keep a report until the reasons are gone."""
+    held = ReportHeld(
+        partner=linked.partner,
+        report_id=linked.report_id,
+        revision=linked.revision,
+        reasons=reasons,
+        held_at=at,
+        linked=encode(linked),
+    )
+    return Effect(HELD, held, held_key(linked.partner, linked.report_id))
+
+
+def held_anew(events: Iterable[ReportHeld]) -> Iterator[Effect]:
+    """Keep reports on in another wording."""
+    for event in events:
+        yield Effect(HELD, event, held_key(event.partner, event.report_id))
+
+
+def let_go(partner: str, report_id: UUID) -> Effect:
+    """Hold a report no longer."""
+    return Effect(HELD, None, held_key(partner, report_id))
+
+
+# --- what partners are told ---------------------------------------------------------
+
+
+def feedback(linked: ReportLinked, verdict: Verdict, at: datetime) -> Effect:
+    """Tell the partner the outcome of its report."""
+    given = FeedbackGiven(
+        report_id=linked.report_id,
+        revision=linked.revision,
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
+        immediate_risk=linked.immediate_risk,
+        offset=None,
+        given_at=at,
+    )
+    return Effect(feedback_of(linked.partner), given)
+
+
+def receipt(event: ReceiptDue, at: datetime) -> Effect:
+    """Tell the partner what an earlier stage decided."""
+    given = FeedbackGiven(
+        report_id=event.report_id,
+        revision=event.revision,
+        outcome=event.outcome,
+        reasons=event.reasons,
+        immediate_risk=event.immediate_risk,
+        offset=event.offset,
+        given_at=at,
+    )
+    return Effect(feedback_of(event.partner), given)
+
+
+def withdrawal_receipt(event: ReportRetracted, at: datetime) -> Effect:
+    """Tell the partner that its report is void."""
+    given = FeedbackGiven(
+        report_id=event.report_id,
+        revision=None,
+        outcome=Outcome.WITHDRAWN,
+        reasons=(),
+        immediate_risk=False,
+        offset=None,
+        given_at=at,
+    )
+    return Effect(feedback_of(event.partner), given)
+
+
+# --- what audit is told (DPA 2018 s62) -------------------------------------------------
+
+
+def disclosure(
+    linked: ReportLinked,
+    event: SharedReport,
+    audience: Audience,
+    at: datetime,
+) -> Effect:
+    """Record one operation for each audience, under the id of that audience alone."""
+    recorded = OperationRecorded(
+        operation=Operation.DISCLOSURE,
+        actor="gate",
+        purpose=linked.purpose,
+        subject=f"report {event.report_id}",
+        recipients=(audience,),
+        gateway=linked.gateway,
+        at=at,
+    )
+    return Effect(OPERATIONS, recorded)
+
+
+def combination(record: Record) -> Effect:
+    """Record that what was said of two persons is now said of one."""
+    recorded = OperationRecorded(
+        operation=Operation.COMBINATION,
+        actor="linker",
+        purpose=Purpose.OPERATE_SERVICE,
+        subject=f"record {record.topic}/{record.offset}",
+        recipients=(),
+        gateway=None,
+        at=record.appended_at,
+    )
+    return Effect(OPERATIONS, recorded)
+
+
+def collection(linked: ReportLinked, record: Record) -> Effect:
+    """Record that a report, or another revision of it, came in."""
+    is_first = linked.supersedes is None
+    recorded = OperationRecorded(
+        operation=Operation.COLLECTION if is_first else Operation.ALTERATION,
+        actor="anonymiser",
+        purpose=linked.purpose,
+        subject=f"record {record.topic}/{record.offset}",
+        recipients=(),
+        gateway=linked.gateway,
+        at=record.appended_at,
+    )
+    return Effect(OPERATIONS, recorded)
+
+
+# --- what is withheld ------------------------------------------------------------------
+
+
+def withheld(record: Record, linked: ReportLinked | None, error: Exception) -> Iterator[Effect]:
+    """Quarantine, and tell the partner."""
+    reason = _reason_of(error)
+    yield quarantine(record, linked, reason)
+    if linked is not None:
+        yield feedback(linked, Verdict(Outcome.QUARANTINED, reasons=(reason,)), record.appended_at)
+
+
+def _reason_of(error: Exception) -> Reason:
+    """Only our own errors have a code that may be told; another's words could quote a value."""
+    if isinstance(error, WithheldError):
+        return Reason(code=error.code, field=error.field)
+    code = getattr(error, "code", None) if isinstance(error, RivelinError) else None
+    return Reason(code=code or "internal_error")
+
+
+def quarantine(record: Record, linked: ReportLinked | None, reason: Reason) -> Effect:
+    """Keep the ciphertext; `offset` is the position on the topic the gate read it from.
+
+    A record that is no report is kept whole, under the name of its topic.
+    """
+    kept = linked.submission if linked is not None else record.value or b""
+    quarantined = Quarantined(
+        partner=record.topic if linked is None else linked.partner,
+        offset=record.offset,
+        report_id=None if linked is None else linked.report_id,
+        revision=None if linked is None else linked.revision,
+        stage="gate",
+        reasons=(reason,),
+        immediate_risk=linked is not None and linked.immediate_risk,
+        submission=kept if len(kept) <= _CIPHERTEXT_BYTES_MAX else b"",
+        quarantined_at=record.appended_at,
+    )
+    return Effect(QUARANTINE, quarantined)
