@@ -9,8 +9,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, create_engine, delete, event, insert, select
+from sqlalchemy import bindparam, create_engine, delete, event, insert, select, type_coerce
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.types import NullType
 
 from consumers.projection import OUTBOX, POSITIONS, UNREADABLE
 from streams.errors import RivelinError
@@ -54,9 +55,17 @@ class Snapshot:
         for row in streamed.mappings():
             yield dict(row)
 
+    def bare_rows(self, table: Table) -> Iterator[Row]:
+        """Yield the same rows as the file holds them: no type may smooth an edit over."""
+        columns = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
+        ordered = select(*columns).order_by(*table.primary_key.columns)
+        streamed = self.connection.execution_options(yield_per=_READ_ROWS).execute(ordered)
+        for row in streamed.mappings():
+            yield dict(row)
+
     def table_hashes(self) -> Mapping[str, str]:
         """Return the content hash of each table that is a function of the log."""
-        return {table.name: _table_hash(self.rows(table)) for table in self.tables}
+        return {table.name: _table_hash(self.bare_rows(table)) for table in self.tables}
 
     def state_hash(self) -> str:
         """Return one hash of all that content; positions and the outbox are not in it."""

@@ -186,9 +186,7 @@ def enrolled(name: str, seen: int) -> NominalEnrolled:
 
 
 def discharged(name: str) -> NominalDischarged:
-    return NominalDischarged(
-        person_id=an_id(name), decided_by="DS Invented", decided_at=DECIDED_AT
-    )
+    return NominalDischarged(person_id=an_id(name), decided_by="DS Invented", decided_at=DECIDED_AT)
 
 
 def relayed(name: str, *, is_nominal: bool = True) -> NominalRelayed:
