@@ -1,0 +1,216 @@
+"""The phases of the benchmark, on a fresh installation with a broker of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from anonymiser import keyring
+from deploy.bench.cases import PARTNERS, entries, partner_name
+from deploy.bench.load import Load, until
+from deploy.bench.meter import Sample, between, look
+from deploy.bench.watch import Watch
+from deploy.demo.system import System
+from deploy.progress import read_progress
+from deploy.settings import Settings
+from deploy.topics import ensure_topics
+from streams.codec import encode
+from streams.errors import RivelinError
+from streams.kafka import KafkaLog
+from streams.ports import Outgoing
+from streams.topics import REGISTRY, partner_topics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    Say = Callable[[str], None]
+
+CURVE_MARKS: Final = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
+_WARM_UP_REPORTS: Final = 400
+_BACKLOG_MAX: Final = 1_500
+_SERVED_SECONDS_MAX: Final = 60.0
+_DRAIN_SECONDS_MAX: Final = 120.0
+
+
+class BenchStuckError(RivelinError):
+    """What was sent did not come out in time. The logs of the home, which is kept, say why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure. Rates are reports a second."""
+
+    latency_rate: float = 100.0
+    sustained_rate: float = 300.0
+    seconds: float = 60.0
+    reports: int = 20_000
+
+
+async def measure(plan: Plan, say: Say) -> dict[str, Any]:
+    """Run every phase and return the figures, as plain values."""
+    with TemporaryDirectory(prefix="rivelin-bench-") as folder:
+        settings = Settings(home=Path(folder) / "home", bootstrap_servers=None)
+        system = System(settings)
+        began = time.monotonic()
+        try:
+            await system.start()
+            started = time.monotonic() - began
+            async with _bench(system, say) as bench:
+                return {**_machine(), "start_seconds": round(started, 1), **await bench.run(plan)}
+        finally:
+            system.stop()
+
+
+@asynccontextmanager
+async def _bench(system: System, say: Say) -> AsyncIterator[Bench]:
+    settings = system.settings
+    log = KafkaLog(system.bootstrap, client_id="rivelin-bench")
+    await _onboard(settings, log)
+    watch, stop = Watch(log, keyring.load(settings.keys_dir)), asyncio.Event()
+    watching = asyncio.create_task(watch.run(stop))
+    async with Load(system.bootstrap, system.fingerprint) as load:
+        yield Bench(settings, load, watch, say)
+    stop.set()
+    await watching
+    await log.stop()
+
+
+async def _onboard(settings: Settings, log: KafkaLog) -> None:
+    names = [partner_name(number) for number in range(PARTNERS)]
+    await ensure_topics(settings, [spec for name in names for spec in partner_topics(name)])
+    now = datetime.now(UTC).replace(microsecond=0)
+    await log.append([Outgoing(REGISTRY, encode(entry)) for entry in entries(now)])
+    async with asyncio.timeout(_SERVED_SECONDS_MAX):
+        await until(lambda: _served(settings) == PARTNERS)
+
+
+def _served(settings: Settings) -> int:
+    progress = read_progress(settings, "anonymiser")
+    return 0 if progress is None else len(progress["positions"])
+
+
+class Bench:
+    """The phases, over a running installation with twenty partners."""
+
+    def __init__(self, settings: Settings, load: Load, watch: Watch, say: Say) -> None:
+        self._settings = settings
+        self._load = load
+        self._watch = watch
+        self._say = say
+
+    async def run(self, plan: Plan) -> dict[str, Any]:
+        """Warm up, then latency, sustained rate, and growth; each starts with nothing waiting."""
+        self._say(f"warming up with {_WARM_UP_REPORTS} reports")
+        await self._load.flood(_WARM_UP_REPORTS, self._watch, _BACKLOG_MAX)
+        await self._drained()
+        latency = await self._steady(plan.latency_rate, plan.seconds)
+        sustained = await self._steady(plan.sustained_rate, plan.seconds)
+        growth = await self._growth(plan.reports)
+        memory = dict(look(self._settings).memory_mb)
+        return {"latency": latency, "sustained": sustained, "growth": growth, "memory_mb": memory}
+
+    async def _steady(self, rate: float, seconds: float) -> dict[str, Any]:
+        """Offer an even rate for some time; the lag at its end tells whether it is sustained."""
+        self._say(f"{rate:.0f} reports a second for {seconds:.0f} s")
+        watch, sent, released = self._watch, self._load.sent, self._watch.released
+        watch.police_seconds.clear()
+        watch.alert_seconds.clear()
+        first = look(self._settings)
+        await self._load.at_rate(rate, seconds, watch)
+        last = look(self._settings)
+        waiting = self._load.sent - watch.released
+        spent, out = between(first, last), watch.released - released
+        await self._drained()
+        return {
+            "offered_per_second": rate,
+            "released_per_second": round(out / spent.seconds, 1),
+            "waiting_at_the_end": waiting,
+            "reports": self._load.sent - sent,
+            "publish_to_police_ms": quantiles(watch.police_seconds),
+            "publish_to_alert_ms": quantiles(watch.alert_seconds),
+            "cores": spent.cores(),
+            "cpu_ms_per_report": spent.ms_each(max(1, out)),
+        }
+
+    async def _growth(self, reports: int) -> dict[str, Any]:
+        """Send as fast as it comes out until so many are in the log; look in at each mark."""
+        self._say(f"as fast as it goes, up to {reports} reports in the log")
+        first, base = look(self._settings), self._watch.released
+        points: list[dict[str, Any]] = []
+        marking = asyncio.create_task(self._mark(reports, points))
+        await self._load.flood(max(0, reports - self._load.sent), self._watch, _BACKLOG_MAX)
+        await self._drained()
+        last, out = look(self._settings), self._watch.released - base
+        await marking
+        spent = between(first, last)
+        return {
+            "released_per_second": round(out / spent.seconds, 1),
+            "cores": spent.cores(),
+            "cpu_ms_per_report": spent.ms_each(max(1, out)),
+            "curve": points,
+        }
+
+    async def _mark(self, reports: int, points: list[dict[str, Any]]) -> None:
+        base, first = self._watch.released, look(self._settings)
+        for mark in [one for one in (*CURVE_MARKS, reports) if base < one <= reports]:
+            await until(partial(self._has_released, mark))
+            last = look(self._settings)
+            points.append(_point(first, last, self._watch.released - base, mark))
+            base, first = self._watch.released, last
+
+    def _has_released(self, count: int) -> bool:
+        return self._watch.released >= count
+
+    async def _drained(self) -> None:
+        """Wait until all that was sent has come out, alerts too.
+
+        Raises: BenchStuckError.
+        """
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS_MAX):
+                await until(lambda: self._watch.released >= self._load.sent and not self._watch.due)
+        except TimeoutError:
+            missing = self._load.sent - self._watch.released
+            told = f"{missing} reports did not come out, {self._watch.due} are still expected"
+            raise BenchStuckError(told) from None
+
+
+def _point(first: Sample, last: Sample, count: int, mark: int) -> dict[str, Any]:
+    spent = between(first, last)
+    return {
+        "reports": mark,
+        "released_per_second": round(count / spent.seconds, 1),
+        "cpu_ms_per_report": spent.ms_each(max(1, count)),
+        "memory_mb": dict(last.memory_mb),
+    }
+
+
+def quantiles(seconds: Sequence[float]) -> dict[str, float | int | None]:
+    """Return count, median, 99th percentile and maximum, in milliseconds."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return {"count": 0, "p50": None, "p99": None, "max": None}
+
+    def at(share: float) -> float:
+        return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+
+    return {"count": len(ordered), "p50": at(0.5), "p99": at(0.99), "max": at(1.0)}
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "partners": PARTNERS,
+        "load_average": round(os.getloadavg()[0], 1),
+    }

@@ -1,0 +1,109 @@
+"""The figures as tables that `docs/BENCHMARKS.md` can take as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy.bench.meter import LOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_ORDER: Final = (
+    "broker",
+    "anonymiser",
+    "linker",
+    "gate",
+    "ocg-network",
+    "safeguarding",
+    LOAD,
+)
+
+
+def as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return all tables, each under a line that says what it is."""
+    return "\n".join(_lines(figures))
+
+
+def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Measured {figures['measured_at']}, Python {figures['python']}, {figures['cores']} cores"
+        f" (load average {figures['load_average']} before), {figures['partners']} partners;"
+        f" everything running after {figures['start_seconds']} s."
+    )
+    yield from ("", "Steady rates, one report at a time through the SDK:", "")
+    yield from _table(_STEADY, (_steady(figures[name]) for name in ("latency", "sustained")))
+    yield from ("", "CPU milliseconds per report, by process:", "")
+    yield from _table(("at", *_ORDER, "sum without load"), _cpu_rows(figures))
+    yield from (
+        "",
+        "Growth, as fast as reports come out (CPU ms per report since the last row):",
+        "",
+    )
+    yield from _table(("reports in the log", "/s", *_ORDER), _curve_rows(figures))
+    yield from ("", "Memory, MB resident:", "")
+    yield from _table(("reports in the log", *_ORDER), _memory_rows(figures))
+
+
+_STEADY: Final = (
+    "offered/s",
+    "released/s",
+    "waiting at the end",
+    "to police p50 ms",
+    "p99",
+    "to alert p50 ms",
+    "p99",
+    "max",
+    "cores without load",
+)
+
+
+def _steady(phase: Mapping[str, Any]) -> Sequence[object]:
+    police, alert = phase["publish_to_police_ms"], phase["publish_to_alert_ms"]
+    return (
+        phase["offered_per_second"],
+        phase["released_per_second"],
+        phase["waiting_at_the_end"],
+        police["p50"],
+        police["p99"],
+        alert["p50"],
+        alert["p99"],
+        alert["max"],
+        _own(phase["cores"]),
+    )
+
+
+def _cpu_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    for name in ("latency", "sustained", "growth"):
+        phase = figures[name]
+        each = phase["cpu_ms_per_report"]
+        yield (f"{phase['released_per_second']}/s", *_by_process(each), _own(each))
+
+
+def _curve_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    for point in figures["growth"]["curve"]:
+        each = _by_process(point["cpu_ms_per_report"])
+        yield (point["reports"], point["released_per_second"], *each)
+
+
+def _memory_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    for point in figures["growth"]["curve"]:
+        yield (point["reports"], *_by_process(point["memory_mb"]))
+
+
+def _by_process(values: Mapping[str, float]) -> Sequence[object]:
+    return [values.get(name, "") for name in _ORDER]
+
+
+def _own(values: Mapping[str, float]) -> float:
+    return round(sum(value for name, value in values.items() if name != LOAD), 2)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield _row(columns)
+    yield _row(["---"] * len(columns))
+    yield from (_row(row) for row in rows)
+
+
+def _row(cells: Iterable[object]) -> str:
+    return f"|{'|'.join(str(cell) for cell in cells)}|"
