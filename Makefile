@@ -36,7 +36,7 @@ demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo
 
 bench: $(READY) ## measure speed and memory (never part of check)
-	$(BIN)/python -m tests.bench
+	$(BIN)/rivelin bench
 
 format: $(READY) ## let ruff rewrite what it safely can
 	$(BIN)/ruff check --fix .
