@@ -24,7 +24,7 @@ def refusal(report: Report | None, event: ReportTokenised) -> Refusal | None:
         return None
     if report.is_withdrawn:
         return _refused("report_withdrawn", "report_id")
-    known = report.digests.get(event.revision)
+    known = report.digest_of(event.revision)
     if known is not None:
         is_same = known == event.content_digest
         return (Outcome.DUPLICATE, ()) if is_same else _refused("revision_used", "revision")

@@ -35,6 +35,7 @@ _CHUNK_BYTES: Final = 1 + _CHUNK_TOKEN_BYTES
 _BLOCK_TOKEN_BYTES: Final = 6
 
 _FIELDS: Final = tuple(sorted(frozenset().union(*FIELDS_OF.values())))
+_SEX: Final = 255  # no token: two values are no secret inside the enclave
 _NUMBER_OF: Final[Mapping[str, int]] = {name: number for number, name in enumerate(_FIELDS)}
 
 
@@ -70,15 +71,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one mention, or all mentions of one entity, say: packed tokens, and sexes.
+    """What one mention, or all mentions of one entity, say, unpacked.
 
-    `fields` are the numbers of the token fields that are there.
+    `fields` are the numbers of the fields that are there.
     """
 
     kind: NodeKind
     chunks: frozenset[bytes] = field(repr=False)
     fields: frozenset[int]
-    sexes: frozenset[Sex]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +101,26 @@ DIFFERENT: Final = Comparison(Verdict.DIFFERENT)
 # --- packing -----------------------------------------------------------------------
 
 
-def pack(tokens: Iterable[FieldToken]) -> bytes:
-    """Put a subject's tokens into one sorted string: per token its field's number and eight bytes.
+def pack(tokens: Iterable[FieldToken], sex: Sex) -> bytes:
+    """Put tokens and sex into one sorted string: of each the field's number and eight bytes.
 
-    Equal tokens give equal bytes. A field that linking does not know is left out.
+    Equal descriptions give equal bytes. A field that linking does not know is left out.
     """
     chunks = {
         bytes([_NUMBER_OF[token.field]]) + token.token[:_CHUNK_TOKEN_BYTES]
         for token in tokens
         if token.field in _NUMBER_OF
     }
+    if sex in (Sex.FEMALE, Sex.MALE):
+        chunks.add(bytes([_SEX]) + sex.value.encode().ljust(_CHUNK_TOKEN_BYTES))
     return b"".join(sorted(chunks))
 
 
-def profile(kind: NodeKind, packed: Iterable[bytes], sexes: Iterable[Sex] = ()) -> Profile:
+def profile(kind: NodeKind, packed: Iterable[bytes]) -> Profile:
     """Unite what several mentions say."""
     chunks = frozenset(chunk for one in packed for chunk in _chunks(one))
     numbers = frozenset(chunk[0] for chunk in chunks)
-    return Profile(kind, chunks, numbers, frozenset(sexes) & {Sex.FEMALE, Sex.MALE})
+    return Profile(kind, chunks, numbers)
 
 
 def _chunks(packed: bytes) -> Iterator[bytes]:
@@ -210,7 +212,7 @@ def vetoes(left: Profile, right: Profile) -> tuple[str, ...]:
         compared = _compare_things(left, right, numbers)
         return () if compared.is_accepted else _things_differing(left.kind, both - numbers)
     bits = _bits(left, right, shared, numbers)
-    contradicted = tuple(_contradictions(left, right, both, numbers, bits))
+    contradicted = tuple(_contradictions(both, numbers, bits))
     if not numbers & _STRONG[NodeKind.PERSON]:
         return contradicted
     verdict = _strong_verdict(both, bits, contradicted)
@@ -252,7 +254,7 @@ def _compare_persons(
     bits = _bits(left, right, shared, numbers)
     both = left.fields & right.fields
     strong = tuple(_FIELDS[number] for number in sorted(numbers & _STRONG[NodeKind.PERSON]))
-    contradicted = tuple(_contradictions(left, right, both, numbers, bits))
+    contradicted = tuple(_contradictions(both, numbers, bits))
     agreed = (*strong, *sorted(bits))
     score = sum(bits.values()) + _penalty(both, bits)
     if strong:
@@ -298,7 +300,7 @@ def _penalty(both: frozenset[int], bits: Mapping[str, int]) -> int:
 
 
 def _contradictions(
-    left: Profile, right: Profile, both: frozenset[int], numbers: set[int], bits: Mapping[str, int]
+    both: frozenset[int], numbers: set[int], bits: Mapping[str, int]
 ) -> Iterator[str]:
     for number in sorted((both & _STRONG[NodeKind.PERSON]) - numbers):
         yield _FIELDS[number]
@@ -306,7 +308,7 @@ def _contradictions(
         yield "given_name"
     if _BORN in both and "born_on" not in bits:
         yield "born_on"
-    if left.sexes and right.sexes and not left.sexes & right.sexes:
+    if _SEX in both and _SEX not in numbers:
         yield "sex"
 
 

@@ -109,11 +109,14 @@ class Recovery:
     def _resolve(self, event: MentionResolved) -> None:
         packed = self._opened(event)
         self._state.resolve(event, packed or b"")
-        if packed is None and event.sealed_tokens:
+        if packed is None:
             key = (event.partner, event.report_id, event.revision)
             self._waiting.setdefault(key, []).append(event)
 
     def _opened(self, event: MentionResolved) -> bytes | None:
+        """Return what the mention says; None while no key opens its tokens."""
+        if not event.sealed_tokens:
+            return pack((), event.sex)
         sealings = self._keys.get((event.partner, event.report_id, event.revision), {})
         for wrapped in sealings.values():
             for one in wrapped.keys:
@@ -129,7 +132,7 @@ class Recovery:
             return None
         try:
             (data_key,) = unwrap_data_keys(wrapped, storage_key).values()
-            return pack(open_tokens(event.sealed_tokens, data_key, event.label_token))
+            return pack(open_tokens(event.sealed_tokens, data_key, event.label_token), event.sex)
         except UnsealError:
             return None
 

@@ -58,9 +58,9 @@ class Subject:
 
     @classmethod
     def of(cls, node: TokenisedNode) -> Subject:
-        """Pack a node's tokens."""
-        packed = pack(node.tokens)
-        return cls(node, packed, profile(node.kind, (packed,), (node.sex,)))
+        """Pack what a node says."""
+        packed = pack(node.tokens, node.sex)
+        return cls(node, packed, profile(node.kind, (packed,)))
 
 
 class Resolver:
@@ -279,4 +279,4 @@ class Resolver:
 
 
 def _profile_of(mention: Mention) -> Profile:
-    return profile(mention.kind, (mention.packed,), (mention.sex,))
+    return profile(mention.kind, (mention.packed,))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from heapq import nsmallest
+from sys import intern
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from anonymiser.linker.match import blocks_of, is_strong_block, profile
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from anonymiser.linker.match import LinkPolicy, Profile
     from streams.restricted import MentionResolved
-    from streams.values import NodeKind, Sex
+    from streams.values import NodeKind
 
 Decision: TypeAlias = ReportAdmitted | ReportRetracted | MergeDecided | SplitDecided | PossibleLink
 ReportKey: TypeAlias = tuple[str, "UUID"]
@@ -42,17 +43,21 @@ class Report:
 
     def __init__(self, key: ReportKey) -> None:
         self.key = key
-        self.digests: dict[int, bytes] = {}
+        self.digests: tuple[tuple[int, bytes], ...] = ()
         self.latest = 0
         self.is_withdrawn = False
         self.own_origin: UUID | None = None
         self.mentions: dict[int, Mention] = {}
 
+    def digest_of(self, revision: int) -> bytes | None:
+        """Return the content digest of an admitted revision."""
+        return next((digest for number, digest in self.digests if number == revision), None)
+
 
 class Mention:
     """One node of the latest revision of a report. Equal only to itself."""
 
-    __slots__ = ("entity", "kind", "label", "node", "packed", "report", "sex")
+    __slots__ = ("entity", "kind", "label", "node", "packed", "report")
 
     def __init__(
         self, report: Report, entity: Entity, event: MentionResolved, packed: bytes
@@ -62,7 +67,6 @@ class Mention:
         self.node = event.node
         self.kind = event.kind
         self.label = event.label_token
-        self.sex = event.sex
         self.packed = packed
 
     def named(self) -> EnclaveMention:
@@ -74,7 +78,7 @@ class Mention:
 class Entity:
     """A person or thing: its mentions, and how often each spelling of it occurs."""
 
-    __slots__ = ("id", "kind", "mentions", "order", "sexes", "spellings")
+    __slots__ = ("id", "kind", "mentions", "order", "spellings")
 
     def __init__(self, entity_id: UUID, kind: NodeKind, order: int) -> None:
         self.id = entity_id
@@ -82,7 +86,10 @@ class Entity:
         self.order = order
         self.mentions: dict[Mention, None] = {}
         self.spellings: dict[bytes, int] = {}
-        self.sexes: dict[Sex, int] = {}
+
+    def spelling(self, packed: bytes) -> bytes:
+        """Return the very object the entity has for this spelling, so that memory holds one."""
+        return next((known for known in self.spellings if known == packed), packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class LinkerState:
         """Return what all mentions of an entity say together."""
         known = self._profiles.get(entity)
         if known is None:
-            known = profile(entity.kind, entity.spellings, entity.sexes)
+            known = profile(entity.kind, entity.spellings)
             self._profiles[entity] = known
             if len(self._profiles) > PROFILES_MAX:
                 self._profiles.popitem(last=False)
@@ -187,10 +194,10 @@ class LinkerState:
 
     def admit(self, event: ReportAdmitted) -> None:
         """Take a revision in; the mentions of the earlier one link nobody any longer."""
-        key = (event.partner, event.report_id)
+        key = (intern(event.partner), event.report_id)
         report = self.reports.get(key) or self.reports.setdefault(key, Report(key))
         self._clear(report)
-        report.digests[event.revision] = event.content_digest
+        report.digests = (*report.digests, (event.revision, event.content_digest))
         report.latest = event.revision
         if event.origin_token is None:
             report.own_origin = event.origin_id
@@ -276,7 +283,8 @@ class LinkerState:
     def _attach(self, mention: Mention) -> None:
         entity = mention.entity
         entity.mentions[mention] = None
-        if _count(entity.sexes, mention.sex, 1) | _count(entity.spellings, mention.packed, 1):
+        mention.packed = entity.spelling(mention.packed)
+        if _count(entity.spellings, mention.packed, 1):
             self._profiles.pop(entity, None)
         for block in blocks_of(entity.kind, mention.packed):
             self._list(block, entity)
@@ -285,10 +293,8 @@ class LinkerState:
         """Take a mention out; an entity without one is no more."""
         entity = mention.entity
         del entity.mentions[mention]
-        is_last = _count(entity.spellings, mention.packed, -1)
-        if _count(entity.sexes, mention.sex, -1) | is_last:
+        if _count(entity.spellings, mention.packed, -1):
             self._profiles.pop(entity, None)
-        if is_last:
             self._unlist(entity, mention.packed)
         if not entity.mentions:
             del self.entities[entity.id]
@@ -325,7 +331,7 @@ def _age(entity: Entity) -> int:
     return entity.order
 
 
-def _count(counts: dict, key: object, by: int) -> bool:  # type: ignore[type-arg] # any key
+def _count(counts: dict[bytes, int], key: bytes, by: int) -> bool:
     """Count up or down; tell whether the key came or went."""
     before = counts.get(key, 0)
     after = before + by

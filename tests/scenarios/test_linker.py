@@ -402,13 +402,11 @@ def remembered(linker):
             for key, one in state.reports.items()
         },
         "mentions": {
-            (*key, node): (one.entity.id, one.packed, one.sex, one.label)
+            (*key, node): (one.entity.id, one.packed, one.label)
             for key, told in state.reports.items()
             for node, one in told.mentions.items()
         },
-        "entities": {
-            key: (one.order, one.spellings, one.sexes) for key, one in state.entities.items()
-        },
+        "entities": {key: (one.order, one.spellings) for key, one in state.entities.items()},
         "index": {
             block: {held.id} if hasattr(held, "id") else {one.id for one in held}
             for block, held in state._index.items()
