@@ -6,6 +6,7 @@ from the linker's own record and makes an audience's ids as the gate does.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -115,14 +116,18 @@ def _is_possible_link(record: Record) -> bool:
 
 
 async def _leaks(told: Told, outcome: Outcome) -> int:
-    search = LeakSearch(one for report in told.reports for one in identifiers_of(report))
-    leaks = sum(_count(search, document) for document in outcome.files)
+    """Search in a thread: a minute of searching would starve the reader's connection."""
+    documents = [*outcome.files]
     for audience, view in outcome.views.items():
-        leaks += sum(_count(search, document) for document in _tables(audience, view))
+        documents += _tables(audience, view)
     async for records in read_to_end(outcome.log, _topics_outside(told)):
-        documents = (document for record in records for document in records_outside(record))
-        leaks += sum(_count(search, document) for document in documents)
-    return leaks
+        documents += (document for record in records for document in records_outside(record))
+    return await asyncio.to_thread(_count_leaks, told, documents)
+
+
+def _count_leaks(told: Told, documents: Iterable[Document]) -> int:
+    search = LeakSearch(one for report in told.reports for one in identifiers_of(report))
+    return sum(_count(search, document) for document in documents)
 
 
 def _count(search: LeakSearch, document: Document) -> int:

@@ -76,7 +76,16 @@ async def close(client: Client | None) -> None:
     if client is None:
         return
     with contextlib.suppress(KafkaError, TimeoutError, OSError):
-        await asyncio.wait_for(client.stop(), _STOP_SECONDS_MAX)
+        try:
+            await asyncio.wait_for(client.stop(), _STOP_SECONDS_MAX)
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise  # else it is one of the client's own tasks, cancelled while it was closing
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def require_topics(client: Any, topics: Iterable[str]) -> None:  # noqa: ANN401 - aiokafka has no types
