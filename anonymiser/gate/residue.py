@@ -47,7 +47,7 @@ _SEPARATORS: Final = re.compile(
 _WORDS: Final = re.compile(r"[^\W_]+")
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{2,}")
 _LATIN: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{2,}")
-_UTF_16: Final = re.compile(rb"(?:[\x20-\x7e]\x00){2,}|(?:\x00[\x20-\x7e]){2,}")
+_UTF_16: Final = re.compile(rb"(?:[\x20-\x7e\xa0-\xff]\x00){2,}|(?:\x00[\x20-\x7e\xa0-\xff]){2,}")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{4,}")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{3,}")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
@@ -211,7 +211,7 @@ def _texts(data: bytes) -> list[str]:
     if not data.isascii():
         texts += _LATIN.findall(data.decode("latin-1"))
     for run in _UTF_16.findall(data):
-        texts.append(run.replace(b"\0", b"").decode("ascii"))
+        texts.append(run.replace(b"\0", b"").decode("latin-1"))
     return texts
 
 
