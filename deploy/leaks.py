@@ -3,7 +3,9 @@
 A pure function, used by the demo and by the evaluation. It looks for each declared identifier of
 six bytes or more in raw, normalised, hexadecimal, Base64 (every alignment) and URL form, whatever
 its case; a shorter one only as a whole word of a text, since three letters turn up in random bytes
-by chance. Source: issue 3, "leaks"; research/privacy.md section 8, property 1.
+by chance. A name that is also a word of the log ("Field", "Law") looks like a leak wherever that
+word stands; the town gives its people no such names. Source: issue 3, "leaks";
+research/privacy.md section 8, property 1.
 
 How it is fast: every form has a window of four bytes at an even place of the document or one
 later, so the aligned 32-bit words of a document, looked up in the set of all windows (by C code),

@@ -7,14 +7,13 @@ them.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.gate.audience import AudienceIds
-from consumers.network.tables import ENTITIES, TIES
+from consumers.network.tables import ENTITIES, PAIRS, TIES
 from consumers.safeguarding.tables import ALERTS_TABLE
 from producers.town.truth import Exposure
 from streams.codec import decode
@@ -60,6 +59,7 @@ class Resolved:
     def __init__(self) -> None:
         self._entity: dict[MentionKey, UUID] = {}
         self._kept: dict[UUID, UUID] = {}
+        self.questions = 0
 
     @classmethod
     async def read(cls, log: Log) -> Resolved:
@@ -88,6 +88,8 @@ class Resolved:
                     if (partner, report_id, node) in named:
                         key = (partner, report_id, revision, node)
                         self._entity[key] = split.new_entity_id
+            case PossibleLink():
+                self.questions += 1
             case _:
                 pass
 
@@ -146,12 +148,18 @@ def _mentions(step: Submission) -> Iterator[tuple[MentionKey, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the two audiences hold, in the town's own people."""
+    """What the two audiences hold, in the town's own people.
+
+    `merged` ids stand for several people, `split` people have several ids, and `questions`
+    are pairs of ids that wait for a human because much agrees and something contradicts.
+    """
 
     persons: int
     networks: frozenset[frozenset[int]]
+    weights: Mapping[frozenset[int], int]
     exposures: frozenset[Exposure]
     false_kin: int
+    questions: int
     merged: int
     split: int
 
@@ -173,10 +181,12 @@ def find(
     return Findings(
         persons=_persons(views[Audience.SAFEGUARDING]),
         networks=_networks(views[Audience.POLICE], police),
+        weights=_weights(views[Audience.POLICE], police),
         exposures=_exposures(views[Audience.SAFEGUARDING], hub),
         false_kin=_false_kin(views[Audience.SAFEGUARDING], hub, truth.siblings),
         merged=hub.merged,
         split=hub.split,
+        questions=resolved.questions,
     )
 
 
@@ -190,6 +200,17 @@ def _networks(view: Snapshot, identities: Identities) -> frozenset[frozenset[int
         if row["network_id"] and row["kind"] == NodeKind.PERSON.value:
             members[row["network_id"]] |= identities.behind(row["entity_id"])
     return frozenset(frozenset(people) for people in members.values())
+
+
+def _weights(view: Snapshot, identities: Identities) -> dict[frozenset[int], int]:
+    """Weights of pairs of people; where one of them is split the largest."""
+    weights: dict[frozenset[int], int] = {}
+    for row in view.rows(PAIRS):
+        left, right = identities.behind(row["low_id"]), identities.behind(row["high_id"])
+        if left and right and row["weight"]:
+            people = left | right
+            weights[people] = max(row["weight"], weights.get(people, 0))
+    return weights
 
 
 def _exposures(view: Snapshot, identities: Identities) -> frozenset[Exposure]:
@@ -230,9 +251,3 @@ def _sibling_ids(view: Snapshot) -> set[tuple[str, str]]:
     for children in raised.values():
         pairs.update(combinations(sorted(children), 2))
     return pairs
-
-
-def path_of(row: Mapping[str, object]) -> list[dict[str, str]]:
-    """Return the reason of an alert's row, step by step."""
-    steps: list[dict[str, str]] = json.loads(str(row["path"]))
-    return steps

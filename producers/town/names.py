@@ -18,7 +18,7 @@ from nicknames import NickNamer
 from streams.values import Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from faker import Generator
 
@@ -81,6 +81,17 @@ _GREEK: Final = _letters(
 _GREEK_PAIRS: Final = (("ου", "ou"), ("αυ", "av"), ("ευ", "ev"), ("μπ", "b"))  # noqa: RUF001
 
 
+#: Names that are also words or parts of words in codes, logs and partner ids. Real people bear
+#: them; a search for leaks cannot tell the person from the word, so nobody in the town does.
+_WORDS_OF_LOGS: Final = (
+    "banks bond carry castle clear court dash date day don early field flood foster fresh gang hub"
+    " io judge lane lavery law len lib link london long mark max may min more nan page patience"
+    " pender pop porter power raight read reddin ring said server seven sha short small sol than"
+    " us weston will young"
+)
+WORDS: Final = frozenset(_WORDS_OF_LOGS.split(" "))
+
+
 class NameBook:
     """Gives names by origin. The same dice give the same names."""
 
@@ -94,14 +105,20 @@ class NameBook:
 
     def given(self, origin: str, sex: Sex) -> str:
         """Return a first name."""
+        return _unlike_a_word(lambda: self._any_given(origin, sex))
+
+    def family(self, origin: str) -> str:
+        """Return a family name, in the form a man bears."""
+        return _unlike_a_word(lambda: self._any_family(origin))
+
+    def _any_given(self, origin: str, sex: Sex) -> str:
         if origin in _OWN_LISTS:
             return self._dice.pick(_OWN_LISTS[origin][sex is Sex.FEMALE].split())
         if origin == "zh_CN":
             return self._faked(origin, "first_romanized_name")
         return self._faked(origin, "first_name_female" if sex is Sex.FEMALE else "first_name_male")
 
-    def family(self, origin: str) -> str:
-        """Return a family name, in the form a man bears."""
+    def _any_family(self, origin: str) -> str:
         if origin in _OWN_LISTS:
             return self._dice.pick(_OWN_LISTS[origin][2].split())
         if origin == "zh_CN":
@@ -117,6 +134,12 @@ class NameBook:
             generator.seed_instance(self._dice.between(0, 2**31))
             self._generators[origin] = generator
         return self._generators[origin]
+
+
+def _unlike_a_word(draw: Callable[[], str]) -> str:
+    while (name := draw()).lower() in WORDS:
+        pass
+    return name
 
 
 def _has_gender(origin: str) -> bool:
@@ -169,5 +192,5 @@ def _nicknamer() -> NickNamer:
 
 def nickname(given_name: str, dice: Dice) -> str | None:
     """Return a short form people use for this first name, if there is one."""
-    known = sorted(_nicknamer().nicknames_of(given_name))
+    known = sorted(set(_nicknamer().nicknames_of(given_name)) - WORDS)
     return dice.pick(known).capitalize() if known else None

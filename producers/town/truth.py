@@ -66,11 +66,15 @@ class Exposure(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What must be found. `outcomes` runs beside the town's submissions; None is never sent."""
+    """What must be found. `outcomes` runs beside the town's submissions; None is never sent.
+
+    `weights` counts for two people whom police see tied the independent origins that say so.
+    """
 
     outcomes: tuple[Outcome | None, ...]
     networks: frozenset[frozenset[int]]
     exposures: frozenset[Exposure]
+    weights: Mapping[frozenset[int], int]
     siblings: frozenset[frozenset[int]]
     persons: frozenset[int]
 
@@ -89,6 +93,7 @@ def truth_of(town: Town) -> Truth:
         outcomes=outcomes,
         networks=police.networks(),
         exposures=hub.exposures(),
+        weights=police.weights(),
         siblings=siblings(town.ties),
         persons=police.persons | hub.persons,
     )
@@ -179,6 +184,18 @@ class Picture:
         groups = _components(tie for tie in self._ties if _is_network(tie))
         found = (frozenset(_people_in(keys)) for keys in groups)
         return frozenset(people for people in found if self._adults(people) >= PEOPLE_IN_A_NETWORK)
+
+    def weights(self) -> Mapping[frozenset[int], int]:
+        """Count origins: partners that quote one reference are one, any other report is its own."""
+        origins: defaultdict[frozenset[int], set[str]] = defaultdict(set)
+        for step in self._steps:
+            report = step.report
+            origin = report.origin_reference or f"{report.partner} {report.report_id}"
+            for tie in _ties_of(step):
+                people = frozenset(_people_in((tie.subject, tie.object)))
+                if _is_network(tie) and len(people) == 2:  # noqa: PLR2004 - a tie has two ends
+                    origins[people].add(origin)
+        return {people: len(told) for people, told in origins.items()}
 
     def exposures(self) -> frozenset[Exposure]:
         """Children tied to a suspect in a network; and child siblings and friends of both."""

@@ -106,6 +106,16 @@ async def test_networks_and_exposed_children_are_those_of_the_truth(seed):
     assert findings.merged == 0
 
 
+@pytest.mark.parametrize("seed", range(10, 13))
+async def test_without_mistakes_nobody_is_split_and_every_tie_has_the_origins_it_must(seed):
+    one = await play(build_town(seed, mistakes=0))
+    findings = one.findings()
+    assert findings.agrees_with(one.truth)
+    assert (findings.split, findings.merged, findings.questions) == (0, 0, 0)
+    assert findings.weights == one.truth.weights
+    assert max(one.truth.weights.values()) > 1
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_order_in_which_partners_tell_changes_nothing(seed):
     one = await play(build_town(2), interleaved(seed), batch=7)
@@ -159,9 +169,9 @@ async def test_each_disclosure_is_recorded_once(played):
 
 
 async def test_a_town_without_offences_gives_no_network_and_no_alert():
-    one = await play(Town.without_offences(5, households=150))
+    one = await play(Town.without_offences(5, households=1000))
     findings = one.findings()
     assert not findings.networks
     assert not findings.exposures
     assert findings.false_kin == 0
-    assert findings.persons > 150
+    assert findings.persons > 1000

@@ -14,7 +14,7 @@ from producers.check import check
 from producers.town import official, places
 from producers.town.dice import Dice
 from producers.town.errors import RATES, Mistake, swapped, typo
-from producers.town.names import ORIGINS, NameBook, borne_by, romanised
+from producers.town.names import ORIGINS, WORDS, NameBook, borne_by, romanised
 from producers.town.people import age, siblings
 from producers.town.reports import Step
 from producers.town.town import Town, build_town
@@ -193,6 +193,12 @@ def test_a_daughter_bears_the_form_of_the_name_that_her_language_has():
     assert borne_by("Novák", "sk_SK", Sex.FEMALE) == "Nováková"
     assert borne_by("Kowalski", "pl_PL", Sex.FEMALE) == "Kowalska"
     assert borne_by("Kowalski", "pl_PL", Sex.MALE) == "Kowalski"
+
+
+def test_nobody_bears_a_name_that_a_search_for_leaks_could_not_tell_from_a_word(towns):
+    for person in (person for town in towns for person in town.people):
+        names = {person.given_name, person.family_name, *person.known_as}
+        assert not {name.lower() for name in names} & WORDS
 
 
 # --- numbers -----------------------------------------------------------------
