@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, create_engine, delete, event, insert, select, type_coerce
+from sqlalchemy import bindparam, create_engine, delete, event, insert, inspect, select, type_coerce
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import NullType
 
@@ -99,13 +99,14 @@ class ProjectionStore:
 
         Raises: NoStoreError.
         """
-        if not path.exists():
+        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
+        _on_connect(engine, "PRAGMA query_only=ON")
+        if not path.exists() or not inspect(engine).has_table(POSITIONS.name):
+            engine.dispose()
             raise NoStoreError(
                 f"{projection.name} has no store of version {projection.version} yet:"
                 " start it with `rivelin up`"
             )
-        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
-        _on_connect(engine, "PRAGMA query_only=ON")
         return cls(engine, projection.tables)
 
     @classmethod

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from consumers.audit.replay import Bound, replay
 from consumers.store import ProjectionStore, store_path
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from consumers.projection import Projection
     from deploy.settings import Settings
     from streams.ports import Log
+
+#: How long a person at a terminal waits for a broker that does not answer.
+PATIENCE: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def _purposes() -> str:
 @asynccontextmanager
 async def connected(settings: Settings, client: str) -> AsyncIterator[Log]:
     """Give a log, and close it in the end."""
-    log = KafkaLog(settings.bootstrap, client_id=f"rivelin-{client}")
+    log = KafkaLog(settings.bootstrap, client_id=f"rivelin-{client}", patience=PATIENCE)
     try:
         yield log
     finally:
