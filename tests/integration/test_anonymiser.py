@@ -59,13 +59,17 @@ CLASSES = (
     ReportKeysWrapped,
 )
 SERVED_SECONDS_MAX = 60
+KILLS = 4
+ROLE = (sys.executable, "-m", "deploy", "role", "anonymiser")
+CONTROL = (sys.executable, "-m", "tests.integration.uncoupled_intake")
 
 
 class Worker:
     """The role as a process; started again at once when it ends, as the supervisor does."""
 
-    def __init__(self, settings, log_file) -> None:
+    def __init__(self, settings, log_file, command=ROLE) -> None:
         self.exits: list[int] = []
+        self._command = command
         self._env = {
             **os.environ,
             "RIVELIN_HOME": str(settings.home),
@@ -87,9 +91,8 @@ class Worker:
             self._process.kill()
 
     def _spawn(self):
-        command = [sys.executable, "-m", "deploy", "role", "anonymiser"]
         with self._log_file.open("ab") as file:
-            return subprocess.Popen(command, env=self._env, stdout=file, stderr=file)
+            return subprocess.Popen(self._command, env=self._env, stdout=file, stderr=file)
 
     async def _keep(self) -> None:
         while True:
@@ -122,9 +125,9 @@ async def log(settings):
 
 
 @asynccontextmanager
-async def working(settings, tmp_path):
+async def working(settings, tmp_path, command=ROLE):
     log_file = tmp_path / "anonymiser.log"
-    worker = Worker(settings, log_file)
+    worker = Worker(settings, log_file, command)
     try:
         yield worker
     except Exception as error:
@@ -251,56 +254,90 @@ async def test_every_kind_of_submission_has_its_outcome_and_a_new_partner_is_ser
     assert status["state"] in {"running", "catching up"}
 
 
-async def test_killed_in_mid_run_every_submission_still_has_one_outcome(
-    settings, keys, log, tmp_path
-):
-    partners = [invented_partner() for _ in range(3)]
-    dice = random.Random(7)
-    sent = Counter()
+class Load:
+    """Reports from several partners, one in ten cut short, while the worker is killed."""
 
-    async def submit_for(seconds):
+    def __init__(self, log, keys, partners) -> None:
+        self.sent: Counter[str] = Counter()
+        self._log = log
+        self._keys = keys
+        self._partners = partners
+        self._dice = random.Random(7)
+
+    async def submit(self, partner) -> None:
+        whole = sealed(report(partner=partner, report_id=uuid.uuid4()), self._keys)
+        value = whole if self._dice.random() < 0.9 else whole[:-5]
+        await self._log.append([Outgoing(submissions_of(partner), value)])
+        self.sent[partner] += 1
+
+    async def around_a_kill(self, worker) -> None:
+        task = asyncio.create_task(self.submit_for(1.5))
+        await asyncio.sleep(self._dice.uniform(0.3, 1.2))
+        worker.kill()
+        await task
+
+    async def submit_for(self, seconds) -> None:
         ends = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < ends:
-            partner = dice.choice(partners)
-            whole = sealed(report(partner=partner, report_id=uuid.uuid4()), keys)
-            value = whole if dice.random() < 0.8 else whole[:-5]
-            await log.append([Outgoing(submissions_of(partner), value)])
-            sent[partner] += 1
+            await self.submit(self._dice.choice(self._partners))
             await asyncio.sleep(0.004)
 
-    async with working(settings, tmp_path) as worker:
-        await onboard(settings, log, *map(onboarded, partners))
-        await log.append(
-            [Outgoing(submissions_of(one), sealed(report(partner=one), keys)) for one in partners]
-        )
-        sent.update(partners)
-        await until_answered(log, 3, *partners)
-        for _ in range(5):
-            load = asyncio.create_task(submit_for(dice.uniform(2.0, 3.0)))
-            await asyncio.sleep(dice.uniform(0.5, 1.9))
-            worker.kill()
-            await load
-        total = sum(sent.values())
-        found = await until_answered(log, total, *partners)
-        await asyncio.sleep(1)
-        found = await outcomes(log, *partners)
 
-    assert worker.exits.count(-signal.SIGKILL) == 5
-    for partner in partners:
-        mine = [(topic, event) for topic, event in found if event.partner == partner]
-        receipts = Counter(event.offset for _, event in mine if isinstance(event, ReceiptDue))
-        kept = Counter(event.offset for topic, event in mine if topic == QUARANTINE)
-        reports = Counter(
-            event.report_id for _, event in mine if isinstance(event, ReportTokenised)
-        )
-        wrapped = Counter(
-            event.report_id for _, event in mine if isinstance(event, ReportKeysWrapped)
-        )
-        assert receipts == kept
-        assert wrapped == reports
+@pytest.fixture
+async def load(settings, keys, log):
+    partners = [invented_partner() for _ in range(3)]
+    await onboard(settings, log, *map(onboarded, partners))
+    return Load(log, keys, partners)
+
+
+async def all_answered(log, load):
+    """Wait until every submission has an answer, then a moment for what should not come."""
+    await until_answered(log, load.sent.total(), *load.sent)
+    await asyncio.sleep(0.5)
+    return await outcomes(log, *load.sent)
+
+
+def counted(found, partner):
+    """How often each submission of a partner is in each kind of output."""
+    mine = [(topic, event) for topic, event in found if event.partner == partner]
+    return (
+        Counter(event.offset for _, event in mine if isinstance(event, ReceiptDue)),
+        Counter(event.offset for topic, event in mine if topic == QUARANTINE),
+        Counter(event.report_id for _, event in mine if isinstance(event, ReportTokenised)),
+        Counter(event.report_id for _, event in mine if isinstance(event, ReportKeysWrapped)),
+    )
+
+
+async def test_killed_in_mid_run_every_submission_still_has_one_outcome(
+    settings, log, load, tmp_path
+):
+    async with working(settings, tmp_path) as worker:
+        for _ in range(KILLS):
+            await load.submit_for(0.3)
+            await all_answered(log, load)  # it serves again: the next kill meets it at work
+            await load.around_a_kill(worker)
+        found = await all_answered(log, load)
+
+    assert worker.exits == [-signal.SIGKILL] * KILLS
+    for partner, sent in load.sent.items():
+        receipts, quarantined, reports, wrapped = counted(found, partner)
+        assert receipts == quarantined
+        assert reports == wrapped
         assert set(receipts.values()) | set(reports.values()) == {1}
-        assert receipts.total() + reports.total() == sent[partner]
-    assert total > 300
+        assert receipts.total() + reports.total() == sent
+    assert load.sent.total() > 200
+
+
+async def test_the_kill_test_finds_doubles_where_output_and_offset_are_apart(
+    settings, log, load, tmp_path
+):
+    async with working(settings, tmp_path, CONTROL) as worker:
+        await load.submit_for(1.0)
+        found = await all_answered(log, load)
+
+    assert worker.exits == [-signal.SIGKILL]
+    reports = [counted(found, partner)[2] for partner in load.sent]
+    assert any(count > 1 for one in reports for count in one.values())
 
 
 async def test_each_death_and_start_finds_a_worker_that_says_where_it_is(
@@ -339,14 +376,13 @@ async def test_a_partner_whose_topic_is_missing_is_an_alarm_and_stops_nobody(
 
 async def test_a_worker_without_its_keys_says_so_and_ends(settings, keys, tmp_path):
     (settings.keys_dir / "token-1.key").chmod(0o644)
-    command = [sys.executable, "-m", "deploy", "role", "anonymiser"]
     env = {
         **os.environ,
         "RIVELIN_HOME": str(settings.home),
         "RIVELIN_BOOTSTRAP_SERVERS": settings.bootstrap,
     }
     ended = await asyncio.to_thread(
-        subprocess.run, command, env=env, capture_output=True, text=True, timeout=30, check=False
+        subprocess.run, ROLE, env=env, capture_output=True, text=True, timeout=30, check=False
     )
     assert ended.returncode == 70
     assert "token-1" in ended.stderr

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 GROUP: Final = "rivelin-intake"
 BATCH_RECORDS_MAX: Final = 200
 BATCH_BYTES_MAX: Final = 8 << 20
+#: With more than this waiting, ending a transaction at each urgent record would delay the rest.
+BACKLOG_RECORDS: Final = 20
 _PROBE_WAIT: Final = timedelta(seconds=2)
 
 
@@ -156,13 +158,16 @@ class Lane:
             self.floor, self.moved_at, self.committed_at = position, time.monotonic(), time.time()
 
     def _taken(self) -> list[Prepared]:
-        """The next batch: up to the first urgent record, which then waits for no other."""
+        """The next batch: up to the first urgent record, which then waits for no other.
+
+        In a backlog as much as goes into one transaction: that is soonest for all.
+        """
         batch: list[Prepared] = []
         size = 0
         while self._waiting and len(batch) < BATCH_RECORDS_MAX and size < BATCH_BYTES_MAX:
             batch.append(self._waiting.popleft())
             size += batch[-1].size
-            if batch[-1].urgent:
+            if batch[-1].urgent and len(self._waiting) < BACKLOG_RECORDS:
                 break
         self._note_rest()
         return [one for one in batch if one.generation == self.generation]

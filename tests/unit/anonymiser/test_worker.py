@@ -190,6 +190,17 @@ async def test_an_immediate_risk_waits_for_nothing_and_ends_its_transaction(log)
     assert lane.waiting_records == 1
 
 
+async def test_in_a_backlog_urgent_records_share_a_transaction(log):
+    lane = await lane_on(log, spacing=60.0)
+    lane.put(prepared(0))
+    await until(lambda: lane.floor == 1)
+    for offset in range(1, 101):
+        lane.put(prepared(offset, urgent=True))
+    await until(lambda: lane.floor == 101)
+    # MemoryLog, like Kafka, spends an offset on a marker for each transaction
+    assert (await log.ends((TOKENISED,)))[TOKENISED] < 101 + 25
+
+
 async def test_closing_waits_for_the_batch_in_flight_and_forgets_the_rest(log):
     lane = await lane_on(log, spacing=60.0)
     lane.put(prepared(0))
