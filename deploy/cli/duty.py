@@ -122,7 +122,8 @@ def _tell_risk(entry: DutyEntry, *, as_json: bool) -> None:
 
 
 def _duty_facts(entry: DutyEntry) -> dict[str, Any]:
-    return asdict(entry)
+    instants = {"first_at": entry.first_at.isoformat(), "last_at": entry.last_at.isoformat()}
+    return {**asdict(entry), **instants}
 
 
 def _duty_row(entry: DutyEntry) -> tuple[object, ...]:

@@ -315,7 +315,17 @@ def _not_served(settings: Settings, partner: str) -> str:
 def _entry_facts(entry: PartnerEntry) -> dict[str, Any]:
     from streams.json_form import to_json  # noqa: PLC0415 - keeps --help quick
 
-    return {**to_json(entry), "standing": entry.standing(_now()).value}
+    return {
+        "partner": entry.partner,
+        "name": entry.name,
+        "type": entry.type,
+        "standing": entry.standing(_now()),
+        "services": [to_json(service) for service in entry.services],
+        "agreement": entry.agreement,
+        "gateways": [to_json(one) for one in entry.gateways],
+        "narrative_permitted": entry.narrative_permitted,
+        "expires_at": entry.expires_at.isoformat(),
+    }
 
 
 def _entry_row(entry: PartnerEntry) -> tuple[object, ...]:

@@ -238,7 +238,8 @@ def _answer(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 def _show_rows(rows: Sequence[dict[str, Any]]) -> None:
     """A long batch shows its exceptions and the counts; `--json` has every row."""
     shown = rows if len(rows) <= ROWS_MAX else [row for row in rows if row["reasons"]][:ROWS_MAX]
-    show_table(("report", "id", "revision", "outcome", "reasons"), map(_cells, shown))
+    if shown:
+        show_table(("report", "id", "revision", "outcome", "reasons"), map(_cells, shown))
     counts = Counter(row["outcome"] for row in rows)
     say(", ".join(f"{count} {outcome.lower()}" for outcome, count in sorted(counts.items())))
 

@@ -93,12 +93,15 @@ class Partner:
     async def start(self) -> None:
         """Connect, read the enclave's keys and listen for feedback.
 
-        Raises: BrokerUnreachableError, NotOnboardedError.
+        Raises: BrokerUnreachableError, NotOnboardedError; nothing stays open then.
         """
         try:
             await self._inbox.start()
-        except MissingTopicError:
-            raise self._not_onboarded() from None
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, MissingTopicError):
+                raise self._not_onboarded() from None
+            raise
 
     async def stop(self) -> None:
         """Disconnect. What was acknowledged stays on the broker."""

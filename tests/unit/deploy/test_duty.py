@@ -1,0 +1,57 @@
+"""What the duty officer sees, and what a flood of unreadable records must not hide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from deploy.duty import group
+from streams.parts import Reason
+from streams.restricted import RiskRaised
+
+NINE = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
+
+
+def risk(offset, minutes=0, partner="loxley-housing", code=None, *, readable=True):
+    return RiskRaised(
+        partner=partner,
+        offset=offset,
+        report_id=UUID(int=offset) if readable else None,
+        revision=1 if readable else None,
+        readable=readable,
+        reasons=(Reason(code=code),) if code else (),
+        raised_at=NINE + timedelta(minutes=minutes),
+    )
+
+
+def test_every_readable_risk_stands_singly():
+    entries = group([risk(1), risk(2), risk(3)])
+    assert [(entry.report_id, entry.count) for entry in entries] == [
+        (UUID(int=1), 1),
+        (UUID(int=2), 1),
+        (UUID(int=3), 1),
+    ]
+
+
+def test_unreadable_ones_share_a_line_per_partner_and_hour():
+    flood = [risk(n, minutes=n, code="bad_frame", readable=False) for n in range(59)]
+    later = [risk(99, minutes=61, code="truncated", readable=False)]
+    other = [risk(1, minutes=5, partner="rivelin-fire", code="bad_frame", readable=False)]
+    entries = group([*flood, *later, *other])
+    assert [(entry.partner, entry.count, entry.reasons) for entry in entries] == [
+        ("rivelin-fire", 1, ("bad_frame",)),
+        ("loxley-housing", 59, ("bad_frame",)),
+        ("loxley-housing", 1, ("truncated",)),
+    ]
+    assert entries[1].offsets == tuple(range(59))
+
+
+def test_a_flood_never_swallows_a_readable_risk_and_the_newest_is_last():
+    flood = [risk(n, minutes=10, code="bad_frame", readable=False) for n in range(50)]
+    entries = group([*flood[:20], risk(77, minutes=11), *flood[20:]])
+    assert [(entry.readable, entry.count) for entry in entries] == [(False, 50), (True, 1)]
+
+
+def test_a_single_unreadable_record_keeps_what_is_known_of_it():
+    (entry,) = group([risk(4, code="bad_frame", readable=False)])
+    assert (entry.report_id, entry.count, entry.offsets) == (None, 1, (4,))
