@@ -26,7 +26,15 @@ from streams.errors import (
 COMMAND_MODULES = (
     "deploy.cli.system",
     "deploy.cli.role",
+    "deploy.cli.partner",
+    "deploy.cli.report",
+    "deploy.cli.submit",
+    "deploy.cli.duty",
+    "deploy.cli.bench",
     "deploy.cli.evaluate",
+    "deploy.cli.views",
+    "deploy.cli.replay",
+    "deploy.cli.demo",
 )
 
 EXIT_FAILURE = 1
