@@ -117,12 +117,18 @@ def _is_possible_link(record: Record) -> bool:
 
 async def _leaks(told: Told, outcome: Outcome) -> int:
     """Search in a thread: a minute of searching would starve the reader's connection."""
+    documents = await documents_outside(told, outcome)
+    return await asyncio.to_thread(_count_leaks, told, documents)
+
+
+async def documents_outside(told: Told, outcome: Outcome) -> list[Document]:
+    """Return every byte that anybody outside the enclave can read: records, rows, files."""
     documents = [*outcome.files]
     for audience, view in outcome.views.items():
         documents += _tables(audience, view)
     async for records in read_to_end(outcome.log, _topics_outside(told)):
         documents += (document for record in records for document in records_outside(record))
-    return await asyncio.to_thread(_count_leaks, told, documents)
+    return documents
 
 
 def _count_leaks(told: Told, documents: Iterable[Document]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from streams.memory import LogicalClock, MemoryLog
 from streams.values import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from anonymiser.keyring import Keys
@@ -46,16 +47,23 @@ async def evaluate_in_memory(
     """
     began = time.perf_counter()
     told = tell(file, seed, clean=clean)
+    async with played(told, progress or _silent, stages) as outcome:
+        return await judge(file, told, outcome, time.perf_counter() - began)
+
+
+@asynccontextmanager
+async def played(
+    told: Told, progress: Progress, stages: MakeStages | None = None
+) -> AsyncIterator[Outcome]:
+    """Send the reports through every stage and lend what they leave behind."""
     keys = new_keys()
     now = latest(told)
     log = MemoryLog(LogicalClock(now))
     chosen = stages(keys, [body.partner for body in told.bodies]) if stages else None
     async with Pipeline(log, keys, entries(told, now), chosen) as pipeline:
-        await _play(pipeline, told, progress or _silent)
+        await _play(pipeline, told, progress)
         with pipeline.networks.snapshot() as police, pipeline.alerts.snapshot() as hub:
-            views = {Audience.POLICE: police, Audience.SAFEGUARDING: hub}
-            outcome = Outcome(log, keys, views)
-            return await judge(file, told, outcome, time.perf_counter() - began)
+            yield Outcome(log, keys, {Audience.POLICE: police, Audience.SAFEGUARDING: hub})
 
 
 def latest(told: Told) -> datetime:
