@@ -27,11 +27,13 @@ _SLASHED_UNKNOWN: Final = re.compile(r"\W*n\s*[/\\.]\s*[akro]\.?\W*", re.IGNOREC
 
 def unify(text: str) -> str:
     """NFKC without outer blanks: full-width digits, ligatures and odd blanks become plain."""
-    return unicodedata.normalize("NFKC", text).strip()
+    return text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
 
 
 def fold(text: str) -> str:
     """NFKC, casefold, no accents: 'Łódź' and 'LODZ' are spelt alike."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()
     bare = (letter for letter in unicodedata.normalize("NFKD", folded) if not _is_accent(letter))
     return "".join(bare).translate(_PLAIN_LETTERS)
