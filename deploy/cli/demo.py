@@ -9,20 +9,21 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.cli.output import show_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from deploy.demo.result import Result
     from producers.town.town import Town
 
 DEFAULT_SEED = 1
 FAST_HOUSEHOLDS = 45
+STOP_SECONDS_MAX = 5.0
 EXIT_NOT_AS_EXPECTED = 1
 #: What would lead the demo's processes to another system than its own.
 _OWN_SYSTEM = ("RIVELIN_BOOTSTRAP_SERVERS", "RIVELIN_HOME")
@@ -71,15 +72,33 @@ def _play(home: Path, town: Town, *, quiet: bool, kept: str | None) -> Result:
     from deploy.settings import Settings  # noqa: PLC0415 - the same
 
     screen = Screen(Console(quiet=quiet, highlight=False))
-    signal.signal(signal.SIGTERM, _interrupt)
-    result = asyncio.run(play(Settings(home=home), town, screen))
+    result = asyncio.run(_unless_stopped(play(Settings(home=home), town, screen)))
+    if isinstance(result, int):
+        sys.exit(128 + result)
     screen.next_steps(kept)
     return result
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    """End as Ctrl-C does: every process is stopped on the way."""
-    raise KeyboardInterrupt
+async def _unless_stopped(playing: Coroutine[Any, Any, Result]) -> Result | int:
+    """Let the play end in order on Ctrl-C or SIGTERM; then return the signal's number."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[int] = loop.create_future()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _tell, told, number)
+    task = asyncio.create_task(playing)
+    either: set[asyncio.Future[Any]] = {task, told}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if not told.done():
+        return task.result()
+    while not task.done():  # a client that is being closed may swallow a cancellation
+        task.cancel()
+        await asyncio.wait({task}, timeout=STOP_SECONDS_MAX)
+    return told.result()
+
+
+def _tell(told: asyncio.Future[int], number: int) -> None:
+    if not told.done():
+        told.set_result(number)
 
 
 @contextmanager

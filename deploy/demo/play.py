@@ -122,7 +122,7 @@ class Run:
                 stack.callback(store.close)
             await self._look(log, stores)
             result = await self._judge(log, stores)
-        self._screen.withheld(result.reasons())
+        self._screen.withheld(result.answers)
         self._screen.proof(result)
         self._screen.end(result)
         return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -117,20 +116,12 @@ class Result:
                 "equal": self.replay.is_equal,
             },
             "seconds": round(self.seconds, 1),
+            "possible_links": self.findings.questions,
             "seed": self.town.seed,
             "stopped_at_the_door": sum(bool(answer.stopped) for answer in self.answers),
             "searched_bytes": self.searched_bytes,
             "as_expected": not self.undoings(),
         }
-
-    def reasons(self) -> Counter[tuple[Outcome, str]]:
-        """Count the reasons partners were given."""
-        return Counter(
-            (answer.outcome, reason)
-            for answer in self.answers
-            if answer.outcome is not None
-            for reason in answer.reasons
-        )
 
 
 def _compared(wanted: AbstractSet[object], found: AbstractSet[object]) -> dict[str, int]:

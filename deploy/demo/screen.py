@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from streams.values import Outcome
+from streams.values import AlertRule, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,31 @@ if TYPE_CHECKING:
 
 _SHORT: Final = 8
 _NETWORKS_SHOWN: Final = 4
-_REASONS_SHOWN: Final = 12
+_ROWS_SHOWN: Final = 14
+_OPEN_WAY: Final = "alternative_"
+
+_SAYS: Final[Mapping[str, str]] = {
+    "SIBLING": "is a sibling of",
+    "PARENT": "is a parent of",
+    "KINSHIP_CARER": "is a kinship carer of",
+    "FOSTER_CARER": "is a foster carer of",
+    "FRIEND": "is a friend of",
+    "ASSOCIATE": "associates with",
+    "CO_OFFENDER": "offends together with",
+    "MEMBER_OF": "is a member of",
+    "EXPLOITS": "exploits",
+    "RUNS_LINE": "runs the line",
+    "USES_LINE": "uses the line",
+    "LIVES_AT": "lives at",
+    "CUCKOOED_AT": "is cuckooed at",
+    "ATTENDS": "attends",
+    "USES": "uses",
+}
+_RULES: Final[Mapping[AlertRule, str]] = {
+    AlertRule.CHILD_TIED_TO_NOMINAL: "children tied to a suspected member of a network",
+    AlertRule.SIBLING_OF_INVOLVED: "children whose sibling is involved",
+    AlertRule.FRIEND_OF_INVOLVED: "children whose friend is involved",
+}
 
 
 class Screen:
@@ -101,7 +125,7 @@ class Screen:
             self._say(f"  {node['kind'].lower()} {_short(node['entity_id'])}  {what}")
         names = {node["node"]: _short(node["entity_id"]) for node in report["nodes"]}
         for tie in report["relations"]:
-            self._say(f"  {names[tie['subject']]} {_word(tie['kind'])} {names[tie['object']]}")
+            self._say(f"  {names[tie['subject']]} {_SAYS[tie['kind']]} {names[tie['object']]}")
         self._say("No name, no date of birth, no number, no address, no partner, no kin.")
 
     def networks(self, found: Sequence[NetworkGlimpse]) -> None:
@@ -124,23 +148,22 @@ class Screen:
         """Show the alerts, one with its reason."""
         self._open("The safeguarding hub is alerted")
         for rule, count in sorted(Counter(alert.rule for alert in found).items()):
-            self._say(f"  {count:3} {_word(rule.value)}")
+            self._say(f"  {count:3} {_RULES[rule]}")
         if found:
             alert = found[0]
             self._say(f"Why alert {_short(alert.alert_id)} for child {_short(alert.child_id)}:")
             for step in alert.path:
-                says = f"{len(step['reports'])} report(s) say so"
-                self._say(
-                    f"  {_short(step['from'])} {_word(step['kind'])} {_short(step['to'])}  ({says})"
-                )
+                tie = f"{_short(step['from'])} {_SAYS[step['kind']]} {_short(step['to'])}"
+                self._say(f"  {tie}  (reports: {len(step['reports'])})")
         self._say("An alert is not a referral. Police never see these ties.")
 
-    def withheld(self, reasons: Mapping[tuple[Outcome, str], int]) -> None:
-        """Show what did not go on, and the reasons that partners were told."""
+    def withheld(self, answers: Sequence[Answer]) -> None:
+        """Show what did not go on, and what its partner was told."""
         self._open("What did not go on, and why")
-        table = self._table("outcome", "reason the partner was told", "times")
-        for (outcome, reason), times in sorted(reasons.items())[:_REASONS_SHOWN]:
-            table.add_row(outcome.value.lower(), reason.replace("_", " "), str(times))
+        table = self._table("partner", "outcome", "what it was told")
+        others = [a for a in answers if a.outcome not in {None, Outcome.SHARED}]
+        for answer in sorted(others, key=lambda one: str(one.outcome))[:_ROWS_SHOWN]:
+            table.add_row(answer.step.partner, _word(str(answer.outcome)), _told(answer))
         self._console.print(table)
 
     def proof(self, result: Result) -> None:
@@ -151,6 +174,11 @@ class Screen:
         self._say(f"  live     {result.replay.live_hash}")
         self._say(f"  replayed {result.replay.replayed_hash}")
         megabytes = result.searched_bytes / 1_000_000
+        if result.findings.questions:
+            self._say(
+                f"{result.findings.questions} times much agreed and something contradicted: a human"
+                " is asked, nobody is merged."
+            )
         self._say(
             f"Searched {megabytes:.1f} MB outside the enclave (records, keys, headers, logs,"
             f" stores) for every identifier that was reported: {len(result.leaks)} found."
@@ -248,6 +276,15 @@ def _short(identity: object) -> str:
 
 def _several(ids: Sequence[str]) -> str:
     return ", ".join(map(_short, ids)) or "-"
+
+
+def _told(answer: Answer) -> str:
+    lawful = [
+        r.removeprefix("alternative_") for r in answer.reasons if r.startswith("alternative_")
+    ]
+    reasons = [_word(r) for r in answer.reasons if not r.startswith("alternative_")]
+    open_ways = f" (open: {', '.join(lawful)})" if lawful else ""
+    return ", ".join(reasons or ["seen before, counted once"]) + open_ways
 
 
 def _word(code: str) -> str:

@@ -63,12 +63,12 @@ def uprn(serial: int) -> str:
 
 
 def vehicle_mark(serial: int, letters: str) -> str:
-    """Return a mark of the current form with an age identifier not issued before 2048."""
-    return (
-        f"{letters[:2]}{98} {letters[2:]}".upper()
-        if serial % 2
-        else f"{letters[:2]}98{letters[2:]}".upper()
-    )
+    """Return a mark of the current form with an age identifier not issued before 2048.
+
+    `letters` are five; every other mark is written without the blank, as people do.
+    """
+    blank = " " if serial % 2 else ""
+    return f"{letters[:2]}98{blank}{letters[2:]}".upper()
 
 
 def with_wrong_check(number: str) -> str:

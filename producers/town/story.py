@@ -191,7 +191,7 @@ class Story:
         self._sent += [repeated(sent) for sent in again]
         self._sent.append(clashing(changed))
         self._mistype(2)
-        bridge = (core[0], self._groups[-1].core[0])
+        bridge = (core[0], self._groups[-1].core[-1])  # would join two groups, if there are two
         self._one(stage.together(second, core[0]), HOSPITAL, Terms(channel=UNLAWFUL))
         asked = self._one(stage.together(*bridge), VOLUNTARY, Terms(handling=ASK_FIRST))
         self._sent.insert(-1, unconditional(asked))

@@ -32,7 +32,7 @@ def town():
 
 @pytest.fixture(scope="module")
 def towns():
-    return [build_town(seed) for seed in SEEDS]
+    return [build_town(seed, groups=1 + seed % 3, households=120) for seed in SEEDS]
 
 
 def test_the_same_seed_builds_the_same_town(town):
