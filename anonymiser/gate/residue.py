@@ -11,9 +11,9 @@ backwards, in hexadecimal, Base64 (every alignment), percent-encoding, UTF-16
 or Latin-1; and the sixteen bytes of any id that belongs to the partner or to
 the enclave. Source: research/privacy.md section 8, properties 1 and 15.
 
-Three things are blanked before the search because they cannot identify: the
-audience's own ids as the gate computed them, the closed codes of the
-taxonomy, and text shaped exactly like an ISO week or a postcode district.
+What cannot identify is blanked before the search: the audience's own ids as
+the gate computed them, the closed codes of the taxonomy with the node numbers
+they tie, and text shaped exactly like an ISO week or a postcode district.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 WINDOW_BYTES: Final = 6
 WORD_CHARACTERS_MIN: Final = 2
+NODES_MAX: Final = 50
 _ALIGNMENTS: Final = 4
 
 _SEPARATORS: Final = re.compile(
@@ -174,15 +175,18 @@ def _coded(codes: type[StrEnum]) -> Iterator[bytes]:
         yield bytes([2 * len(code.value)]) + code.value.encode()
 
 
-_CODES: Final = b"|".join(
-    re.escape(code) for codes in (RelationKind, Theme, Activity) for code in _coded(codes)
+def _any_of(*families: type[StrEnum]) -> bytes:
+    return b"|".join(re.escape(code) for codes in families for code in _coded(codes))
+
+
+#: The two node numbers before the kind of a relation; Avro doubles a number, so it is even.
+_ENDS: Final = b"[" + re.escape(bytes(range(0, 2 * NODES_MAX, 2))) + b"]{2}"
+_WEEK: Final = rb"\x10[0-9]{4}-W[0-9]{2}"
+_DISTRICT: Final = (  # A9, A99, A9A, AA9, AA99 or AA9A
+    rb"\x04[A-Z][0-9]|\x06(?:[A-Z][0-9][A-Z0-9]|[A-Z]{2}[0-9])|\x08[A-Z]{2}[0-9][A-Z0-9]"
 )
-_BLANK: Final = re.compile(
-    rb"(?:" + _CODES + rb")"
-    rb"|\x10[0-9]{4}-W[0-9]{2}"  # an ISO week: 8 characters
-    # a postcode district: A9, A99, A9A, AA9, AA99 or AA9A
-    rb"|\x04[A-Z][0-9]|\x06(?:[A-Z][0-9][A-Z0-9]|[A-Z]{2}[0-9])|\x08[A-Z]{2}[0-9][A-Z0-9]",
-)
+_RELATION: Final = b"(?:" + _ENDS + b")?(?:" + _any_of(RelationKind) + b")"
+_BLANK: Final = re.compile(b"|".join((_RELATION, _any_of(Theme, Activity), _WEEK, _DISTRICT)))
 
 
 def _blank(data: bytes, own_ids: Iterable[UUID]) -> bytes:
