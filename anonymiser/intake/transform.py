@@ -92,15 +92,6 @@ def transform(record: Record, context: IntakeContext) -> tuple[Outgoing, ...]:
         return quarantined(arrival, (Reason(code="internal_error"),))
 
 
-def is_urgent(value: bytes | None) -> bool:
-    """Tell whether a record must not wait for others: an immediate risk, or unreadable."""
-    try:
-        event = _decoded(value or b"")
-    except DecodeError:
-        return True
-    return isinstance(event, ReportSubmitted) and event.immediate_risk
-
-
 def _arrival(record: Record) -> Arrival:
     at = record.appended_at.astimezone(UTC)
     return Arrival(

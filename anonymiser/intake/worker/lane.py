@@ -76,6 +76,8 @@ class Lane:
 
     async def open(self, generation: int) -> None:
         """Take the topic over for a generation of the group; waits for a batch in flight."""
+        if self.generation == generation:
+            return
         async with self._lock:
             if self.generation == generation:
                 return
