@@ -34,7 +34,7 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?"
 )
-_KEY_SHOWN: Final = re.compile(r"[a-zA-Z_]{1,40}")
+_KEY_SHOWN: Final = re.compile(r"[a-z_]{1,40}")  # as our fields are spelt, and no name of a person
 
 Value = TypeVar("Value")
 Json: TypeAlias = Any

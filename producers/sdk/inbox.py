@@ -102,8 +102,8 @@ class Inbox:
         while True:
             try:
                 await self._read_until_failure(source)
-            except RivelinError as error:
-                _logger.warning("reading feedback failed (%s), connecting anew", error)
+            except Exception as error:  # noqa: BLE001 - whatever ended it, feedback must go on
+                _logger.warning("reading failed (%s), connecting anew", type(error).__name__)
             source = await self._reconnect()
 
     async def _reconnect(self) -> Source:

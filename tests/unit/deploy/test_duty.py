@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from deploy.cli.duty import _follow
 from deploy.duty import group
+from streams.codec import encode
+from streams.memory import MemoryLog
 from streams.parts import Reason
+from streams.ports import Outgoing
 from streams.restricted import RiskRaised
+from streams.topics import DUTY
 
 NINE = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 
@@ -55,3 +63,20 @@ def test_a_flood_never_swallows_a_readable_risk_and_the_newest_is_last():
 def test_a_single_unreadable_record_keeps_what_is_known_of_it():
     (entry,) = group([risk(4, code="bad_frame", readable=False)])
     assert (entry.report_id, entry.count, entry.offsets) == (None, 1, (4,))
+
+
+async def test_following_tells_each_readable_risk_and_of_a_flood_the_first_and_the_tenth(capsys):
+    log = MemoryLog()
+    flood = [risk(n, code="bad_frame", readable=False) for n in range(12)]
+    await log.append([Outgoing(DUTY, encode(one)) for one in [*flood, risk(99)]])
+    following = asyncio.create_task(_follow(log, (), 0, as_json=True))
+    await asyncio.sleep(0.1)
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["readable"], line["count"]) for line in lines] == [
+        (False, 1),
+        (False, 10),
+        (True, 1),
+    ]
