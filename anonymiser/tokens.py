@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import jellyfish
@@ -62,6 +63,16 @@ def _initial(spelt: Spelt) -> Iterable[str]:
     return (_form(spelt)[:1],)
 
 
+def _letters(spelt: Spelt) -> Iterable[str]:
+    """The first letter, then all in alphabetical order, doubled ones once: Lewsi meets Lewis.
+
+    A letter left out or another in its place would make one of many twins (Tom, Tim).
+    """
+    form = _form(spelt)
+    single = "".join(letter for letter, after in pairwise(form + " ") if letter != after)
+    return filter(None, (single[:1] + "".join(sorted(single)),))
+
+
 def _parts(spelt: Spelt) -> Iterable[str]:
     """Each half of a double name, so that either half alone still agrees."""
     return name_parts(str(spelt.value))
@@ -99,6 +110,7 @@ def _form(spelt: Spelt) -> str:
 _NAME: Final[Mapping[str, Transform]] = {
     "exact": _exact,
     "part": _parts,
+    "letters": _letters,
     "metaphone": _metaphone,
     "first3": _first_three,
     "initial": _initial,
@@ -180,10 +192,10 @@ STRONG_FIELDS: Final[Mapping[NodeKind, frozenset[str]]] = {
 AGREEMENT_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "given_name": (
         *("given_name.exact", "given_name.nickname", "given_name.alias", "given_name.part"),
-        *("given_name.metaphone", "given_name.first3", "given_name.initial"),
+        *("given_name.letters", "given_name.metaphone", "given_name.first3", "given_name.initial"),
     ),
     "family_name": (
-        *("family_name.exact", "family_name.part", "family_name.metaphone"),
+        *("family_name.exact", "family_name.part", "family_name.letters", "family_name.metaphone"),
         *("family_name.first3", "family_name.initial"),
     ),
     "middle_names": ("middle_names.exact", "middle_names.initial"),

@@ -9,9 +9,9 @@ a veto: whatever else agrees, it is never a merge, and at most a question for
 a human. Things other than persons link by exact token only.
 
 What tells twins and siblings apart is the given name, so it must agree well:
-letter for letter, as a nickname, as one half of a double name whose other
-half does not contradict, or in sound and first three letters together. Sound
-alone would make Tom of Tim.
+letter for letter but for doubled and transposed ones, as a nickname, as one
+half of a double name whose other half does not contradict, or in sound and
+first three letters together. Sound alone would make Tom of Tim.
 
 Source: research/privacy.md section 2; the bits are policy, see `LinkPolicy`.
 """
@@ -135,7 +135,9 @@ _BITS: Final[Mapping[str, tuple[str, int]]] = {
     "given_name.exact": ("given_name", 8),
     "given_name.nickname": ("given_name", 6),
     "given_name.alias": ("given_name", 6),
+    "given_name.letters": ("given_name", 6),
     "family_name.exact": ("family_name", 9),
+    "family_name.letters": ("family_name", 7),
     "family_name.metaphone": ("family_name", 5),
     "family_name.first3": ("family_name", 3),
     "middle_names.exact": ("middle_names", 4),

@@ -67,6 +67,8 @@ async def test_a_typo_in_the_name_does_not_matter_when_the_nhs_number_is_the_sam
     "changed",
     [
         {"given_name": "Testmann", "family_name": "Arvid"},  # swapped
+        {"given_name": "Avrid"},  # two letters exchanged
+        {"given_name": "Arvvid"},  # one letter twice
         {"born_on": date(1994, 3, 18)},  # one digit
         {"family_name": "Testman"},  # sounds the same
         {"address": None, "postcode": None},  # moved away, not said whereto
