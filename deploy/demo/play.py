@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from anonymiser import keyring
 from consumers.audit.replay import Bound, replay
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
+from consumers.safeguarding.tables import ALERTS_TABLE
 from consumers.store import NoStoreError, ProjectionStore, store_path
 from deploy.demo import glimpses
 from deploy.demo.agencies import Agencies
@@ -25,10 +27,12 @@ from deploy.leaks import LeakSearch, identifiers_of
 from deploy.registry import onboard
 from deploy.views import Asker, now, record
 from producers.town.truth import truth_of
+from streams.codec import decode
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
-from streams.topics import DUTY
+from streams.shared import AlertRaised, AlertUpdated
+from streams.topics import ALERTS, DUTY
 from streams.values import Audience, Purpose
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from deploy.leaks import Leak
     from deploy.settings import Settings
     from producers.town.town import Town
-    from streams.ports import Log
+    from streams.ports import Log, Positions
     from streams.shared import PartnerOnboarded
 
 CATCH_UP_SECONDS_MAX: Final = 30.0
@@ -156,6 +160,7 @@ class Run:
             leaks=swept.leaks,
             searched_bytes=swept.bytes,
             replay=await _replayed(log, stores),
+            misreported_alerts=await _misreported(log, stores[Audience.SAFEGUARDING]),
             seconds=time.monotonic() - self._began,
         )
 
@@ -196,19 +201,19 @@ class Run:
 
     async def _holds_all(self, log: Log, projection: Projection) -> None:
         ends = await log.ends(projection.topics)
-        while True:
-            positions = self._positions(projection)
-            if all(positions.get(topic, 0) >= end for topic, end in ends.items()):
-                return
+        while not self._is_done(projection, ends):  # noqa: ASYNC110 - another process gives no event
             await asyncio.sleep(_PROBE_SECONDS)
 
-    def _positions(self, projection: Projection) -> Mapping[str, int]:
+    def _is_done(self, projection: Projection, ends: Positions) -> bool:
+        """Tell whether the rows hold all there is, and what they tell has been told."""
         try:
             store = self._store(projection)
         except NoStoreError:
-            return {}
+            return False
         try:
-            return store.positions()
+            known = store.positions()
+            holds_all = all(known.get(topic, 0) >= end for topic, end in ends.items())
+            return holds_all and not store.pending(1)
         finally:
             store.close()
 
@@ -226,6 +231,18 @@ def entries_of(town: Town, today: datetime) -> Iterator[PartnerOnboarded]:
 
 async def _count(log: Log, topic: str) -> int:
     return sum([len(records) async for records in read_to_end(log, (topic,))])
+
+
+async def _misreported(log: Log, store: ProjectionStore) -> int:
+    """Count alerts that are not on their topic exactly once."""
+    events = (AlertRaised, AlertUpdated)
+    raised: Counter[str] = Counter()
+    async for records in read_to_end(log, (ALERTS,)):
+        told = (decode(record.value or b"", *events) for record in records)
+        raised.update(str(one.alert_id) for one in told if isinstance(one, AlertRaised))
+    with store.snapshot() as view:
+        raised.subtract(row["alert_id"] for row in view.rows(ALERTS_TABLE))
+    return sum(map(abs, raised.values()))
 
 
 async def _replayed(log: Log, stores: Stores) -> Replay:

@@ -54,6 +54,7 @@ class Result:
     leaks: Sequence[Leak]
     searched_bytes: int
     replay: Replay
+    misreported_alerts: int
     seconds: float
 
     def count(self, outcome: Outcome) -> int:
@@ -89,6 +90,8 @@ class Result:
         if findings.false_kin:
             wrong.append(f"{findings.false_kin} pairs are taken for siblings and are none")
         wrong += [f"{leak.path} is in {leak.document} ({leak.form})" for leak in self.leaks]
+        if self.misreported_alerts:
+            wrong.append(f"{self.misreported_alerts} alerts are not on their topic exactly once")
         if not self.replay.is_equal:
             wrong.append("the replay gives another state than the live stores")
         return wrong

@@ -22,16 +22,12 @@ if TYPE_CHECKING:
     from producers.town.people import Census, Person
     from producers.town.places import Address
 
-_NAMES: Final = (
-    "Wicker Night Shift",
-    "Tinsley Cut Lads",
-    "Porter Street Firm",
-    "Rivelin Weir Mob",
-    "Neepsend Corner",
-    "Attercliffe Sixes",
-    "Loxley Boys",
-    "Manor Top Line",
+_WHERE: Final = (
+    *("Wicker", "Tinsley Cut", "Porter Street", "Rivelin Weir", "Neepsend", "Attercliffe"),
+    *("Loxley", "Manor Top", "Kelham", "Crookesmoor", "Burngreave", "Heeley Bank"),
+    *("Owlerton", "Shalesmoor", "Norfolk Park", "Darnall Road"),
 )
+_WHO: Final = ("Night Shift", "Lads", "Firm", "Mob", "Corner", "Sixes", "Boys", "Line")
 YOUNGEST_EXPLOITED: Final = 11
 _PNC_FROM: Final = 2012
 
@@ -137,7 +133,7 @@ def form_group(number: int, casting: Casting, census: Census, dice: Dice) -> Gro
         _equip(census, user, casting.phone(), dice)
     return Group(
         number=number,
-        name=_NAMES[number % len(_NAMES)],
+        name=_name(number),
         core=core,
         periphery=periphery,
         exploited=children,
@@ -146,6 +142,13 @@ def form_group(number: int, casting: Casting, census: Census, dice: Dice) -> Gro
         cuckooed_resident=resident,
         ties=(*_among(core, periphery, dice), *_exploitation(core, periphery, children, dice)),
     )
+
+
+def _name(number: int) -> str:
+    """Return a name no other of the first 128 groups has; later ones are told apart by number."""
+    round_, place = divmod(number, len(_WHERE))
+    name = f"{_WHERE[place]} {_WHO[(round_ + place) % len(_WHO)]}"
+    return name if round_ < len(_WHO) else f"{name} {round_}"
 
 
 def _equip(census: Census, number: int, phone: str, dice: Dice) -> None:

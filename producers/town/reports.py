@@ -79,7 +79,8 @@ P: Final = Handling(code=HandlingCode.P)
 class Terms:
     """Under what a report is shared: `channel` None is the body's own for the matter.
 
-    `protected` and `conflict` mark the first of the cast; who is `careful` makes no mistake.
+    `protected` and `conflict` mark the first of the cast; who is `careful` makes no mistake;
+    police who have `doubted` it grade it as suspected false.
     """
 
     handling: Handling = P
@@ -88,6 +89,7 @@ class Terms:
     protected: bool = False
     conflict: bool = False
     careful: bool = False
+    doubted: bool = False
 
 
 ORDINARY: Final = Terms()
@@ -174,7 +176,7 @@ class Writers:
             facts=(scene.fact,),
             source=self._source(),
             origin_reference=terms.origin,
-            grading=self._grading(body),
+            grading=self._grading(body, terms),
             handling=terms.handling,
             narrative=self._narrative(scene) if body.narrative_permitted else None,
         )
@@ -237,14 +239,15 @@ class Writers:
             at_risk_if_disclosed=self._dice.chance(0.1),
         )
 
-    def _grading(self, body: Body) -> Grading:
+    def _grading(self, body: Body, terms: Terms) -> Grading:
+        """Police grade, in four of five cases by the present scheme; nobody else does."""
         if body.type is not PartnerType.POLICE:
             return Grading()
-        return Grading(
-            scheme=GradingScheme.SCHEME_3X5X2,
-            source=self._dice.pick("12"),
-            assessment=self._dice.pick("ABCD"),
-        )
+        if self._dice.chance(0.2):
+            source, assessment = self._dice.pick("ABC"), "5" if terms.doubted else "3"
+            return Grading(scheme=GradingScheme.SCHEME_5X5X5, source=source, assessment=assessment)
+        source, assessment = self._dice.pick("12"), "E" if terms.doubted else "B"
+        return Grading(scheme=GradingScheme.SCHEME_3X5X2, source=source, assessment=assessment)
 
     def _narrative(self, scene: Scene) -> str:
         names = " and ".join(

@@ -176,6 +176,7 @@ class Story:
         self._one(stage.exploitation(left, extras.pair_child), COUNCIL)
         self._family_of(extras.pair_child)
         self._one(stage.associates(extras.bystander, core[0], Activity.MEETING), VOLUNTARY)
+        self._one(stage.together(extras.bystander, core[0]), POLICE, Terms(doubted=True))
         named = self._one(stage.together(extras.bystander, core[1]), HOUSING)
         self._sent.append(withdrawn(named, WithdrawalReason.WRONG_PERSON))
 

@@ -22,6 +22,7 @@ from streams.values import (
     ConditionCode,
     DataCategory,
     Gateway,
+    GradingScheme,
     HandlingCode,
     Outcome,
     Role,
@@ -283,10 +284,20 @@ class Picture:
 
 def _ties_of(step: Submission) -> Iterator[Told]:
     keys = {label: f"person {number}" for label, number in step.who} | dict(step.what)
+    if _is_suspected_false(step.report):
+        return
     criminal = any(fact.activity in _CRIMINAL_FACTS for fact in step.report.facts)
     for relation in step.report.relations:
         subject, target = keys[relation.subject], keys[relation.object]
         yield Told(subject, relation.kind.value, target, criminal)
+
+
+def _is_suspected_false(report: Report) -> bool:
+    """E of 3x5x2, 5 of 5x5x5: such a report alone ties nobody (domain.md section 8, point 27)."""
+    return (report.grading.scheme, report.grading.assessment) in {
+        (GradingScheme.SCHEME_3X5X2, "E"),
+        (GradingScheme.SCHEME_5X5X5, "5"),
+    }
 
 
 def _is_network(tie: Told) -> bool:

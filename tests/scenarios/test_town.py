@@ -22,11 +22,19 @@ from producers.town.truth import truth_of
 from streams.codec import decode
 from streams.memory import LogicalClock, MemoryLog
 from streams.restricted import WithdrawalSubmitted
-from streams.shared import FeedbackGiven
-from streams.topics import DUTY, OPERATIONS, feedback_of
+from streams.shared import (
+    FeedbackGiven,
+    PersonsMerged,
+    PersonSplit,
+    PoliceReportShared,
+    ReportWithdrawn,
+)
+from streams.taxonomy import RELATIONS, SAFEGUARDING_ONLY, RelationKind
+from streams.topics import DUTY, OPERATIONS, POLICE, feedback_of
 from streams.values import Audience, Outcome
 
 NOW = datetime(2026, 9, 14, 9, tzinfo=UTC)
+ON_POLICE = (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit)
 KEYS = new_keys(random.Random(2026).randbytes)
 
 
@@ -161,6 +169,17 @@ async def test_a_replay_gives_the_same_state(played, projection):
     assert live.state_hash() == again.state_hash()
     with live.snapshot() as one, again.snapshot() as other:
         compare(one, other)
+
+
+async def test_police_get_no_tie_of_kin_friend_carer_or_school(played):
+    kinds = {
+        relation.kind
+        for record in played.log.records(POLICE)
+        if isinstance(event := decode(record.value, *ON_POLICE), PoliceReportShared)
+        for relation in event.relations
+    }
+    assert RelationKind.CO_OFFENDER in kinds
+    assert not {kind for kind in kinds if RELATIONS[kind].bond in SAFEGUARDING_ONLY}
 
 
 async def test_each_disclosure_is_recorded_once(played):

@@ -38,6 +38,8 @@ def graph_of(town, truth):
             continue
         if step.report.handling.recipients and "POLICE" not in step.report.handling.recipients:
             continue
+        if step.report.grading.assessment in {"E", "5"}:  # suspected false, in either scheme
+            continue
         who = dict(step.who) | dict(step.what)
         is_criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in step.report.facts)
         for tie in step.report.relations:
