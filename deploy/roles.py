@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from deploy.log_lines import tell, tell_error, write_json_lines
@@ -25,6 +26,9 @@ ROLES: Final = ("anonymiser", "linker", "gate", "ocg-network", "safeguarding")
 #: sysexits.h EX_SOFTWARE: the supervisor starts the role anew, from what was committed.
 EXIT_FATAL: Final = 70
 _STOP_SECONDS_MAX: Final = 2.8
+#: Between two transactions under load; what follows the gate wakes up as often as it commits.
+_LINKER_SPACING: Final = timedelta(milliseconds=100)
+_GATE_SPACING: Final = timedelta(milliseconds=150)
 
 
 class Runner(Protocol):
@@ -153,19 +157,21 @@ def _kafka(name: str, settings: Settings) -> Log:
 def _build_linker(settings: Settings) -> tuple[Log, Runner]:
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
     from anonymiser.linker.stage import Linker  # noqa: PLC0415 - see _kafka
-    from streams.loop import StageRunner  # noqa: PLC0415 - see _kafka
+    from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("linker", settings)
-    return log, StageRunner(Linker(keyring.load(settings.keys_dir)), log)
+    stage = Linker(keyring.load(settings.keys_dir))
+    return log, StageRunner(stage, log, Pace(spacing=_LINKER_SPACING))
 
 
 def _build_gate(settings: Settings) -> tuple[Log, Runner]:
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
     from anonymiser.gate.stage import Gate  # noqa: PLC0415 - see _kafka
-    from streams.loop import StageRunner  # noqa: PLC0415 - see _kafka
+    from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("gate", settings)
-    return log, StageRunner(Gate(keyring.load(settings.keys_dir)), log)
+    stage = Gate(keyring.load(settings.keys_dir))
+    return log, StageRunner(stage, log, Pace(spacing=_GATE_SPACING))
 
 
 def _build_ocg_network(settings: Settings) -> tuple[Log, Runner]:

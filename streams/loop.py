@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BATCH_LIMIT: Final = 500
 IDLE_WAIT: Final = timedelta(milliseconds=100)
 NO_WAIT: Final = timedelta(0)
+#: How old reference data may be in a running process; asking before every batch costs more.
+REFRESH_SPACING: Final = timedelta(milliseconds=200)
 _LONG_AGO: Final = timedelta(days=1)
 
 
@@ -75,6 +77,7 @@ class StageRunner:
         self._log = log
         self._pace = pace or Pace()
         self._began: float | None = None
+        self._refreshed: float | None = None
         self._source: Source = log.source()
         self._reference: Source = log.source()
         self._sink: Sink = log.sink(
@@ -94,13 +97,18 @@ class StageRunner:
     async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
         """Do one poll-step-commit without gathering; return how many records it took."""
         records = await self._source.poll(limit, wait)
-        await self._take(records)
+        if records:
+            await self._refresh()
+            await self._take(records)
         return len(records)
 
     async def run_forever(self, stop: asyncio.Event) -> None:
         """Take turns at the pace until `stop` is set; a transaction under way is finished."""
         while not stop.is_set():
-            await self._take(await self._gather(stop))
+            if records := await self._gather(stop):
+                if _since(self._refreshed) >= REFRESH_SPACING:
+                    await self._refresh()
+                await self._take(records)
 
     def positions(self) -> Positions:
         """Return the next offset of each source topic; call it after `start`."""
@@ -115,22 +123,14 @@ class StageRunner:
     async def _gather(self, stop: asyncio.Event) -> Sequence[Record]:
         records = list(await self._source.poll(BATCH_LIMIT, IDLE_WAIT))
         while records and not stop.is_set():
-            wait = self._pace.wait(records, self._since_last())
+            wait = self._pace.wait(records, _since(self._began))
             if not wait:
                 break
             records += await self._source.poll(BATCH_LIMIT - len(records), min(wait, IDLE_WAIT))
         return records
 
-    def _since_last(self) -> timedelta:
-        if self._began is None:
-            return _LONG_AGO
-        return timedelta(seconds=asyncio.get_running_loop().time() - self._began)
-
     async def _take(self, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        self._began = asyncio.get_running_loop().time()
-        await self._refresh()
+        self._began = _now()
         outgoing = self._stage.step(records)
         positions = {record.topic: record.offset + 1 for record in records}
         await self._sink.commit(outgoing, positions)
@@ -145,10 +145,19 @@ class StageRunner:
             self._stage.learn(await self._reference.poll(BATCH_LIMIT, IDLE_WAIT))
 
     async def _refresh(self) -> None:
+        self._refreshed = _now()
         if not self._stage.reference_topics:
             return
         while records := await self._reference.poll(BATCH_LIMIT, NO_WAIT):
             self._stage.learn(records)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _since(then: float | None) -> timedelta:
+    return _LONG_AGO if then is None else timedelta(seconds=_now() - then)
 
 
 async def settle(*runners: StageRunner, limit: int = BATCH_LIMIT) -> None:
