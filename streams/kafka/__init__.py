@@ -1,5 +1,8 @@
 """The log on Apache Kafka, by aiokafka; the only package beside intake that talks to a broker."""
 
 from streams.kafka.log import KafkaLog
+from streams.kafka.offset_fetch import mend_offset_fetch
+
+mend_offset_fetch()
 
 __all__ = ["KafkaLog"]
