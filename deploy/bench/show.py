@@ -31,7 +31,8 @@ def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
         f" (load average {figures['load_average']} before), {figures['partners']} partners;"
         f" everything running after {figures['start_seconds']} s."
     )
-    yield from ("", "Steady rates, one report at a time through the SDK:", "")
+    reports = figures["growth"]["curve"][-1]["reports"]
+    yield from ("", f"Steady rates, one report at a time, on a log of {reports} reports:", "")
     yield from _table(_STEADY, (_steady(figures[name]) for name in ("latency", "sustained")))
     yield from ("", "CPU milliseconds per report, by process:", "")
     yield from _table(("at", *_ORDER, "sum without load"), _cpu_rows(figures))
@@ -74,7 +75,7 @@ def _steady(phase: Mapping[str, Any]) -> Sequence[object]:
 
 
 def _cpu_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
-    for name in ("latency", "sustained", "growth"):
+    for name in ("growth", "latency", "sustained"):
         phase = figures[name]
         each = phase["cpu_ms_per_report"]
         yield (f"{phase['released_per_second']}/s", *_by_process(each), _own(each))
@@ -89,6 +90,7 @@ def _curve_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
 def _memory_rows(figures: Mapping[str, Any]) -> Iterator[Sequence[object]]:
     for point in figures["growth"]["curve"]:
         yield (point["reports"], *_by_process(point["memory_mb"]))
+    yield ("all", *_by_process(figures["memory_mb"]))
 
 
 def _by_process(values: Mapping[str, float]) -> Sequence[object]:

@@ -86,6 +86,7 @@ def test_the_tables_hold_what_was_measured():
         {
             "measured_at": "2026-03-02T08:00:00+00:00", "python": "3.11.7", "cores": 2,
             "load_average": 0.1, "partners": 20, "start_seconds": 4.2,
+            "memory_mb": {"gate": 63.5},
             "latency": phase, "sustained": phase, "growth": {**phase, "curve": [point]},
         }
     )  # fmt: skip
@@ -93,3 +94,4 @@ def test_the_tables_hold_what_was_measured():
     assert "|100.0|99.5|7|201|302|253|404|505|0.25|" in text
     assert "|1000|340.0|||" in text
     assert "61.0" in text
+    assert "|all||||63.5|||" in text
