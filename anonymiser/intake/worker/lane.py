@@ -89,8 +89,14 @@ class Lane:
             self.moved_at = time.monotonic()
 
     async def close(self) -> None:
-        """Give the topic up after the batch in flight; what waits will be read again."""
+        """Give the topic up once what waits is committed.
+
+        It could be read again as well, but a reader whose old position outlives
+        the rebalance (Faust's may) would then seem to have lost records.
+        """
         async with self._lock:
+            while self._waiting and self._sink is not None:
+                await self._commit_batch()
             await self._shut()
 
     def end(self) -> None:
@@ -150,14 +156,17 @@ class Lane:
 
     async def _commit(self) -> None:
         async with self._lock:
-            batch = await self._contiguous(self._taken())
-            if not batch or self._sink is None:
-                return
-            self.began_at = time.monotonic()
-            outgoing = [one for prepared in batch for one in prepared.outgoing]
-            position = batch[-1].offset + 1
-            await self._sink.commit(outgoing, {self.topic: position})
-            self.floor, self.moved_at, self.committed_at = position, time.monotonic(), time.time()
+            await self._commit_batch()
+
+    async def _commit_batch(self) -> None:
+        batch = await self._contiguous(self._taken())
+        if not batch or self._sink is None:
+            return
+        self.began_at = time.monotonic()
+        outgoing = [one for prepared in batch for one in prepared.outgoing]
+        position = batch[-1].offset + 1
+        await self._sink.commit(outgoing, {self.topic: position})
+        self.floor, self.moved_at, self.committed_at = position, time.monotonic(), time.time()
 
     def _taken(self) -> list[Prepared]:
         """The next batch: up to the first urgent record, which then waits for no other.

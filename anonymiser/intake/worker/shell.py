@@ -99,6 +99,7 @@ class Shell:
         self._log = KafkaLog(place.bootstrap, client_id=GROUP)
         self._caught_up = False
         self._leaving = False
+        self._given_up: int | None = None
 
     # --- records -------------------------------------------------------------------------------
 
@@ -112,6 +113,8 @@ class Shell:
             await asyncio.sleep(_FULL_PAUSE_SECONDS)
 
     async def _prepare(self, message: Any, generation: int) -> None:  # noqa: ANN401 - faust has no types
+        if self._leaving or generation == self._given_up:
+            return  # it will be read again by whoever serves the topic next
         lane = self._lane(message.topic)
         await lane.open(generation)  # a record can come before the group has told of the topic
         if not lane.wants(message.offset):
@@ -144,7 +147,7 @@ class Shell:
 
     async def assigned(self, partitions: Iterable[Any]) -> None:
         """Open a lane for each topic of ours, close those of others."""
-        self.joined = True
+        self.joined, self._given_up = True, None
         generation, names = self.app.consumer_generation_id, {one.topic for one in partitions}
         for topic in self.lanes.keys() - names:
             lane = self.lanes.pop(topic)
@@ -155,10 +158,11 @@ class Shell:
         LOG.info("serving %d topics", len(ours))
 
     async def drain(self) -> None:
-        """Let the batches in flight commit before the topics move on.
+        """Let what waits commit before the topics move on, and take no more of this generation.
 
         Raises: TimeoutError.
         """
+        self._given_up = self.app.consumer_generation_id
         async with asyncio.timeout(DRAIN_SECONDS_MAX):
             await asyncio.gather(*[lane.close() for lane in self.lanes.values()])
 
@@ -351,7 +355,8 @@ def serve(shell: Shell, loop: asyncio.AbstractEventLoop) -> None:
     worker.spinner = None  # it would set the root logger to DEBUG, which shows keys and values
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, shell.end, os.EX_OK)
-    worker.execute_from_commandline()
+    with contextlib.suppress(SystemExit):  # how faust ends after a crash of its own
+        worker.execute_from_commandline()
     fatal("the app ended by itself", next((one.exception() for one in beside if one.done()), None))
 
 
