@@ -33,6 +33,8 @@ _GIVEN: Final = ("Ashby", "Birch", "Clover", "Dale", "Elder", "Fern", "Gorse", "
 _FAMILY_HEADS: Final = ("Test", "Sample", "Mock", "Trial", "Bench", "Load", "Probe", "Dummy")
 _FAMILY_MIDDLES: Final = ("er", "en", "al", "or", "ing", "ow", "el", "am", "ar", "is", "on")
 _FAMILY_TAILS: Final = ("ley", "ton", "worth", "by", "ham", "field", "wick", "stead", "combe")
+_URGENT_EVERY: Final = 100
+_URGENT_AT: Final = 45
 _MARK_LETTERS: Final = "ABCDEFGHJKLMNOPRSTUVWXY"
 _ADULT_BORN: Final = date(1970, 1, 1)
 _CHILD_BORN: Final = date(2011, 1, 1)
@@ -85,6 +87,7 @@ def report(serial: int, reported_at: datetime) -> Report:
     return Report(
         report_id=uuid5(_BENCH, f"report {serial}"),
         partner=partner_name(serial % PARTNERS),
+        immediate_risk=is_urgent(serial),
         service=channel.service,
         data_category=channel.data_category,
         gateway=channel.gateway,
@@ -104,6 +107,11 @@ def report(serial: int, reported_at: datetime) -> Report:
 def raises_alert(serial: int) -> bool:
     """Tell whether this report, the first of its case, raises an alert."""
     return serial % REPORTS_PER_CASE == 0
+
+
+def is_urgent(serial: int) -> bool:
+    """Tell whether this report tells of an immediate risk: one in a hundred does."""
+    return serial % _URGENT_EVERY == _URGENT_AT
 
 
 def _nodes(case: int, telling: Telling, *, has_number: bool) -> tuple[Node, ...]:

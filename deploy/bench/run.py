@@ -118,8 +118,7 @@ class Bench:
         """Offer an even rate for some time; the lag at its end tells whether it is sustained."""
         self._say(f"{rate:.0f} reports a second for {seconds:.0f} s")
         watch, sent, released = self._watch, self._load.sent, self._watch.released
-        watch.police_seconds.clear()
-        watch.alert_seconds.clear()
+        watch.forget()
         first = look(self._settings)
         await self._load.at_rate(rate, seconds, watch)
         last = look(self._settings)
@@ -133,6 +132,7 @@ class Bench:
             "reports": self._load.sent - sent,
             "publish_to_police_ms": quantiles(watch.police_seconds),
             "publish_to_alert_ms": quantiles(watch.alert_seconds),
+            "immediate_risk_to_police_ms": quantiles(watch.urgent_seconds),
             "cores": spent.cores(),
             "cpu_ms_per_report": spent.ms_each(max(1, out)),
         }

@@ -55,12 +55,15 @@ _STEADY: Final = (
     "to alert p50 ms",
     "p99",
     "max",
+    "immediate risk to police p50 ms",
+    "p99",
     "cores without load",
 )
 
 
 def _steady(phase: Mapping[str, Any]) -> Sequence[object]:
     police, alert = phase["publish_to_police_ms"], phase["publish_to_alert_ms"]
+    urgent = phase["immediate_risk_to_police_ms"]
     return (
         phase["offered_per_second"],
         phase["released_per_second"],
@@ -70,6 +73,8 @@ def _steady(phase: Mapping[str, Any]) -> Sequence[object]:
         alert["p50"],
         alert["p99"],
         alert["max"],
+        urgent["p50"],
+        urgent["p99"],
         _own(phase["cores"]),
     )
 

@@ -44,6 +44,7 @@ class Watch:
         self.released = 0
         self.police_seconds: list[float] = []
         self.alert_seconds: list[float] = []
+        self.urgent_seconds: list[float] = []
         self._police = AudienceIds(Audience.POLICE, keys.audience[Audience.POLICE])
         self._hub = AudienceIds(Audience.SAFEGUARDING, keys.audience[Audience.SAFEGUARDING])
         self._police_due: dict[UUID, float] = {}
@@ -79,7 +80,16 @@ class Watch:
             return
         self.released += 1
         if (sent := self._police_due.pop(event.report_id, None)) is not None:
-            self.police_seconds.append(time.time() - sent)
+            seconds = time.time() - sent
+            self.police_seconds.append(seconds)
+            if event.immediate_risk:
+                self.urgent_seconds.append(seconds)
+
+    def forget(self) -> None:
+        """Begin to time anew."""
+        self.police_seconds.clear()
+        self.alert_seconds.clear()
+        self.urgent_seconds.clear()
 
     def _saw_alert(self, value: bytes) -> None:
         if not self._alert_due:

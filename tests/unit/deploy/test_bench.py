@@ -73,6 +73,7 @@ def test_the_tables_hold_what_was_measured():
         "waiting_at_the_end": 7,
         "publish_to_police_ms": {"p50": 201, "p99": 302},
         "publish_to_alert_ms": {"p50": 253, "p99": 404, "max": 505},
+        "immediate_risk_to_police_ms": {"p50": 91, "p99": 122},
         "cores": {"gate": 0.25, LOAD: 0.9},
         "cpu_ms_per_report": {"gate": 1.25, LOAD: 2.0},
     }
@@ -91,7 +92,7 @@ def test_the_tables_hold_what_was_measured():
         }
     )  # fmt: skip
 
-    assert "|100.0|99.5|7|201|302|253|404|505|0.25|" in text
+    assert "|100.0|99.5|7|201|302|253|404|505|91|122|0.25|" in text
     assert "|1000|340.0|||" in text
     assert "61.0" in text
     assert "|all||||63.5|||" in text
