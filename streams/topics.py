@@ -98,7 +98,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         readers=("anonymiser", "linker", "gate"),
         events=("ReportKeysWrapped",),
         config=_SHREDDED,
-        key="partner, report id, revision",
+        key="partner, report id, revision, sealing",
     ),
     TopicSpec(
         TOKENISED,
