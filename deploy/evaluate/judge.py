@@ -16,7 +16,7 @@ from anonymiser.gate.audience import AudienceIds
 from consumers.network.tables import PAIRS
 from deploy.demo.findings import Resolved
 from deploy.demo.witnesses import is_outside, records_outside
-from deploy.evaluate.score import score_network
+from deploy.evaluate.score import NetworkScore, score_network
 from deploy.leaks import Document, LeakSearch, identifiers_of
 from streams.codec import decode
 from streams.errors import UnknownSchemaError
@@ -36,17 +36,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkEvaluation:
-    """The figures of one run. Shares lie between 0 and 1, `seconds` is wall time."""
+class NetworkEvaluation(NetworkScore):
+    """The score of one run and what it came from; `seconds` is wall time up to the judging."""
 
-    nodes: int
-    ties: int
-    expected_nodes: int
-    expected_ties: int
-    precision: float
-    recall: float
-    weight_errors: int
-    false_merges: int
     possible_links: int
     leaks: int
     reports: int
