@@ -198,7 +198,7 @@ class WrappedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportKeysWrapped:
-    """A report's data keys. The record's key is partner, report id, revision and a sealing digest."""
+    """A report's data keys; the record's key is partner, report id, revision, sealing digest."""
 
     partner: str
     report_id: UUID
