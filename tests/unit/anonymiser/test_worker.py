@@ -45,8 +45,22 @@ async def log():
     return MemoryLog()
 
 
+OPENED = []
+
+
+@pytest.fixture(autouse=True)
+async def no_lane_outlives_its_test():
+    """A task whose error nobody looked at is told of by the collector, in some other test."""
+    yield
+    for lane in OPENED:
+        lane.end()
+    await asyncio.gather(*(lane._task for lane in OPENED), return_exceptions=True)
+    OPENED.clear()
+
+
 async def lane_on(log, spacing=0.0):
     lane = Lane(TOPIC, log, lambda: spacing)
+    OPENED.append(lane)
     await lane.open(1)
     return lane
 
