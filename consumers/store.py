@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 _BOOKKEEPING: Final = (POSITIONS, OUTBOX)
 _BUSY_SECONDS: Final = 10
+#: A commit survives a crash of the process; one of the machine may undo the last ones, rows and
+#: positions together, and they are read again. A page is written back once for many changes.
+_WRITER_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA cache_size=-8192",
+)
 _READ_ROWS: Final = 1_000
 _ADDRESS: Final = "sqlite+pysqlite://"
 
@@ -88,7 +96,7 @@ class ProjectionStore:
     def open(cls, path: Path, projection: Projection) -> ProjectionStore:
         """Open the store for writing, and make it if there is none."""
         engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
-        _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
+        _on_connect(engine, *_WRITER_PRAGMAS)
         store = cls(engine, projection.tables)
         store.make()
         return store

@@ -125,11 +125,11 @@ def evidence(  # noqa: PLR0913 - one argument for each field
     entities: Iterable[str],
     shape: Shape,
 ) -> Evidence:
-    """Make evidence that shares its texts with all other evidence: most ids recur."""
+    """Make evidence that shares with all other evidence the texts that recur."""
     return Evidence(
-        report_id=intern(report_id),
+        report_id=report_id,
         revision=revision,
-        origin_id=intern(origin_id),
+        origin_id=origin_id,
         week=intern(week),
         district=None if district is None else intern(district),
         entities=tuple(intern(entity) for entity in entities),

@@ -114,8 +114,6 @@ NETWORKS: Final = _table(
 
 Index("mentions_by_entity", MENTIONS.c.entity_id)
 Index("entities_by_network", ENTITIES.c.network_id)
-Index("ties_by_object", TIES.c.object_id)
-Index("pairs_by_high", PAIRS.c.high_id)
 
 NETWORK_TABLES: Final = (
     REPORTS,
