@@ -93,3 +93,10 @@ class RetentionGapError(LogError):
 
 class LogTruncatedError(LogError):
     """A position lies beyond the end: the topic was made anew, or the broker lost records."""
+
+
+class LostPositionsError(LogError):
+    """A stage has written before and yet no position of it is known: it would do all again.
+
+    Restore the offsets of its group (docs/OPERATIONS.md) before it may start.
+    """

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from streams.errors import LostPositionsError
 from streams.ports import URGENT
+from streams.topics import SHARED_TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -87,10 +89,13 @@ class StageRunner:
         )
 
     async def start(self) -> None:
-        """Fence, fold the committed output, then read on from the committed positions."""
+        """Fence, fold the committed output, then read on from the committed positions.
+
+        Raises: LostPositionsError if there is output and no position at all.
+        """
         committed = await self._sink.start()
-        async for records in read_to_end(self._log, self._stage.state_topics):
-            self._stage.recover(records)
+        if await self._recover() and not committed:
+            raise LostPositionsError(f"{self._stage.name} has written, but no position is known")
         await self._start_reference()
         await self._source.start({topic: committed.get(topic, 0) for topic in self._stage.sources})
 
@@ -135,6 +140,15 @@ class StageRunner:
         positions = {record.topic: record.offset + 1 for record in records}
         await self._sink.commit(outgoing, positions)
 
+    async def _recover(self) -> bool:
+        """Fold the committed output; tell whether this stage, and no other, wrote any of it."""
+        own = _written_by(self._stage.name)
+        has_written = False
+        async for records in read_to_end(self._log, self._stage.state_topics):
+            has_written = has_written or any(record.topic in own for record in records)
+            self._stage.recover(records)
+        return has_written
+
     async def _start_reference(self) -> None:
         topics = self._stage.reference_topics
         if not topics:
@@ -150,6 +164,11 @@ class StageRunner:
             return
         while records := await self._reference.poll(BATCH_LIMIT, NO_WAIT):
             self._stage.learn(records)
+
+
+def _written_by(name: str) -> frozenset[str]:
+    """Return the topics that only this stage writes."""
+    return frozenset(spec.name for spec in SHARED_TOPICS if spec.writers == (name,))
 
 
 def _now() -> float:

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from streams.errors import FencedError
+from streams.errors import FencedError, LostPositionsError
 from streams.loop import NO_WAIT, Pace, StageRunner, read_to_end, settle
 from streams.memory import LogicalClock, MemoryLog
 from streams.ports import URGENT, Outgoing, Record
+from streams.topics import REPORT_KEYS, RESOLUTIONS
 
 MOMENT = LogicalClock()()
 
@@ -81,6 +82,38 @@ async def test_a_successor_goes_on_with_the_state_and_the_place_of_the_dead():
     await settle(successor)
 
     assert numbered(log) == [b"%d:%d" % (n, n) for n in range(1, 11)]
+
+
+class Linking(Counting):
+    """Under a name that owns a topic, beside one that others write."""
+
+    name = "linker"
+    state_topics = (RESOLUTIONS, REPORT_KEYS)
+
+    def _number(self, record):
+        return Outgoing(RESOLUTIONS, record.value)
+
+
+async def test_a_stage_whose_positions_are_lost_does_not_do_everything_again():
+    log = await filled(3)
+    first = StageRunner(Linking(), log)
+    await first.start()
+    await settle(first)
+    log._groups.clear()
+
+    with pytest.raises(LostPositionsError):
+        await StageRunner(Linking(), log).start()
+
+
+async def test_what_others_wrote_before_the_first_start_is_no_sign_of_loss():
+    log = await filled(3)
+    await log.append([Outgoing(REPORT_KEYS, b"x", key=b"k")])
+    runner = StageRunner(Linking(), log)
+
+    await runner.start()
+    await settle(runner)
+
+    assert len(log.records(RESOLUTIONS)) == 3
 
 
 async def test_an_overtaken_runner_writes_nothing_more():
