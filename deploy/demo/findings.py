@@ -73,14 +73,15 @@ class Resolved:
     def apply(self, record: Record) -> None:
         """Fold one decision in."""
         match decode(record.value or b"", *_RESOLUTIONS):
+            case ReportAdmitted(partner=partner, report_id=report_id):
+                self._forget(partner, report_id)  # a revision takes the place of the earlier one
             case MentionResolved() as one:
                 key = (one.partner, one.report_id, one.revision, one.node)
                 self._entity[key] = one.entity_id
             case MergeDecided(kept_id=kept, absorbed_id=absorbed):
                 self._kept[absorbed] = kept
             case ReportRetracted(partner=partner, report_id=report_id):
-                for key in [key for key in self._entity if key[:2] == (partner, report_id)]:
-                    del self._entity[key]
+                self._forget(partner, report_id)
             case SplitDecided() as split:
                 self._kept.pop(split.new_entity_id, None)
                 named = {(m.partner, m.report_id, m.node) for m in split.mentions}
@@ -90,8 +91,10 @@ class Resolved:
                         self._entity[key] = split.new_entity_id
             case PossibleLink():
                 self.questions += 1
-            case _:
-                pass
+
+    def _forget(self, partner: str, report_id: UUID) -> None:
+        for key in [key for key in self._entity if key[:2] == (partner, report_id)]:
+            del self._entity[key]
 
     def entity(self, key: MentionKey) -> UUID | None:
         """Return the id of a mention, None for one that was never resolved."""

@@ -123,7 +123,7 @@ class Casting:
 def form_group(number: int, casting: Casting, census: Census, dice: Dice) -> Group:
     """Let one group come together; its adults become known to police."""
     core = tuple(casting.adult() for _ in range(dice.between(3, 4)))
-    periphery = tuple(casting.adult(18, 30) for _ in range(dice.between(3, 5)))
+    periphery = tuple(casting.adult(19, 30) for _ in range(dice.between(3, 5)))
     children = tuple(casting.child(with_siblings=True) for _ in range(2))
     children += (casting.child(with_siblings=False),)
     for member in core + periphery:

@@ -109,6 +109,7 @@ class Writers:
         self._dice = dice
         self._strength = strength
         self._written: defaultdict[str, int] = defaultdict(int)
+        self._namesakes = _namesakes(people)
 
     def tell(self, scene: Scene, body: Body, terms: Terms = ORDINARY) -> Submission:
         """Write one report about a scene."""
@@ -188,17 +189,21 @@ class Writers:
     def _written_down(
         self, number: int, scene: Scene, body: Body, strength: float
     ) -> Misremembered:
-        """Write somebody down, but never as a child who is none or the other way round.
+        """Write somebody down, in a way that somebody who knows everybody could still read.
 
-        What a wrong age does to an alert is a question for its own test, not for chance.
+        Never as a child who is none or the other way round, and never without the birth date
+        that alone tells a father from a son of the same name and home.
         """
         person, day = self._people[number], scene.at.date()
         identity = self._identity(person, body)
         written = misremember(identity, person, self._dice, strength)
         born_on = written.identity.born_on
-        if born_on and is_child(born_on, day) is not person.is_child_on(day):
-            return Misremembered(identity, None)
-        return written
+        is_readable = (
+            number not in self._namesakes
+            if born_on is None
+            else is_child(born_on, day) is person.is_child_on(day)
+        )
+        return written if is_readable else Misremembered(identity, None)
 
     def _person(self, label: str, part: Part, scene: Scene, body: Body, identity: Identity) -> Node:
         person = self._people[part.person]
@@ -291,6 +296,15 @@ def mistyped(earlier: Submission) -> Submission | None:
 def withdrawn(earlier: Submission, reason: WithdrawalReason) -> Submission:
     """Take a report back."""
     return replace(earlier, step=Step.WITHDRAWAL, reason=reason)
+
+
+def _namesakes(people: Sequence[Person]) -> frozenset[int]:
+    """Return those who share first and last name with another in their household."""
+    bearers: defaultdict[tuple[int, str, str], list[int]] = defaultdict(list)
+    for person in people:
+        key = (person.household, person.given_name, person.family_name)
+        bearers[key].append(person.number)
+    return frozenset(n for numbers in bearers.values() if len(numbers) > 1 for n in numbers)
 
 
 def _relations(

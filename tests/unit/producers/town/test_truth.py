@@ -133,6 +133,8 @@ def tied(town, left, right, kind=RelationKind.CO_OFFENDER, activity=Activity.SUP
         and s.partner != "neepsend-mentors"
         and s.report.handling.code == "P"
         and s.report.gateway != "PCSC_2022_PART2"
+        and s.report.grading.assessment not in {"E", "5"}
+        and not any(node.conflict for node in s.report.nodes)
     )
     relation = replace(like.report.relations[0], subject="p1", object="p2", kind=kind)
     fact = replace(like.report.facts[0], activity=activity)
