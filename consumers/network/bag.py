@@ -33,6 +33,11 @@ class Bag(list[str]):
             self.distinct -= 1
 
     @property
+    def first(self) -> str:
+        """The smallest item, empty text for an empty bag."""
+        return self[0] if self else ""
+
+    @property
     def last(self) -> str:
         """The greatest item, empty text for an empty bag."""
         return self[-1] if self else ""

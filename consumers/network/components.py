@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from consumers.network.bag import Bag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-_NOTHING: Final[Mapping[str, None]] = {}
-Links: TypeAlias = "Callable[[str], AbstractSet[str]]"
+Links: TypeAlias = "Callable[[str], Sequence[str]]"
 
 
 class Part(Enum):
@@ -45,18 +46,19 @@ class Components:
     smallest id changes, which random ids make rarer the larger a component is.
     """
 
-    def __init__(self, minimum_people: int) -> None:
+    def __init__(self, minimum_people: int, part_of: Callable[[str], Part]) -> None:
+        """`part_of` tells what an entity counts as; of a change `recount` must be told."""
         self._minimum_people = minimum_people
-        self._links: dict[str, dict[str, None]] = {}  # small sets, smaller than a set is
+        self._part_of = part_of
+        self._links: dict[str, Bag] = {}
         self._of: dict[str, Component] = {}
-        self._parts: dict[str, Part] = {}
         self._altered: dict[int, Component] = {}
         self._moved: set[str] = set()
         self._retired: set[str] = set()
 
-    def links(self, entity: str) -> AbstractSet[str]:
-        """Return the entities that a network tie of enough weight joins to this one."""
-        return self._links.get(entity, _NOTHING).keys()
+    def links(self, entity: str) -> Sequence[str]:
+        """Return the entities that a network tie of enough weight joins to this one, in order."""
+        return self._links.get(entity, ())
 
     def network(self, entity: str) -> str | None:
         """Return the candidate network an entity is in."""
@@ -67,26 +69,20 @@ class Components:
         """Return the component an entity is in, candidate or not."""
         return self._of.get(entity)
 
-    def describe(self, entity: str, part: Part) -> None:
-        """Tell what an entity counts as; it must be told before it is joined."""
-        before = self._parts.get(entity)
-        if before is part:
-            return
-        self._parts[entity] = part
+    def recount(self, entity: str, before: Part, now: Part) -> None:
+        """Tell that an entity counts as something else from now on."""
         component = self._of.get(entity)
-        if component is not None and before is not None:
+        if component is not None:
             component.counts[before] -= 1
-            component.counts[part] += 1
+            component.counts[now] += 1
+            if Part.OTHER in {before, now}:
+                component.smallest = None
             self._alter(component)
-
-    def forget(self, entity: str) -> None:
-        """Drop an entity that has no link left."""
-        self._parts.pop(entity, None)
 
     def join(self, one: str, other: str) -> None:
         """Add a link."""
-        self._links.setdefault(one, {})[other] = None
-        self._links.setdefault(other, {})[one] = None
+        self._links.setdefault(one, Bag()).add(other)
+        self._links.setdefault(other, Bag()).add(one)
         small, large = self._ensure(one), self._ensure(other)
         if small is large:
             return
@@ -134,7 +130,7 @@ class Components:
         return component.smallest
 
     def _is_person(self, entity: str) -> bool:
-        return self._parts[entity] is not Part.OTHER
+        return self._part_of(entity) is not Part.OTHER
 
     def _ensure(self, entity: str) -> Component:
         if entity not in self._of:
@@ -149,14 +145,14 @@ class Components:
         ):
             component.smallest = entity if self._is_person(entity) else None
         component.members.add(entity)
-        component.counts[self._parts[entity]] += 1
+        component.counts[self._part_of(entity)] += 1
         self._of[entity] = component
         self._moved.add(entity)
         self._alter(component)
 
     def _expel(self, component: Component, entity: str) -> None:
         component.members.discard(entity)
-        component.counts[self._parts[entity]] -= 1
+        component.counts[self._part_of(entity)] -= 1
         if component.smallest == entity:
             component.smallest = None
         del self._of[entity]
@@ -172,7 +168,7 @@ class Components:
                 self._retire(component)
 
     def _unlink(self, one: str, other: str) -> None:
-        self._links[one].pop(other, None)
+        self._links[one].take(other)
         if not self._links[one]:
             del self._links[one]
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from consumers.network.bag import Bag
-from streams.values import ChildAtEvent, NodeKind
+from consumers.network.components import Part
+from streams.values import ChildAtEvent, NodeKind, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consumers.network.evidence import Evidence, NodeFacts
+
+_STANDINGS_KEPT: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,49 +43,102 @@ class Standing:
         return self.is_nominal or self.is_suspected_nominal
 
 
-class Entity:
-    """Counts over the live reports that mention one entity, so that each can be taken back."""
+@lru_cache(maxsize=_STANDINGS_KEPT)
+def standing_of(  # noqa: PLR0913 - one argument for each field
+    *,
+    kind: NodeKind,
+    is_child: bool,
+    is_suspect: bool,
+    is_victim: bool,
+    is_nominal: bool,
+    network: str | None,
+) -> Standing:
+    """Return the standing of these facts, mostly one that others in the network have too."""
+    return Standing(kind, is_child, is_suspect, is_victim, is_nominal, network)
 
-    __slots__ = ("child_weeks", "counts", "other_weeks", "reports")
+
+class Entity:
+    """What the live reports say of one entity, kept so that each report can be taken back.
+
+    `standing` and `part` are as of the last event; the rest may be ahead of
+    them while one is folded. What a bag would be empty of is None: most are.
+    """
+
+    __slots__ = (
+        "_things",
+        "child_weeks",
+        "other_weeks",
+        "part",
+        "persons",
+        "reports",
+        "standing",
+        "suspected",
+        "victim",
+    )
 
     def __init__(self) -> None:
         self.reports = Bag()
-        self.child_weeks = Bag()
-        self.other_weeks = Bag()
-        self.counts: dict[str, int] = {}  # mentions of each kind, and in each role
+        self.child_weeks: Bag | None = None
+        self.other_weeks: Bag | None = None
+        self._things: Bag | None = None  # kinds of the mentions that are no person
+        self.persons = 0  # mentions as a person, and in these roles
+        self.suspected = 0
+        self.victim = 0
+        self.part = Part.OTHER
+        self.standing: Standing | None = None
 
     @property
     def kind(self) -> NodeKind:
         """The kind that its mentions give it; a person if any of them does."""
-        return next(kind for kind in NodeKind if kind in self.counts)
+        return NodeKind.PERSON if self.persons else NodeKind((self._things or _EMPTY).first)
 
     @property
     def is_child(self) -> bool:
         """Whether the last week that says yes is not followed by a later one that says no."""
-        return bool(self.child_weeks) and self.child_weeks.last >= self.other_weeks.last
+        said_yes, said_no = self.child_weeks or _EMPTY, self.other_weeks or _EMPTY
+        return bool(said_yes) and said_yes.last >= said_no.last
 
     def add(self, evidence: Evidence, facts: NodeFacts) -> None:
         """Take a mention in."""
         self.reports.add(evidence.report_id)
-        for code in (facts.kind, facts.role):
-            self.counts[code] = self.counts.get(code, 0) + 1
-        if (weeks := self._weeks(facts)) is not None:
-            weeks.add(evidence.week)
+        self._count(facts, 1)
+        if facts.kind is not NodeKind.PERSON:
+            self._things = _with(self._things, facts.kind)
+        if facts.child is ChildAtEvent.YES:
+            self.child_weeks = _with(self.child_weeks, evidence.week)
+        elif facts.child is ChildAtEvent.NO:
+            self.other_weeks = _with(self.other_weeks, evidence.week)
 
     def remove(self, evidence: Evidence, facts: NodeFacts) -> None:
         """Take a mention back."""
         self.reports.take(evidence.report_id)
-        for code in (facts.kind, facts.role):
-            self.counts[code] -= 1
-            if not self.counts[code]:
-                del self.counts[code]
-        if (weeks := self._weeks(facts)) is not None:
-            weeks.take(evidence.week)
-
-    def _weeks(self, facts: NodeFacts) -> Bag | None:
+        self._count(facts, -1)
+        if facts.kind is not NodeKind.PERSON:
+            self._things = _without(self._things, facts.kind)
         if facts.child is ChildAtEvent.YES:
-            return self.child_weeks
-        return self.other_weeks if facts.child is ChildAtEvent.NO else None
+            self.child_weeks = _without(self.child_weeks, evidence.week)
+        elif facts.child is ChildAtEvent.NO:
+            self.other_weeks = _without(self.other_weeks, evidence.week)
+
+    def _count(self, facts: NodeFacts, by: int) -> None:
+        self.persons += by * (facts.kind is NodeKind.PERSON)
+        self.suspected += by * (facts.role is Role.SUSPECT)
+        self.victim += by * (facts.role is Role.VICTIM)
+
+
+_EMPTY: Final = Bag()
+
+
+def _with(bag: Bag | None, item: str) -> Bag:
+    filled = Bag() if bag is None else bag
+    filled.add(item)
+    return filled
+
+
+def _without(bag: Bag | None, item: str) -> Bag | None:
+    if bag is not None:
+        bag.take(item)
+    return bag or None
 
 
 class Entities:
@@ -108,6 +165,10 @@ class Entities:
     def get(self, entity_id: str) -> Entity | None:
         """Return an entity that a live report mentions."""
         return self._entities.get(entity_id)
+
+    def part(self, entity_id: str) -> Part:
+        """Return what an entity counted as when it was last described."""
+        return self._entities[entity_id].part
 
     def ids(self) -> Iterator[str]:
         """Yield every id."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from consumers.network.components import Components, Part
-from consumers.network.entities import Entities, Standing
+from consumers.network.entities import Entities, standing_of
 from consumers.network.evidence import evidence_of
 from consumers.network.ledger import Ledger
 from consumers.network.nominals import Nominals
@@ -22,13 +22,13 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
-from streams.values import NodeKind, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from consumers.network.components import Component
+    from consumers.network.entities import Entity, Standing
     from consumers.network.evidence import Evidence, NetworkEvent, TieKey
     from consumers.network.policy import Policy
     from consumers.network.ties import Pair, PairKey, Tie
@@ -73,8 +73,7 @@ class NetworkFold:
         self.nominals = Nominals()
         self._ties = TieBook(self.ledger.reports)
         self._entities = Entities()
-        self._components = Components(policy.minimum_people)
-        self._standings: dict[str, Standing] = {}
+        self._components = Components(policy.minimum_people, self._entities.part)
 
     def apply(self, event: NetworkEvent, at: int) -> Touched:
         """Fold one event in; `at` is its offset. Total: what refers to something unseen waits."""
@@ -101,7 +100,8 @@ class NetworkFold:
 
     def standing(self, entity: str) -> Standing | None:
         """Return how an entity stands, None for one that no live report mentions."""
-        return self._standings.get(entity)
+        known = self._entities.get(entity)
+        return None if known is None else known.standing
 
     def entity_ids(self) -> Iterator[str]:
         """Yield the id of every entity that a live report mentions."""
@@ -112,7 +112,7 @@ class NetworkFold:
         known = self._entities.get(entity)
         return 0 if known is None else known.reports.distinct
 
-    def links(self, entity: str) -> AbstractSet[str]:
+    def links(self, entity: str) -> Sequence[str]:
         """Return the entities that network ties of enough weight join to this one."""
         return self._components.links(entity)
 
@@ -247,14 +247,16 @@ class NetworkFold:
         self.changes.pairs |= pairs
         self.changes.networks |= networks
         self._ties.clear()
-        self._entities.settle()
         return Touched(pairs, self._restand(entities | moved))
 
     def _describe(self, entities: AbstractSet[str]) -> None:
         for entity_id in entities:
             entity = self._entities.get(entity_id)
             if entity is not None and entity.reports:
-                self._components.describe(entity_id, _part(entity.kind, child=entity.is_child))
+                part = _part(entity)
+                if part is not entity.part:
+                    self._components.recount(entity_id, entity.part, part)
+                    entity.part = part
 
     def _relink(self) -> None:
         parted: list[PairKey] = []
@@ -275,33 +277,31 @@ class NetworkFold:
         self.changes.entities |= entities
         moved: dict[str, tuple[Standing | None, Standing | None]] = {}
         for entity_id in entities:
-            before, now = self._standings.get(entity_id), self._stand(entity_id)
-            if before != now:
-                moved[entity_id] = (before, now)
+            entity = self._entities.get(entity_id)
+            if entity is not None:
+                before, entity.standing = entity.standing, self._stand(entity_id, entity)
+                if before != entity.standing:
+                    moved[entity_id] = (before, entity.standing)
+        self._entities.settle()
         return moved
 
-    def _stand(self, entity_id: str) -> Standing | None:
-        entity = self._entities.get(entity_id)
-        if entity is None:
-            self._standings.pop(entity_id, None)
-            self._components.forget(entity_id)
+    def _stand(self, entity_id: str, entity: Entity) -> Standing | None:
+        if not entity.reports:
             return None
-        standing = Standing(
+        return standing_of(
             kind=entity.kind,
             is_child=entity.is_child,
-            is_suspect=Role.SUSPECT in entity.counts,
-            is_victim=Role.VICTIM in entity.counts,
+            is_suspect=entity.suspected > 0,
+            is_victim=entity.victim > 0,
             is_nominal=self.nominals.holds(self.ledger.aliases(entity_id)),
             network=self._components.network(entity_id),
         )
-        self._standings[entity_id] = standing
-        return standing
 
 
-def _part(kind: NodeKind, *, child: bool) -> Part:
-    if kind is not NodeKind.PERSON:
+def _part(entity: Entity) -> Part:
+    if not entity.persons:
         return Part.OTHER
-    return Part.CHILD if child else Part.PERSON
+    return Part.CHILD if entity.is_child else Part.PERSON
 
 
 def _by_report(mentions: tuple[Mention, ...]) -> Mapping[str, AbstractSet[int]]:

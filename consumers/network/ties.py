@@ -110,7 +110,7 @@ class Pair:
 
     def __init__(self, key: PairKey) -> None:
         self.low, self.high = key
-        self.ties: list[Tie] = []
+        self.ties: tuple[Tie, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -150,7 +150,7 @@ class TieBook:
         """Yield each touched pair with its weight before and now, and drop what is empty."""
         for key, before in self.touched.items():
             pair = self._near[key[0]][key[1]]
-            pair.ties = [tie for tie in pair.ties if tie.evidence]
+            pair.ties = tuple(tie for tie in pair.ties if tie.evidence)
             yield key, before, pair.weight
             if not pair.ties:
                 self._drop(key)
@@ -184,7 +184,7 @@ class TieBook:
         tie = _find(pair, key)
         if tie is None:
             tie = Tie(key)
-            pair.ties.append(tie)
+            pair.ties = (*pair.ties, tie)
         return tie
 
     def _touch(self, key: TieKey) -> Pair:

@@ -148,7 +148,7 @@ class _Neighbourhood:
         for near in self._fold.links(person):
             found.add(near)
             if not self._is_person(near):
-                found |= self._fold.links(near)
+                found.update(self._fold.links(near))
         return found
 
     def _close(self, person: str) -> Iterator[str]:

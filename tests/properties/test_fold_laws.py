@@ -90,7 +90,7 @@ def hashes(store):
         return dict(snapshot.table_hashes())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_every_interleaving_and_batch_gives_one_state(seed):
     reports, decisions = await police_topics(seed)
     found = set()
@@ -196,14 +196,12 @@ async def test_dying_between_sending_and_noting_it_sends_nothing_twice():
 # --- components and cores against an oracle ----------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_components_equal_those_of_an_oracle_through_joins_and_parts(seed):
     chooser = random.Random(seed)
     nodes = [f"{number:02}" for number in range(60)]
     parts = {node: chooser.choice(list(Part)) for node in nodes}
-    components, graph = Components(minimum_people=3), nx.Graph()
-    for node in nodes:
-        components.describe(node, parts[node])
+    components, graph = Components(3, parts.__getitem__), nx.Graph()
     for _ in range(1_500):
         _toggle(components, graph, chooser, nodes, parts)
         components.settle()
@@ -231,8 +229,9 @@ def _toggle(components, graph, chooser, nodes, parts):
 
 def _flip(components, chooser, nodes, parts):
     node = chooser.choice([n for n in nodes if parts[n] is not Part.OTHER])
-    parts[node] = Part.CHILD if parts[node] is Part.PERSON else Part.PERSON
-    components.describe(node, parts[node])
+    before = parts[node]
+    parts[node] = Part.CHILD if before is Part.PERSON else Part.PERSON
+    components.recount(node, before, parts[node])
 
 
 def _networks(components, nodes):
