@@ -27,12 +27,16 @@ STOP_SECONDS_MAX: Final = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a partner was told of one step: `stopped` at its own door, or an outcome."""
+    """What a partner was told of one step: `stopped` at its own door, or an outcome.
+
+    `notice` is what every answer to an immediate risk says.
+    """
 
     step: Submission
     stopped: tuple[str, ...] = ()
     outcome: Outcome | None = None
     reasons: tuple[str, ...] = ()
+    notice: str | None = None
 
 
 class Agencies:
@@ -110,4 +114,5 @@ def _answer(step: Submission, told: Mapping[str, Any]) -> Answer:
         stopped=tuple(problem["code"] for problem in told.get("stopped", ())),
         outcome=Outcome(told["outcome"]) if "outcome" in told else None,
         reasons=tuple(reason["code"] for reason in told.get("reasons", ())),
+        notice=told.get("notice"),
     )

@@ -13,13 +13,15 @@ from consumers.safeguarding.tables import ALERTS_TABLE
 from streams.codec import decode
 from streams.json_form import to_json
 from streams.loop import read_to_end
+from streams.restricted import ReportSubmitted, WithdrawalSubmitted
 from streams.shared import PersonsMerged, PersonSplit, PoliceReportShared, ReportWithdrawn
-from streams.taxonomy import RELATIONS, Bond
-from streams.topics import POLICE
+from streams.taxonomy import RelationKind
+from streams.topics import POLICE, submissions_of
 from streams.values import AlertRule, NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from consumers.store import Snapshot
     from streams.ports import Log
@@ -50,18 +52,51 @@ class AlertGlimpse:
     path: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedGlimpse:
+    """One report as the broker holds it: what is readable, and how much is not."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    epoch: int
+    parts: int
+    bytes: int
+
+
+async def a_sealed_report(log: Log, partner: str) -> SealedGlimpse | None:
+    """Return the first report on a partner's topic."""
+    async for records in read_to_end(log, (submissions_of(partner),)):
+        for record in records:
+            event = decode(record.value or b"", ReportSubmitted, WithdrawalSubmitted)
+            if isinstance(event, ReportSubmitted):
+                return _sealed(event)
+    return None
+
+
+def _sealed(event: ReportSubmitted) -> SealedGlimpse:
+    return SealedGlimpse(
+        partner=event.partner,
+        report_id=event.report_id,
+        revision=event.revision,
+        epoch=event.key_epoch,
+        parts=len(event.parts),
+        bytes=len(event.sealed_keys) + sum(len(part.ciphertext) for part in event.parts),
+    )
+
+
 async def a_police_report(log: Log) -> dict[str, Any] | None:
-    """Return one report of the police topic that ties people, as police get it."""
+    """Return the first report in which a child is exploited, as police get it."""
     async for records in read_to_end(log, (POLICE,)):
         for record in records:
             event = decode(record.value or b"", *_ON_POLICE)
-            if isinstance(event, PoliceReportShared) and _ties_people(event):
+            if isinstance(event, PoliceReportShared) and _shows_exploitation(event):
                 return to_json(event)
     return None
 
 
-def _ties_people(event: PoliceReportShared) -> bool:
-    return any(RELATIONS[relation.kind].bond is Bond.NETWORK for relation in event.relations)
+def _shows_exploitation(event: PoliceReportShared) -> bool:
+    return any(relation.kind is RelationKind.EXPLOITS for relation in event.relations)
 
 
 def networks(view: Snapshot) -> list[NetworkGlimpse]:

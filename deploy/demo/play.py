@@ -143,7 +143,8 @@ class Run:
         """Each look goes on the record first, as everybody's does."""
         self._screen.answered(tuple(self._agencies.answers()), await _count(log, DUTY))
         await record(log, Asker(DECIDED_BY, Purpose.DISRUPT_ORGANISED_CRIME), "demo networks")
-        self._screen.police(await glimpses.a_police_report(log))
+        sealed = await glimpses.a_sealed_report(log, self._town.bodies[0].partner)
+        self._screen.police(sealed, await glimpses.a_police_report(log))
         with stores[Audience.POLICE].snapshot() as view:
             self._screen.networks(glimpses.networks(view))
         await record(log, Asker(DECIDED_BY, Purpose.SAFEGUARD_CHILDREN), "demo alerts")

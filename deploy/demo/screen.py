@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.demo.agencies import Answer
-    from deploy.demo.glimpses import AlertGlimpse, NetworkGlimpse
+    from deploy.demo.glimpses import AlertGlimpse, NetworkGlimpse, SealedGlimpse
     from deploy.demo.result import Result
     from producers.town.town import Town
 
@@ -45,6 +45,10 @@ _SAYS: Final[Mapping[str, str]] = {
     "CUCKOOED_AT": "is cuckooed at",
     "ATTENDS": "attends",
     "USES": "uses",
+}
+_WITHOUT_REASON: Final[Mapping[Outcome | None, str]] = {
+    Outcome.DUPLICATE: "seen before, counted once",
+    Outcome.WITHDRAWN: "taken back: nobody is tied by it any longer",
 }
 _RULES: Final[Mapping[AlertRule, str]] = {
     AlertRule.CHILD_TIED_TO_NOMINAL: "children tied to a suspected member of a network",
@@ -105,28 +109,40 @@ class Screen:
 
     def answered(self, answers: Sequence[Answer], urgent: int) -> None:
         """Tell what the door stopped, and what went to the duty officer."""
+        self._say(f"{sum(a.outcome is not None for a in answers)} answers came back.")
+        self._say("Stopped at the partner's own door, corrected and sent again:")
         for answer in answers:
             if answer.stopped:
-                self._say(
-                    f"{answer.step.partner}: stopped at its own door ({', '.join(answer.stopped)});"
-                    " nothing left the building, the corrected report went on."
-                )
-        self._say(f"{urgent} immediate risks stood before the duty officer first and singly.")
+                self._say(f"  {answer.step.partner}: {', '.join(map(_word, answer.stopped))}")
+        self._say(f"{urgent} immediate risks went to the duty officer first and singly; told back:")
+        for notice in sorted({answer.notice for answer in answers if answer.notice}):
+            self._say(f"  {notice}")
 
-    def police(self, report: Mapping[str, Any] | None) -> None:
-        """Show one report as police have it."""
+    def police(self, sealed: SealedGlimpse | None, report: Mapping[str, Any] | None) -> None:
+        """Show one report as the broker carries it, and one as police have it."""
         self._open("What police see: people without identities")
-        if report is None:
-            return
-        self._say(f"Week {report['event_week']}, district {report['district']}:")
+        if sealed is not None:
+            self._say(
+                f"From {sealed.partner} the broker holds: report {_short(sealed.report_id)},"
+                f" revision {sealed.revision}, key epoch {sealed.epoch}, and {sealed.parts} sealed"
+                f" parts of {sealed.bytes} bytes."
+            )
+        if report is not None:
+            self._police_report(report)
+        self._say("No name, no date of birth, no number, no address, no partner, no kin.")
+
+    def _police_report(self, report: Mapping[str, Any]) -> None:
+        facts = ", ".join(_word(fact["activity"]) for fact in report["facts"])
+        self._say(
+            f"Police have: week {report['event_week']}, district {report['district']}, {facts}"
+        )
         for node in report["nodes"]:
             child = {"YES": "a child", "NO": "no child"}.get(node["child_at_event"], "age unknown")
-            what = f"{node['role'].lower()}, {child}" if node["kind"] == "PERSON" else ""
-            self._say(f"  {node['kind'].lower()} {_short(node['entity_id'])}  {what}")
+            what = f"{_word(node['role'])}, {child}" if node["kind"] == "PERSON" else ""
+            self._say(f"  {_word(node['kind'])} {_short(node['entity_id'])}  {what}".rstrip())
         names = {node["node"]: _short(node["entity_id"]) for node in report["nodes"]}
         for tie in report["relations"]:
             self._say(f"  {names[tie['subject']]} {_SAYS[tie['kind']]} {names[tie['object']]}")
-        self._say("No name, no date of birth, no number, no address, no partner, no kin.")
 
     def networks(self, found: Sequence[NetworkGlimpse]) -> None:
         """Show the candidate networks."""
@@ -284,7 +300,7 @@ def _told(answer: Answer) -> str:
     ]
     reasons = [_word(r) for r in answer.reasons if not r.startswith("alternative_")]
     open_ways = f" (open: {', '.join(lawful)})" if lawful else ""
-    return ", ".join(reasons or ["seen before, counted once"]) + open_ways
+    return ", ".join(reasons or [_WITHOUT_REASON.get(answer.outcome, "")]) + open_ways
 
 
 def _word(code: str) -> str:

@@ -15,7 +15,7 @@ from producers.town.people import ADULT_AGE, Tie, siblings
 from streams.taxonomy import RelationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from producers.town.dice import Dice
@@ -52,14 +52,6 @@ class Group:
         return self.core + self.periphery
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Friendship:
-    """Two children who are friends."""
-
-    first: int
-    second: int
-
-
 class Casting:
     """Picks people for parts; nobody plays two, and no two adults come from one household."""
 
@@ -67,7 +59,6 @@ class Casting:
         self._census = census
         self._as_of = as_of
         self._dice = dice
-        self._used: set[int] = set()
         self._households: set[int] = set()
         self._phones = iter(dice.shuffled(range(official.PHONES)))
         self._serials = iter(range(9_000_001, 9_999_999))
@@ -112,11 +103,11 @@ class Casting:
         year = self._dice.between(_PNC_FROM, self._as_of.year - 1)
         self._census.change(number, pnc_id=official.pnc_id(year, next(self._serials)))
 
-    def _take(self, people: object) -> int:
-        for person in people:  # type: ignore[attr-defined] # a generator of Person
+    def _take(self, people: Iterable[Person]) -> int:
+        for person in people:
             if person.household not in self._households:
                 self._households.add(person.household)
-                return int(person.number)
+                return person.number
         raise ValueError("the town is too small for its groups; give it more households")
 
 
@@ -177,8 +168,3 @@ def _exploitation(
     core: Sequence[int], periphery: Sequence[int], children: Sequence[int], dice: Dice
 ) -> list[Tie]:
     return [Tie(dice.pick((*core, *periphery)), RelationKind.EXPLOITS, child) for child in children]
-
-
-def person_of(census: Census, number: int) -> Person:
-    """Return a person by the town's own number."""
-    return census.people[number]
