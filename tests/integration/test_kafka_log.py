@@ -18,7 +18,7 @@ from streams.errors import (
     MissingTopicError,
     RetentionGapError,
 )
-from streams.kafka import KafkaLog
+from streams.kafka import KafkaLog, connection
 from streams.kafka.connection import OutageFilter
 from streams.ports import Outgoing
 
@@ -59,6 +59,12 @@ async def foreign_producer(broker):
     await producer.start()
     yield producer
     await producer.stop()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A topic just made may take a moment to be known; here none is being made."""
+    monkeypatch.setattr(connection, "_TOPIC_PATIENCE_SECONDS", 0.2)
 
 
 async def read(log, topic):
@@ -141,7 +147,7 @@ async def test_a_position_beyond_the_end_is_an_error(log, topic):
 
 
 @pytest.mark.kafka
-async def test_a_missing_topic_is_named(log):
+async def test_a_missing_topic_is_named(log, impatient):
     with pytest.raises(MissingTopicError, match=r"no\.such\.topic"):
         await log.source().start({"no.such.topic": 0})
     with pytest.raises(MissingTopicError, match=r"no\.such\.topic"):
@@ -151,7 +157,7 @@ async def test_a_missing_topic_is_named(log):
 
 
 @pytest.mark.kafka
-async def test_writing_to_a_missing_topic_kills_the_sink(log, topic):
+async def test_writing_to_a_missing_topic_kills_the_sink(log, topic, impatient):
     sink = log.sink("missing-" + topic, "missing-" + topic, [topic])
     await sink.start()
 
