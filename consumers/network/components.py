@@ -23,8 +23,9 @@ class Part(Enum):
 
 
 class Component:
-    """Entities that network ties join. Its identity is the smallest person id in it.
+    """Entities that network ties join. Its identity is the smallest id of those who count.
 
+    Those are the people in it who are not children: no network is called after a child.
     `published` is the identity under which it was last known as a candidate
     network, None while it is none.
     """
@@ -75,7 +76,7 @@ class Components:
         if component is not None:
             component.counts[before] -= 1
             component.counts[now] += 1
-            if Part.OTHER in {before, now}:
+            if Part.PERSON in {before, now}:
                 component.smallest = None
             self._alter(component)
 
@@ -126,11 +127,11 @@ class Components:
         if component.counts[Part.PERSON] < self._minimum_people:
             return None
         if component.smallest is None:
-            component.smallest = min(e for e in component.members if self._is_person(e))
+            component.smallest = min(e for e in component.members if self._counts(e))
         return component.smallest
 
-    def _is_person(self, entity: str) -> bool:
-        return self._part_of(entity) is not Part.OTHER
+    def _counts(self, entity: str) -> bool:
+        return self._part_of(entity) is Part.PERSON
 
     def _ensure(self, entity: str) -> Component:
         if entity not in self._of:
@@ -140,10 +141,10 @@ class Components:
     def _admit(self, component: Component, entity: str) -> None:
         if not component.members or (
             component.smallest is not None
-            and self._is_person(entity)
+            and self._counts(entity)
             and entity < component.smallest
         ):
-            component.smallest = entity if self._is_person(entity) else None
+            component.smallest = entity if self._counts(entity) else None
         component.members.add(entity)
         component.counts[self._part_of(entity)] += 1
         self._of[entity] = component

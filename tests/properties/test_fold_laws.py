@@ -242,7 +242,7 @@ def _expected_networks(graph, parts):
     expected = {}
     for members in nx.connected_components(graph):
         if sum(parts[node] is Part.PERSON for node in members) >= 3:
-            name = min(node for node in members if parts[node] is not Part.OTHER)
+            name = min(node for node in members if parts[node] is Part.PERSON)
             expected |= dict.fromkeys(members, name)
     return expected
 
