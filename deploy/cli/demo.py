@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from producers.town.town import Town
 
 DEFAULT_SEED = 1
-FAST_HOUSEHOLDS = 45
+FAST_HOUSEHOLDS = 60
 STOP_SECONDS_MAX = 5.0
 EXIT_NOT_AS_EXPECTED = 1
 #: What would lead the demo's processes to another system than its own.

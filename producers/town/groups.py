@@ -73,13 +73,17 @@ class Casting:
         )
 
     def child(self, *, with_siblings: bool) -> int:
-        """Return a child old enough to be exploited, whose household has no part yet."""
-        return self._take(
+        """Return a child old enough to be exploited, whose household has no part yet.
+
+        One with siblings (or without) if there is any left, else another.
+        """
+        fitting = [
             person
             for person in self._dice.shuffled(self._census.people)
             if YOUNGEST_EXPLOITED <= person.age_on(self._as_of) < ADULT_AGE - 1
-            and bool(self.siblings_of(person.number)) is with_siblings
-        )
+        ]
+        fitting.sort(key=lambda one: bool(self.siblings_of(one.number)) is not with_siblings)
+        return self._take(fitting)
 
     def friend_of(self, child: int) -> int:
         """Return a child of about the same age from another household."""

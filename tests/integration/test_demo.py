@@ -86,7 +86,7 @@ def test_the_demo_tells_the_story_without_a_name_in_it(tmp_path):
         assert chapter in done.stdout
     assert "pcsc 2022 section 16" in done.stdout
     assert "the same state" in done.stdout
-    for person in build_town(5, 45, 1).people:
+    for person in build_town(5, 60, 1).people:
         assert f"{person.given_name} {person.family_name}" not in done.stdout
 
 

@@ -40,6 +40,12 @@ def test_the_same_seed_builds_the_same_town(town):
     assert build_town(8).people != town.people
 
 
+@pytest.mark.parametrize("seed", [145, 197, 304, 588, 646, 672, 939, 961])
+def test_a_town_has_room_for_its_groups_whatever_the_seed(seed):
+    assert len(build_town(seed).groups) == 2
+    assert len(build_town(seed, 60, 1).groups) == 1
+
+
 def test_no_two_reports_share_an_id_and_partners_use_their_own(town):
     ids = [step.report.report_id for step in town.submissions if step.step is Step.REPORT]
     assert len(set(ids)) == len(ids)
