@@ -140,9 +140,7 @@ class Components:
 
     def _admit(self, component: Component, entity: str) -> None:
         if not component.members or (
-            component.smallest is not None
-            and self._counts(entity)
-            and entity < component.smallest
+            component.smallest is not None and self._counts(entity) and entity < component.smallest
         ):
             component.smallest = entity if self._counts(entity) else None
         component.members.add(entity)
