@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -54,19 +55,39 @@ def show_text(text: str) -> None:
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
 ) -> None:
-    """Answer for people. Data can smuggle in neither markup nor terminal codes."""
+    """Answer for people. Data can smuggle in neither markup nor terminal codes.
+
+    On a terminal cells fold to its width; elsewhere a row is one line, for `grep` and for logs.
+    """
+    console = _console(stderr=False)
+    cells = [[_printable(value) for value in row] for row in rows]
+    if console.is_terminal:
+        console.print(_folding(columns, cells, title))
+    else:
+        _show_lines([columns, *cells], title)
+
+
+def _folding(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    _console(stderr=False).print(table)
+        table.add_row(*map(Text, row))
+    return table
 
 
-def _cell(value: object) -> Text:
+def _show_lines(rows: Sequence[Sequence[str]], title: str | None) -> None:
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    if title is not None:
+        show_text(title)
+    for row in rows:
+        filled = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        show_text("  ".join(filled).rstrip())
+
+
+def _printable(value: object) -> str:
     text = "" if value is None else str(value)
-    shown = (letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
-    return Text("".join(shown))
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 @contextmanager

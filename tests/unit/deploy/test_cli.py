@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 
 import pytest
 
@@ -94,3 +95,17 @@ def test_data_can_smuggle_neither_markup_nor_terminal_codes_into_a_table(capsys)
     assert "[red]bold[/red]" in said
     assert "\x1b" not in said
     assert "\x07" not in said
+
+
+def test_a_table_that_is_not_on_a_terminal_never_folds_a_row(capsys):
+    ids = [str(uuid.uuid4()) * 5 for _ in range(2)]
+
+    show_table(("id", "town", "count"), [(ids[0], "Brân Łódź", 7), (ids[1], None, 8)], title="Ids")
+
+    wide = len(ids[0])
+    assert capsys.readouterr().out.splitlines() == [
+        "Ids",
+        f"{'id':{wide}}  town       count",
+        f"{ids[0]}  Brân Łódź  7",
+        f"{ids[1]}             8",
+    ]
