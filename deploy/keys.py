@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -27,16 +26,14 @@ if TYPE_CHECKING:
 EPOCH: Final = timedelta(days=30)
 
 
-def ensure_keys(settings: Settings) -> tuple[str, ...]:
+async def ensure_keys(settings: Settings) -> tuple[str, ...]:
     """Make the first keys, publish the sealing key that is not yet; return what was made.
 
-    Doing it twice is doing it once. A start calls it from inside or outside an event loop.
-    Raises: KeyFileError, BrokerUnreachableError, MissingTopicError.
+    Doing it twice is doing it once. Raises: KeyFileError, BrokerUnreachableError,
+    MissingTopicError.
     """
-    made = keyring.create_missing(settings.keys_dir)
-    keys = keyring.load(settings.keys_dir)
-    with ThreadPoolExecutor(1) as beside:  # the caller's thread may have an event loop running
-        beside.submit(asyncio.run, _announce(settings, keys)).result()
+    made = await asyncio.to_thread(keyring.create_missing, settings.keys_dir)
+    await _announce(settings, keyring.load(settings.keys_dir))
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GIVE_UP_SECONDS_MAX = 2.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[[], None]) -> None:
@@ -39,7 +41,7 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
 
     Raises: any RivelinError for which the start fails; nothing is left running then.
     """
-    signal.signal(signal.SIGTERM, _leave)  # until the event loop takes over
+    signal.signal(signal.SIGTERM, leave)  # until the event loop takes over
     supervisor = Supervisor(settings)
     node: Node | None = None
     try:
@@ -53,8 +55,8 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
             node.lock.release()
 
 
-def _leave(number: int, _: object) -> NoReturn:
-    """End as an exception, so that temporary folders are removed on the way."""
+def leave(number: int, _: object) -> NoReturn:
+    """Handle a signal: end as an exception, so that what was begun is undone on the way."""
     sys.exit(128 + number)
 
 
@@ -62,7 +64,7 @@ async def _run(
     supervisor: Supervisor, node: Node | None, say: Say, announce: Callable[[], None]
 ) -> None:
     stopping = asyncio.Event()
-    for number in _STOP_SIGNALS:
+    for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     waiting = asyncio.create_task(stopping.wait())
     starting = asyncio.create_task(_start(supervisor, node, say))
@@ -73,8 +75,15 @@ async def _run(
             announce()
             await waiting
     finally:
-        starting.cancel()
+        await _give_up(starting)  # first: what it says to the broker needs the broker
         await supervisor.stop()
+
+
+async def _give_up(starting: asyncio.Task[None]) -> None:
+    starting.cancel()
+    with contextlib.suppress(TimeoutError):
+        ended = asyncio.gather(starting, return_exceptions=True)
+        await asyncio.wait_for(ended, GIVE_UP_SECONDS_MAX)
 
 
 async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
@@ -86,7 +95,7 @@ async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     report = await ensure_topics(settings, SHARED_TOPICS)
     for drift in report.drift:
         say(f"topic differs, left as it is: {drift}")
-    await asyncio.to_thread(ensure_keys, settings)
+    await ensure_keys(settings)
     for role in ROLES:
         supervisor.keep(role_spec(role, settings))
     supervisor.ready()

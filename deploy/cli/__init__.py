@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid input, 4 denied, 5 broker
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 from importlib import import_module
 
@@ -68,11 +70,20 @@ def exit_code(error: RivelinError) -> int:
 
 def main() -> None:
     """Run the command line; a broken rule is told in one line, a bug keeps its trace."""
+    # Of a broker that does not answer we speak ourselves; where a root handler is, it still hears.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         build_app()()
     except RivelinError as error:
         complain(str(error))
         sys.exit(exit_code(error))
     except OSError as error:  # a full disk, a folder of somebody else: the world's, not a bug
-        complain(str(error))
+        complain(_told(error))
         sys.exit(EXIT_FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def _told(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return what if error.filename is None else f"{error.filename}: {what}"

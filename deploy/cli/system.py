@@ -14,7 +14,7 @@ import typer
 from deploy.cli.output import complain, progress, say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from deploy.processes import Child
     from deploy.settings import Settings
@@ -39,7 +39,8 @@ def up(
     *,
     detach: Annotated[bool, typer.Option("--detach", help="Return once everything runs.")] = False,
     port: Annotated[
-        int | None, typer.Option(help="The broker's port; a free one if not given.", min=1024)
+        int | None,
+        typer.Option(help="The broker's port; a free one if not given.", min=1024, max=65535),
     ] = None,
 ) -> None:
     """Start the broker and every role, and keep them running."""
@@ -68,15 +69,17 @@ def _up_here(settings: Settings, port: int | None) -> None:
 
 def _up_detached(settings: Settings, port: int | None) -> None:
     from deploy.broker import PLAIN_TEXT_NOTICE  # noqa: PLC0415 - keeps --help quick
-    from deploy.up import spawn_detached  # noqa: PLC0415 - the same
+    from deploy.up import STOP_SIGNALS, leave, spawn_detached  # noqa: PLC0415 - the same
 
+    _on(STOP_SIGNALS, leave)
     started = spawn_detached(settings, port)
     try:
         with progress("starting …"):
             code = _wait_until_ready(settings, started.child)
-    except KeyboardInterrupt:
+    except SystemExit:
+        _on(STOP_SIGNALS, signal.SIG_IGN)  # a second Ctrl-C must not leave it running
         started.child.stop_sync(DOWN_SECONDS_MAX)
-        sys.exit(128 + signal.SIGINT)
+        raise
     if code is not None:
         complain("the start failed")
         say(started.last_words())
@@ -84,6 +87,11 @@ def _up_detached(settings: Settings, port: int | None) -> None:
     if settings.manages_broker:
         warn(PLAIN_TEXT_NOTICE)
     _show(settings)
+
+
+def _on(numbers: Iterable[signal.Signals], handler: Any) -> None:  # noqa: ANN401 - as in signal
+    for number in numbers:
+        signal.signal(number, handler)
 
 
 def _wait_until_ready(settings: Settings, child: Child) -> int | None:

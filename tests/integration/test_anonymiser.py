@@ -390,5 +390,5 @@ async def test_a_worker_without_its_keys_says_so_and_ends(settings, keys, tmp_pa
 
 async def test_keys_are_made_and_published_once_on_a_broker(settings, log):
     await ensure_topics(settings, SHARED_TOPICS)
-    assert set(ensure_keys(settings)) >= {"sealing-1", "signing"}
-    assert ensure_keys(settings) == ()
+    assert set(await ensure_keys(settings)) >= {"sealing-1", "signing"}
+    assert await ensure_keys(settings) == ()

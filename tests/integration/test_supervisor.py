@@ -274,6 +274,45 @@ async def test_ctrl_c_and_its_like_leave_nothing(rivelin, settings, number):
     await nothing_runs(settings)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.15, 0.3])
+async def test_ctrl_c_in_the_midst_of_a_start_ends_at_once(rivelin, settings, seconds):
+    process = subprocess.Popen(  # noqa: ASYNC220 - the test waits for it anyway
+        [sys.executable, "-m", "deploy", "up"],
+        env={**os.environ, "RIVELIN_HOME": str(settings.home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    await eventually(settings.broker_file.exists)  # now come topics, keys, roles
+    await asyncio.sleep(seconds)
+
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert time.monotonic() - began < 6
+    assert b"Unable" not in said  # nobody goes on asking a broker that was stopped
+    await nothing_runs(settings)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_detached_start_that_is_stopped_in_its_midst_leaves_nothing(
+    rivelin, settings, number
+):
+    process = subprocess.Popen(  # noqa: ASYNC220 - the test waits for it anyway
+        [sys.executable, "-m", "deploy", "up", "--detach"],
+        env={**os.environ, "RIVELIN_HOME": str(settings.home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    await eventually(lambda: read_report(settings))
+
+    process.send_signal(number)
+
+    assert process.wait(timeout=15) == 128 + number
+    assert read_report(settings) is None
+    await nothing_runs(settings)
+
+
 async def test_a_failed_start_leaves_nothing_and_says_why(rivelin, settings):
     LocalBroker(settings).close()
     (settings.kafka_dir / "data" / "meta.properties").write_text("version=1\nnode.id=7\n")
