@@ -169,9 +169,21 @@ def alert_list(
     if as_json:
         show_json(found)
         return
-    columns = ("alert_id", "rule", "child_id", "supported", "version", "raised_at", "updated_at")
-    _table(columns, found)
+    columns = ("alert", "child", "why", "evidence", "version", "raised", "changed")
+    show_table(columns, (_alert_row(one) for one in found))
     say(NOT_A_REFERRAL)
+
+
+def _alert_row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        _short(one["alert_id"]),
+        _short(one["child_id"]),
+        one["means"],
+        "stands" if one["supported"] else "none left",
+        one["version"],
+        _second(one["raised_at"]),
+        _second(one["updated_at"]),
+    )
 
 
 def alert_show(
@@ -195,7 +207,7 @@ def alert_show(
 def _show_alert(found: Mapping[str, Any]) -> None:
     show_text(f"Alert {found['alert_id']}, version {found['version']}: {found['means']}")
     show_text(f"Child {found['child_id']}")
-    show_text(f"Raised {found['raised_at']}, last changed {found['updated_at']}")
+    show_text(f"Raised {_second(found['raised_at'])}, changed {_second(found['updated_at'])}")
     show_text("Why:")
     for sentence in found["in_words"]:
         show_text(f"  {sentence}")
@@ -397,6 +409,11 @@ def _table(columns: Sequence[str], found: Iterable[Mapping[str, Any]]) -> None:
 
 def _cell(column: str, value: object) -> object:
     return _short(str(value)) if column.endswith("_id") and value is not None else value
+
+
+def _second(instant: object) -> str:
+    """Show an ISO instant in UTC as people write it, to the second."""
+    return f"{str(instant)[:19].replace('T', ' ')}Z"
 
 
 def _short(identity: str) -> str:
