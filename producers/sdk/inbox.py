@@ -48,6 +48,7 @@ class Inbox:
         self._keys_came = asyncio.Event()
         self._positions: dict[str, int] = {}
         self._reading: asyncio.Task[None] | None = None
+        self._source: Source | None = None
 
     async def start(self) -> None:
         """Read the keys there are, then go on reading in the background.
@@ -56,13 +57,9 @@ class Inbox:
         """
         ends = await self._log.ends((PUBLIC_KEYS, self._feedback_topic))
         self._positions = {PUBLIC_KEYS: 0, self._feedback_topic: ends[self._feedback_topic]}
-        source = await self._connect()
-        try:
-            while source.position(PUBLIC_KEYS) < ends[PUBLIC_KEYS]:
-                await self._turn(source)
-        except BaseException:
-            await source.stop()
-            raise
+        self._source = source = await self._connect()
+        while source.position(PUBLIC_KEYS) < ends[PUBLIC_KEYS]:
+            await self._turn(source)
         self._reading = asyncio.create_task(self._read(source), name="partner-inbox")
 
     async def stop(self) -> None:
@@ -72,6 +69,9 @@ class Inbox:
         while reading is not None and not reading.done():
             reading.cancel()
             await asyncio.wait((reading,), timeout=_CANCEL_AGAIN_SECONDS)
+        source, self._source = self._source, None
+        if source is not None:  # the task closes it on its way, if it was ever on its way
+            await source.stop()
 
     async def sealing_key(self) -> SealingPublicKey:
         """Return the key to seal to now; wait a little for a system that has just started.
@@ -104,7 +104,7 @@ class Inbox:
                 await self._read_until_failure(source)
             except Exception as error:  # noqa: BLE001 - whatever ended it, feedback must go on
                 _logger.warning("reading failed (%s), connecting anew", type(error).__name__)
-            source = await self._reconnect()
+            self._source = source = await self._reconnect()
 
     async def _reconnect(self) -> Source:
         while True:
