@@ -178,6 +178,8 @@ _GIVEN_SOUND: Final = frozenset(
     {_NUMBER_OF["given_name.metaphone"], _NUMBER_OF["given_name.first3"]}
 )
 _WHO: Final = frozenset({"given_name", "family_name", "born_on"})
+#: What tells two people of one name under one roof apart.
+_TELLING: Final = frozenset({"born_on", "phone", "email", "handle", "account", "imei"})
 
 #: Fields that identify a thing, the one that says more first: an equal later one is
 #: overruled by an earlier one that differs (two flats of one street address).
@@ -336,9 +338,16 @@ def _weigh(
         is_question = len(contradicted) == 1 and score >= policy.threshold
         return Verdict.POSSIBLE if is_question else Verdict.DIFFERENT
     if _GIVEN in both:
-        return Verdict.AGREEMENT if score >= policy.threshold else Verdict.DIFFERENT
+        return _named(score, bits, policy)
     is_enough = score >= policy.nameless_threshold and {"family_name", "born_on"} <= bits.keys()
     return Verdict.AGREEMENT if is_enough else Verdict.DIFFERENT
+
+
+def _named(score: int, bits: Mapping[str, int], policy: LinkPolicy) -> Verdict:
+    """Without a birth date only what is a person's own links: father and son may share the rest."""
+    if score < policy.threshold:
+        return Verdict.DIFFERENT
+    return Verdict.AGREEMENT if _TELLING & bits.keys() else Verdict.POSSIBLE
 
 
 # --- blocking ----------------------------------------------------------------------

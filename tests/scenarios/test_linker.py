@@ -154,6 +154,14 @@ async def test_father_and_son_of_one_name_are_a_question(enclave):
     assert question.contradicted == ("born_on",)
 
 
+async def test_an_undated_mention_does_not_make_father_and_son_one(enclave):
+    father, undated = report(person(**ARVID)), report(person(**{**ARVID, "born_on": None}))
+    son = report(person(**{**ARVID, "born_on": date(2015, 8, 29)}))
+    await enclave.submit(father, undated, son)
+    assert len({enclave.who(one) for one in (father, undated, son)}) == 3
+    assert enclave.questions()
+
+
 async def test_father_or_son_is_neither_while_nothing_says_which(enclave):
     father, son = report(person(**ARVID)), report(person(**{**ARVID, "born_on": date(2015, 8, 29)}))
     either = report(person(**{**ARVID, "born_on": None}), partner="porter-housing")
