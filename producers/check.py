@@ -95,6 +95,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "implausible": "No person alive has this age; check the digits.",
     "born_in_future": "Nobody is born after the report about them; check the digits.",
     "event_after_report": "The event cannot come after the report about it.",
+    "too_long_ago": "Nobody alive was there; check the year.",
     "in_future": "This lies in the future; check the clock and the time zone.",
     "not_graded": "Name the grading scheme, or leave source and assessment out.",
     "grade_missing": "A grading needs source and assessment, both from its scheme.",
@@ -234,6 +235,8 @@ def _routing(report: Report) -> Iterator[Problem]:
 def _times(report: Report, at: datetime | None) -> Iterator[Problem]:
     if report.event_at > report.reported_at:
         yield problem("event_after_report", "event_at")
+    if report.reported_at.year - report.event_at.year > AGE_YEARS_MAX:
+        yield problem("too_long_ago", "event_at")
     if at is not None and report.reported_at > at + CLOCK_SKEW_MAX:
         yield problem("in_future", "reported_at")
 

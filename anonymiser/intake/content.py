@@ -71,6 +71,8 @@ def _routing(report: Report) -> Iterator[Reason]:
 def _times(report: Report, received_at: datetime) -> Iterator[Reason]:
     if report.event_at > received_at + CLOCK_SKEW_MAX:
         yield Reason(code="in_future", field="event_at")
+    if received_at.year - report.event_at.year > AGE_YEARS_MAX:
+        yield Reason(code="too_long_ago", field="event_at")
 
 
 def _content(report: Report) -> Iterator[Reason]:

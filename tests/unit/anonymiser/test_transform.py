@@ -244,6 +244,7 @@ BAD = {
         {"nodes": (with_identity(born_on=date(1850, 11, 18)),), "relations": ()},
     ),
     "in_future": ("event_at", {"event_at": RECEIVED_AT + timedelta(minutes=16)}),
+    "too_long_ago": ("event_at", {"event_at": datetime(1, 1, 1, tzinfo=UTC)}),
     "not_graded": ("grading.source", {"grading": Grading(source="1")}),
     "grade_missing": (
         "grading.assessment",

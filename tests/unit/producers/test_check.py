@@ -133,6 +133,11 @@ def test_an_event_does_not_come_after_the_report_about_it():
     assert found(report(event_at=late)) == [("event_at", "event_after_report")]
 
 
+def test_an_event_before_anyone_alive_was_born_is_a_slip():
+    long_ago = report().event_at.replace(year=1)
+    assert found(report(event_at=long_ago)) == [("event_at", "too_long_ago")]
+
+
 def test_a_report_from_the_future_is_found_where_there_is_a_clock():
     now = report().reported_at - timedelta(days=2)
     assert found(report()) == []
