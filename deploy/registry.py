@@ -39,6 +39,8 @@ TEXT_CHARS_MAX: Final = 200
 #: A status file older than this tells of a process that has ended.
 _FRESH: Final = timedelta(seconds=10)
 _PROBE_SECONDS: Final = 0.1
+#: How long a person at a terminal waits for a broker that does not answer.
+_PATIENCE: Final = timedelta(seconds=5)
 
 
 class UnknownPartnerError(DeniedError):
@@ -80,7 +82,7 @@ async def read_registry(settings: Settings) -> Registry:
 
     Raises: BrokerUnreachableError, MissingTopicError if the system was never started.
     """
-    log = KafkaLog(settings.bootstrap, CLIENT)
+    log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)
     registry = Registry()
     try:
         async for records in read_to_end(log, (REGISTRY,)):
@@ -120,7 +122,7 @@ def _unserved(settings: Settings, partners: Sequence[str]) -> tuple[str, ...]:
 async def _write(settings: Settings, events: Sequence[RegistryEvent]) -> None:
     if not events:
         return
-    log = KafkaLog(settings.bootstrap, CLIENT)
+    log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)
     try:
         await log.append([Outgoing(REGISTRY, encode(event)) for event in events])
     finally:

@@ -10,6 +10,7 @@ from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.store import ProjectionStore, store_path
 from deploy.views import instant
+from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,9 +81,12 @@ async def replay_until(
 
 async def _bound(log: Log, until: str) -> Bound:
     topic, _, offset = until.rpartition(":")
-    if offset.isdecimal() and any(topic in kind().topics for kind in PROJECTIONS):
-        return await position_at(log, topic, int(offset))
-    return Bound(until=instant(until))
+    if not topic[:1].isalpha():
+        return Bound(until=instant(until))
+    known = sorted({one for kind in PROJECTIONS for one in kind().topics})
+    if topic not in known or not offset.isdecimal():
+        raise InvalidInputError(f"a position is TOPIC:OFFSET; topics are {', '.join(known)}")
+    return await position_at(log, topic, int(offset))
 
 
 def _tell(tell: Tell, total: int, done: int) -> None:

@@ -140,6 +140,9 @@ def list_all(*, as_json: AsJson = False) -> None:
     if as_json:
         show_json([_entry_facts(entry) for entry in entries])
         return
+    if not entries:
+        say("No partner is on board yet: `rivelin partner add`.")
+        return
     columns = ("partner", "name", "type", "standing", "services", "gateways", "narrative", "until")
     show_table(columns, map(_entry_row, entries))
 

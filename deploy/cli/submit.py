@@ -275,7 +275,7 @@ def require_file(file: Path) -> None:
     from deploy.report_files import STDIN  # noqa: PLC0415 - keeps --help quick
 
     if file != STDIN and not file.is_file():
-        raise refused("FILE", "there is no such file")
+        raise refused("FILE", "there is no file of this name")
 
 
 def _report_id(text: str) -> UUID:

@@ -137,9 +137,15 @@ async def test_replay_up_to_a_position_takes_what_lies_below_it():
         await position_at(log, POLICE, 0)
 
 
-@pytest.mark.parametrize("until", ["yesterday", "2026-11-25T09:30", "police.intelligence:x", ""])
-async def test_what_is_neither_instant_nor_position_is_refused(until):
+@pytest.mark.parametrize("until", ["yesterday", "2026-11-25T09:30", ""])
+async def test_what_is_no_instant_is_refused(until):
     with pytest.raises(InvalidInputError, match="time zone"):
+        await replay_until(MemoryLog(), until)
+
+
+@pytest.mark.parametrize("until", ["police.intelligence:x", "police.inteligence:3"])
+async def test_what_is_no_position_is_refused_and_the_topics_are_told(until):
+    with pytest.raises(InvalidInputError, match=r"TOPIC:OFFSET.*police\.intelligence"):
         await replay_until(MemoryLog(), until)
 
 
