@@ -65,6 +65,9 @@ _PROPERTIES: Mapping[str, str] = {
     "offsets.retention.minutes": "5256000",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
+    # A client says first how much it will send, and the node makes room for it before it came:
+    # the 100 MB of the default would be the end of this heap.
+    "socket.request.max.bytes": "16777216",
     # A small node: 128 MB of heap for compaction alone is the default.
     "log.cleaner.dedupe.buffer.size": "4194304",
     "log.cleaner.io.buffer.size": "131072",

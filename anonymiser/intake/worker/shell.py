@@ -357,7 +357,8 @@ def serve(shell: Shell, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(number, shell.end, os.EX_OK)
     with contextlib.suppress(SystemExit):  # how faust ends after a crash of its own
         worker.execute_from_commandline()
-    fatal("the app ended by itself", next((one.exception() for one in beside if one.done()), None))
+    ended = (one for one in beside if one.done() and not one.cancelled())
+    fatal("the app ended by itself", next((one.exception() for one in ended), None))
 
 
 async def _or_die(work: Any) -> None:  # noqa: ANN401 - any coroutine
