@@ -177,6 +177,11 @@ def _guarded(directory: Path, name: str) -> bytes:
 # --- writing -----------------------------------------------------------------------------------
 
 
+def is_empty(directory: Path) -> bool:
+    """Tell whether there is no key file at all."""
+    return not any(directory.glob(f"*{_SUFFIX}"))
+
+
 def create_missing(directory: Path) -> tuple[str, ...]:
     """Write a whole new set where there is none; return the names of what was made.
 
@@ -185,7 +190,7 @@ def create_missing(directory: Path) -> tuple[str, ...]:
     silently part every person from their past.
     Raises: UnwrittenKeyError.
     """
-    if any(directory.glob(f"*{_SUFFIX}")):
+    if not is_empty(directory):
         return ()
     contents = _contents(new_keys())
     directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser import keyring
+from anonymiser.keyring import DamagedKeyError, MissingKeyError
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
@@ -26,15 +27,33 @@ if TYPE_CHECKING:
 EPOCH: Final = timedelta(days=30)
 
 
+def require_sound(settings: Settings) -> None:
+    """Look at the keys there are, before anything is started; none at all may be a first start.
+
+    Raises: KeyFileError.
+    """
+    if not keyring.is_empty(settings.keys_dir):
+        keyring.load(settings.keys_dir)
+
+
 async def ensure_keys(settings: Settings) -> tuple[str, ...]:
     """Make the first keys, publish the sealing key that is not yet; return what was made.
 
-    Doing it twice is doing it once. Raises: KeyFileError, BrokerUnreachableError,
-    MissingTopicError.
+    Doing it twice is doing it once. A log whose partners seal to another key than ours is not
+    taken for a new one: the keys were lost, and new ones could open and link nothing of it.
+    Raises: KeyFileError, BrokerUnreachableError, MissingTopicError.
     """
-    made = await asyncio.to_thread(keyring.create_missing, settings.keys_dir)
-    await _announce(settings, keyring.load(settings.keys_dir))
-    return made
+    log = KafkaLog(settings.bootstrap, client_id="rivelin-keys")
+    try:
+        published = await _published(log)
+        if published and keyring.is_empty(settings.keys_dir):
+            raise MissingKeyError(f"sealing-{max(published)}")
+        made = await asyncio.to_thread(keyring.create_missing, settings.keys_dir)
+        now = datetime.now(UTC)
+        await publish_keys(log, keyring.load(settings.keys_dir), now.replace(microsecond=0))
+        return made
+    finally:
+        await log.stop()
 
 
 def fingerprint(settings: Settings) -> str:
@@ -46,21 +65,16 @@ def fingerprint(settings: Settings) -> str:
     return fingerprint_of(signing.public_key().public_bytes_raw())
 
 
-async def _announce(settings: Settings, keys: Keys) -> None:
-    log = KafkaLog(settings.bootstrap, client_id="rivelin-keys")
-    try:
-        now = datetime.now(UTC)
-        await publish_keys(log, keys, now.replace(microsecond=0))
-    finally:
-        await log.stop()
-
-
 async def publish_keys(log: Log, keys: Keys, at: datetime) -> tuple[int, ...]:
     """Publish every epoch that the topic lacks, valid from `at`; return the epochs.
 
     One that is there stands as it is: partners may have sealed to it already.
+    Raises: DamagedKeyError if it is another than ours.
     """
     published = await _published(log)
+    for epoch in sorted(published.keys() & keys.sealing.keys()):
+        if published[epoch].public_key != keys.sealing[epoch].public().public_key:
+            raise DamagedKeyError(f"sealing-{epoch}")
     missing = [epoch for epoch in sorted(keys.sealing) if epoch not in published]
     await log.append([_announcement(keys, epoch, at) for epoch in missing])
     return tuple(missing)

@@ -17,7 +17,7 @@ from deploy.broker import (
     require_answer,
     wait_ready,
 )
-from deploy.keys import ensure_keys
+from deploy.keys import ensure_keys, require_sound
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
 from deploy.roles import ROLES
 from deploy.supervisor import Supervisor
@@ -45,6 +45,7 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
     supervisor = Supervisor(settings)
     node: Node | None = None
     try:
+        require_sound(settings)
         if settings.manages_broker:
             node = prepare_node(settings, port=port, say=say)
             say(PLAIN_TEXT_NOTICE)

@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from anonymiser import keyring
-from deploy.keys import ensure_keys
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.codec import decode, encode
@@ -386,9 +385,3 @@ async def test_a_worker_without_its_keys_says_so_and_ends(settings, keys, tmp_pa
     )
     assert ended.returncode == 70
     assert "token-1" in ended.stderr
-
-
-async def test_keys_are_made_and_published_once_on_a_broker(settings, log):
-    await ensure_topics(settings, SHARED_TOPICS)
-    assert set(await ensure_keys(settings)) >= {"sealing-1", "signing"}
-    assert await ensure_keys(settings) == ()

@@ -17,6 +17,7 @@ import pytest
 from deploy.broker import LocalBroker
 from deploy.processes import ProcessIdentity, ProcessSpec, identity_of
 from deploy.roles import ROLES
+from deploy.settings import Settings
 from deploy.supervisor import AlreadyRunningError, Phase, State, Supervisor, read_report
 
 SLEEPER = "import time; time.sleep(60)"
@@ -332,15 +333,20 @@ async def test_a_cluster_that_does_not_answer_is_told_by_exit_code(rivelin):
     assert "no broker answers at 127.0.0.1:1" in up.stderr
 
 
-async def test_an_external_cluster_is_used_and_no_broker_started(rivelin, settings, bootstrap):
-    up = rivelin("up", "--detach", RIVELIN_BOOTSTRAP_SERVERS=bootstrap)
-    assert up.returncode == 0, up.stderr
-    assert "plain text on loopback" not in up.stderr
+async def test_an_external_cluster_is_used_and_no_broker_started(rivelin, settings, tmp_path):
+    cluster = LocalBroker(Settings(home=tmp_path / "cluster"))
+    await cluster.start_async()
+    try:
+        up = rivelin("up", "--detach", RIVELIN_BOOTSTRAP_SERVERS=cluster.bootstrap)
+        assert up.returncode == 0, up.stderr
+        assert "plain text on loopback" not in up.stderr
 
-    report = read_report(settings)
-    assert report.facts["bootstrap"] == bootstrap
-    assert "broker" not in [entry["name"] for entry in report.facts["processes"]]
-    rivelin("down")
+        report = read_report(settings)
+        assert report.facts["bootstrap"] == cluster.bootstrap
+        assert "broker" not in [entry["name"] for entry in report.facts["processes"]]
+        rivelin("down")
+    finally:
+        cluster.close()
 
 
 async def test_down_without_anything_is_no_error(rivelin):

@@ -52,6 +52,15 @@ async def test_a_key_that_another_enclave_signed_is_not_the_pinned_one(settings)
         verify_public_key(event, fingerprint(settings))
 
 
+async def test_new_keys_do_not_stand_in_for_those_that_partners_seal_to(settings):
+    log = MemoryLog()
+    await publish_keys(log, keyring.new_keys(), NOW)
+
+    with pytest.raises(keyring.DamagedKeyError, match="sealing-1"):
+        await publish_keys(log, keyring.load(settings.keys_dir), NOW)
+    assert len(await published(log)) == 1
+
+
 def test_without_a_signing_key_there_is_no_fingerprint_but_a_clear_word(tmp_path):
     settings = Settings(home=tmp_path / "nowhere")
     with pytest.raises(keyring.MissingKeyError, match="signing"):
