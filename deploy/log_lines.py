@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
@@ -42,9 +43,18 @@ class JsonLines(logging.Formatter):
 def describe(error: BaseException) -> dict[str, object]:
     """Tell an error without a value in it: only our own errors are known to hold none."""
     facts: dict[str, object] = {"error": type(error).__name__}
-    if isinstance(error, RivelinError):
-        facts["reason"] = str(error)
+    if reason := _reason(error):
+        facts["reason"] = reason
     return {**facts, "frames": _frames(error.__traceback__)}
+
+
+def _reason(error: BaseException) -> str | None:
+    """Our own words, or the name that the system or SQLite has for it, such as ENOSPC."""
+    if isinstance(error, RivelinError):
+        return str(error)
+    if isinstance(error, OSError):
+        return errno.errorcode.get(error.errno or 0)
+    return getattr(getattr(error, "orig", None), "sqlite_errorname", None)
 
 
 def _frames(trace: TracebackType | None) -> list[str]:

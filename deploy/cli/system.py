@@ -154,9 +154,14 @@ def facts(settings: Settings) -> dict[str, Any]:
 
 
 def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """Add what the process uses, and what it last said of its work, if it was this very process."""
+    """Add what the process uses, and what it last said of its work, if it was this very process.
+
+    On a full disk the supervisor cannot write down that a process has ended, so we look.
+    """
     from deploy.progress import read_progress  # noqa: PLC0415 - keeps --help quick
 
+    if process["pid"] and not _lives(process):
+        process = {**process, "state": "ended", "pid": None}
     told = read_progress(settings, process["name"]) or {}
     own = told if process["pid"] and told.get("pid") == process["pid"] else {}
     return {
@@ -167,6 +172,12 @@ def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, 
         "positions": own.get("positions"),
         "moved_at": own.get("moved_at"),
     }
+
+
+def _lives(process: Mapping[str, Any]) -> bool:
+    from deploy.processes import ProcessIdentity  # noqa: PLC0415 - keeps --help quick
+
+    return ProcessIdentity.from_dict(process).is_alive
 
 
 def _memory_mb(pid: int | None) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from deploy.log_lines import JsonLines, describe
 from streams.errors import LogError
@@ -41,6 +44,17 @@ def test_the_words_of_a_foreign_error_are_not_told(error):
     assert SECRET not in json.dumps(describe(caught))
     assert SECRET not in json.dumps(line_of(exc_info=(type(caught), caught, None)))
     assert describe(caught)["error"] == type(error).__name__
+
+
+def test_a_full_disk_is_named_by_its_code():
+    assert describe(raised(OSError(errno.ENOSPC, SECRET)))["reason"] == "ENOSPC"
+
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(OperationalError) as full:
+            connection.exec_driver_sql("CREATE TABLE some (thing TEXT)")
+    assert describe(full.value)["reason"] == "SQLITE_FULL"
 
 
 def test_our_own_errors_say_which_rule_was_broken_and_where():
