@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import AIOKafkaProducer
-
+from streams.kafka.appender import Appender
 from streams.kafka.connection import (
-    BATCH_BYTES_MAX,
     PATIENCE,
-    REQUEST_BYTES_MAX,
-    REQUEST_TIMEOUT_MS,
     answered,
     close,
     connect,
@@ -22,10 +17,12 @@ from streams.kafka.connection import (
 )
 from streams.kafka.sink import KafkaSink
 from streams.kafka.source import KafkaSource, ends_of, make_consumer
-from streams.ports import Appended, Outgoing, Positions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
+
+    from streams.ports import Appended, Outgoing, Positions
 
 _OPEN_TRANSACTION_SECONDS_MAX: Final = 2.0
 _LOOK_SECONDS: Final = 0.005
@@ -41,7 +38,7 @@ class KafkaLog:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._patience = patience
-        self._producer: Any = None
+        self._appender = Appender(bootstrap, client_id, patience)
         self._committed: Any = None
         self._written: Any = None
         self._known: set[str] = set()
@@ -62,12 +59,7 @@ class KafkaLog:
         Raises: BrokerUnreachableError, MissingTopicError, LogError; what was acknowledged
         before stays, so the caller sends again what must not be lost.
         """
-        producer = await self._open_producer()
-        try:
-            return await answered(self._send(producer, outgoing), "appending")
-        except BaseException:
-            await self._drop_producer(producer)
-            raise
+        return await self._appender.append(outgoing)
 
     async def ends(self, topics: Sequence[str]) -> Positions:
         """Return for each topic the offset after its last committed record.
@@ -78,7 +70,7 @@ class KafkaLog:
         Raises: BrokerUnreachableError, MissingTopicError.
         """
         await self._open_readers()
-        await self._require(self._committed._client, topics)  # noqa: SLF001 - nothing public asks
+        await self._require(topics)
         written = await ends_of(self._written, topics)
         deadline = time.monotonic() + _OPEN_TRANSACTION_SECONDS_MAX
         while True:
@@ -89,17 +81,11 @@ class KafkaLog:
 
     async def stop(self) -> None:
         """Close what was opened."""
-        producer, self._producer = self._producer, None
         readers = (self._committed, self._written)
         self._committed = self._written = None
-        for client in (producer, *readers):
-            await close(client)
-
-    async def _open_producer(self) -> Any:  # noqa: ANN401 - aiokafka has no types
-        async with self._opening:
-            if self._producer is None:
-                self._producer = await connect(self._make_producer, self._bootstrap, self._patience)
-            return self._producer
+        await self._appender.stop()
+        for reader in readers:
+            await close(reader)
 
     async def _open_readers(self) -> None:
         async with self._opening:
@@ -113,40 +99,8 @@ class KafkaLog:
             self._patience,
         )
 
-    async def _drop_producer(self, producer: AIOKafkaProducer) -> None:
-        """After a failed delivery the producer's sequence numbers have a hole."""
-        if self._producer is producer:
-            self._producer = None
-        await close(producer)
-
-    def _make_producer(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            client_id=self._client_id,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=REQUEST_BYTES_MAX,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-
-    async def _send(
-        self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]
-    ) -> list[Appended]:
-        await self._require(producer.client, {record.topic for record in outgoing})
-        acknowledged = await asyncio.gather(
-            *[
-                await producer.send(record.topic, record.value, key=record.key, partition=0)
-                for record in outgoing
-            ]
-        )
-        return [
-            Appended(one.topic, one.offset, datetime.fromtimestamp(one.timestamp / 1000, UTC))
-            for one in acknowledged
-        ]
-
-    async def _require(self, client: Any, topics: Sequence[str] | set[str]) -> None:  # noqa: ANN401 - aiokafka has no types
+    async def _require(self, topics: Sequence[str]) -> None:
         if new := set(topics) - self._known:
+            client = self._committed._client  # noqa: SLF001 - nothing public asks for metadata
             await answered(require_topics(client, new), "looking for topics")
             self._known |= new

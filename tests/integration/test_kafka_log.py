@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from streams.errors import (
     BrokerUnreachableError,
     CommitFailedError,
+    LogError,
     LogTruncatedError,
     MissingTopicError,
     RetentionGapError,
@@ -205,6 +206,38 @@ async def test_appending_side_by_side_loses_nothing(log, topic):
 
     values, _, _ = await read(log, topic)
     assert sorted(map(int, values)) == list(range(50))
+
+
+@pytest.mark.kafka
+async def test_an_append_that_is_given_up_leaves_the_others_alone(log, topic):
+    await log.append([Outgoing(topic, b"warm")])
+    appends = [asyncio.create_task(log.append([Outgoing(topic, b"%d" % n)])) for n in range(200)]
+    await asyncio.sleep(0)
+
+    appends[0].cancel()
+
+    async with asyncio.timeout(5):
+        placed = await asyncio.gather(*appends[1:])
+    assert len({one.offset for (one,) in placed}) == 199
+    with pytest.raises(asyncio.CancelledError):
+        await appends[0]
+
+
+@pytest.mark.kafka
+async def test_an_append_that_fails_lets_no_other_wait_for_ever(log, topic):
+    """The hole it leaves in the sequence may fail others; sent again they go through."""
+    too_large = log.append([Outgoing(topic, bytes(1_100_000))])
+    others = [log.append([Outgoing(topic, b"%d" % n)]) for n in range(400)]
+
+    async with asyncio.timeout(5):
+        failed, *outcomes = await asyncio.gather(too_large, *others, return_exceptions=True)
+        again = [n for n, one in enumerate(outcomes) if isinstance(one, LogError)]
+        await asyncio.gather(*[log.append([Outgoing(topic, b"%d" % n)]) for n in again])
+
+    assert isinstance(failed, LogError)
+    assert {type(one) for one in outcomes} <= {list, LogError}
+    values, _, _ = await read(log, topic)
+    assert {int(value) for value in values} == set(range(400))
 
 
 async def test_without_a_broker_every_door_says_so():

@@ -114,3 +114,22 @@ async def test_a_broker_killed_in_mid_run_costs_nothing_but_time(mortal_broker):
     await asyncio.wait_for(running, 10)
     await log.stop()
     assert list(dict.fromkeys(fed)) == [b"%d" % n for n in range(RECORDS)]
+
+
+@pytest.mark.kafka
+async def test_appends_under_way_when_a_broker_dies_all_come_to_an_end(mortal_broker):
+    log = KafkaLog(mortal_broker.bootstrap, client_id="test")
+    await log.append([Outgoing("in", b"warm")])
+    senders = [asyncio.create_task(send(log, range(n, 2_000, 40))) for n in range(40)]
+    await asyncio.sleep(0.3)
+
+    mortal_broker.kill()
+    assert not all(sender.done() for sender in senders)
+    await asyncio.sleep(1)
+    await mortal_broker.start_async()
+
+    async with asyncio.timeout(40):
+        await asyncio.gather(*senders)
+        found = set(await values(log, "in"))
+    await log.stop()
+    assert found == {b"warm", *(b"%d" % n for n in range(2_000))}
