@@ -131,7 +131,7 @@ def _managed_address(broker_file: Path) -> str:
         told = json.loads(broker_file.read_text())
         if ProcessIdentity.from_dict(told["keeper"]).is_alive:
             return str(told["bootstrap"])
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
         pass
     raise BrokerUnreachableError(
         f"no broker runs for the home {broker_file.parent.parent}: start one with `rivelin up`,"

@@ -273,6 +273,6 @@ def read_report(settings: Settings) -> Report | None:
     try:
         facts = json.loads(settings.supervisor_file.read_text())
         identity = ProcessIdentity.from_dict(facts)
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
     return Report(identity, facts) if identity.is_alive else None

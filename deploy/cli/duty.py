@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.output import say, show_json, show_table, show_text
+from deploy.cli.output import say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deploy.duty import DutyEntry
     from deploy.settings import Settings
@@ -78,14 +78,20 @@ async def _risks_so_far(log: Log) -> tuple[list[Any], int]:
     from streams.topics import DUTY  # noqa: PLC0415 - keeps --help quick
 
     records = [one async for batch in read_to_end(log, (DUTY,)) for one in batch]
-    return list(map(_risk, records)), records[-1].offset + 1 if records else 0
+    return list(_risks(records)), records[-1].offset + 1 if records else 0
 
 
-def _risk(record: Any) -> Any:  # noqa: ANN401 - loaded when used
+def _risks(records: Iterable[Any]) -> Iterator[Any]:
+    """What the records tell; one that cannot be read hides no other, and is told of."""
     from streams.codec import decode  # noqa: PLC0415 - keeps --help quick
+    from streams.errors import DecodeError  # noqa: PLC0415 - keeps --help quick
     from streams.restricted import RiskRaised  # noqa: PLC0415 - keeps --help quick
 
-    return decode(record.value, RiskRaised)
+    for record in records:
+        try:
+            yield decode(record.value or b"", RiskRaised)
+        except DecodeError:
+            warn(f"{record.topic} at {record.offset} is unreadable: tell the enclave's operator")
 
 
 async def _follow(log: Log, entries: Sequence[DutyEntry], position: int, *, as_json: bool) -> None:
@@ -100,8 +106,7 @@ async def _follow(log: Log, entries: Sequence[DutyEntry], position: int, *, as_j
     lines: dict[object, list[Any]] = {}
     try:
         while True:
-            for record in await source.poll(POLL_LIMIT, POLL):
-                risk = _risk(record)
+            for risk in _risks(await source.poll(POLL_LIMIT, POLL)):
                 risks = lines.setdefault(group_of(risk), [])
                 risks.append(risk)
                 if _is_power_of_ten(len(risks)):

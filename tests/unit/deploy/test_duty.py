@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from deploy.cli.duty import _follow
+from deploy.cli.duty import _follow, _risks_so_far
 from deploy.duty import group
 from streams.codec import encode
 from streams.memory import MemoryLog
@@ -80,3 +80,15 @@ async def test_following_tells_each_readable_risk_and_of_a_flood_the_first_and_t
         (False, 10),
         (True, 1),
     ]
+
+
+async def test_a_record_that_cannot_be_read_hides_no_risk(capsys):
+    log = MemoryLog()
+    values = [b"garbage", encode(risk(1)), None, encode(risk(2))]
+    await log.append([Outgoing(DUTY, value) for value in values])
+
+    risks, position = await _risks_so_far(log)
+
+    assert [one.offset for one in risks] == [1, 2]
+    assert position == len(values)
+    assert f"{DUTY} at 0 is unreadable" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.processes import own_identity
 from deploy.settings import InvalidSettingError, Settings
+from deploy.supervisor import read_report
 from streams.errors import BrokerUnreachableError
 
 
@@ -52,6 +53,18 @@ def test_the_managed_brokers_address_holds_while_its_keeper_lives():
     settings.broker_file.write_text(json.dumps(told))
     with pytest.raises(BrokerUnreachableError):
         _ = settings.bootstrap
+
+
+@pytest.mark.parametrize("told", ["", "[]", "null", "{}", '{"keeper": {"pid": null}}', "\x00"])
+def test_a_file_that_tells_nothing_is_as_none(told):
+    settings = Settings()
+    settings.make_folders()
+    settings.broker_file.write_text(told)
+    settings.supervisor_file.write_text(told)
+
+    with pytest.raises(BrokerUnreachableError):
+        _ = settings.bootstrap
+    assert read_report(settings) is None
 
 
 def test_only_the_owner_may_look_into_the_home():
