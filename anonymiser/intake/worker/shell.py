@@ -37,7 +37,7 @@ from anonymiser.intake.worker.status import (
 from anonymiser.tokens import Tokeniser
 from streams.kafka import KafkaLog
 from streams.ports import Record
-from streams.topics import DUTY
+from streams.topics import DUTY, MAX_SUBMISSION_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,6 +57,8 @@ DRAIN_SECONDS_MAX: Final = 4.0
 LEAVE_SECONDS_MAX: Final = 1.0
 JOIN_SECONDS_MAX: Final = 60.0
 STALL_SECONDS: Final = 20.0
+#: In a backlog the reader serves topics in turns, each by hundreds of records.
+STALL_SECONDS_WHILE_OTHERS_MOVE: Final = 300.0
 STUCK_SECONDS_MAX: Final = 60.0
 _BUSY_SECONDS: Final = 1.0
 _STATUS_SECONDS: Final = 1.0
@@ -246,14 +248,20 @@ class Shell:
 
     async def _check_stalls(self, status: Status) -> None:
         now = time.monotonic()
+        patience = self._stall_seconds(now)
         for topic, one in status.topics.items():
             lane = self.lanes.get(topic)
             if lane is None:
                 continue
             if not one.lag:
                 lane.moved_at = now  # idle is not stalled
-            elif one.end and not lane.waiting_records and now - lane.moved_at > STALL_SECONDS:
+            elif one.end and not lane.waiting_records and now - lane.moved_at > patience:
                 await lane.check_stall(one.end)
+
+    def _stall_seconds(self, now: float) -> float:
+        committed = max((lane.began_at for lane in self.lanes.values()), default=0.0)
+        is_moving = now - committed < STALL_SECONDS
+        return STALL_SECONDS_WHILE_OTHERS_MOVE if is_moving else STALL_SECONDS
 
     def watch(self) -> None:
         """Run in a thread: when the group cannot be joined, nothing in the loop ever tells."""
@@ -281,6 +289,7 @@ def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
         consumer_group_instance_id=member_id(place.slot, shell.served),
         consumer_auto_offset_reset="earliest",
         broker_max_poll_records=1000,
+        consumer_max_fetch_size=MAX_SUBMISSION_BYTES,  # short turns: no partner waits long
         broker_session_timeout=6,
         broker_heartbeat_interval=1,
         broker_rebalance_timeout=8,

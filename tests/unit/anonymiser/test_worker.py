@@ -7,13 +7,19 @@ import logging
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import anonymiser.intake.worker as package
 from anonymiser.intake.worker import lane as lane_module
 from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
-from anonymiser.intake.worker.shell import member_id
+from anonymiser.intake.worker.shell import (
+    STALL_SECONDS,
+    STALL_SECONDS_WHILE_OTHERS_MOVE,
+    Shell,
+    member_id,
+)
 from anonymiser.intake.worker.status import RUNNING, Status, TopicStatus, write_status
 from streams.loop import read_to_end
 from streams.memory import MemoryLog
@@ -308,3 +314,13 @@ async def test_a_death_is_told_without_the_words_of_a_foreign_error(caplog, monk
     assert codes == [fate.EXIT_FATAL]
     assert "committing: ValueError" in caplog.text
     assert "Testina" not in caplog.text
+
+
+def test_in_a_backlog_a_lane_may_wait_long_for_its_turn_and_in_a_standstill_it_may_not():
+    def stall_seconds(*began_at):
+        lanes = {f"lane {n}": SimpleNamespace(began_at=at) for n, at in enumerate(began_at)}
+        return Shell._stall_seconds(SimpleNamespace(lanes=lanes), 1_000.0)
+
+    assert stall_seconds(10.0, 999.0) == STALL_SECONDS_WHILE_OTHERS_MOVE
+    assert stall_seconds(10.0, 20.0) == STALL_SECONDS
+    assert stall_seconds() == STALL_SECONDS
