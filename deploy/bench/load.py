@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from deploy.bench.cases import PARTNERS, partner_name, report
 from producers.sdk import Partner
+from streams.errors import RivelinError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _BURST: Final = 60
 _LOOK_SECONDS: Final = 0.01
+
+
+class LoadError(RivelinError):
+    """The broker did not take what was sent: the machine is too busy, or it failed."""
 
 
 class Load:
@@ -46,14 +51,21 @@ class Load:
         await self._open.aclose()
 
     async def at_rate(self, per_second: float, seconds: float, watch: Watch) -> None:
-        """Send one report at a time at an even rate, each timed by `watch`."""
+        """Send one report at a time at an even rate, each timed by `watch`.
+
+        Raises: LoadError.
+        """
         began, count = time.monotonic(), round(per_second * seconds)
-        async with asyncio.TaskGroup() as sending:
-            for number in range(count):
-                ahead = began + number / per_second - time.monotonic()
-                if ahead > 0:
-                    await asyncio.sleep(ahead)
-                sending.create_task(self._send_timed(self._next(), watch))
+        sending = []
+        for number in range(count):
+            ahead = began + number / per_second - time.monotonic()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            sending.append(asyncio.create_task(self._send_timed(self._next(), watch)))
+        results = await asyncio.gather(*sending, return_exceptions=True)
+        if failed := [one for one in results if isinstance(one, BaseException)]:
+            what = type(failed[0]).__name__
+            raise LoadError(f"{len(failed)} of {count} reports were not taken, the first: {what}")
 
     async def flood(self, count: int, watch: Watch, backlog_max: int) -> None:
         """Send `count` reports as fast as they come out, at most `backlog_max` ahead of that."""
