@@ -6,10 +6,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid input, 4 denied, 5 broker
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
@@ -70,6 +73,7 @@ def exit_code(error: RivelinError) -> int:
 
 def main() -> None:
     """Run the command line; a broken rule is told in one line, a bug keeps its trace."""
+    _open_ears()
     # Of a broker that does not answer we speak ourselves; where a root handler is, it still hears.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
@@ -82,6 +86,16 @@ def main() -> None:
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def _open_ears() -> None:
+    """A terminal that lacks a letter gets its code, and one that was closed hears nothing."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as we live
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _told(error: OSError) -> str:

@@ -80,6 +80,21 @@ def test_status_of_nothing_is_an_answer(tmp_path):
     assert answer.stderr == ""
 
 
+def test_a_terminal_that_lacks_a_letter_gets_its_code(tmp_path):
+    home = str(tmp_path / "Łódź")
+
+    answer = run("status", RIVELIN_HOME=home, PYTHONIOENCODING="ascii")
+
+    assert answer.returncode == 0
+    assert "\\u0141\\xf3d\\u017a" in answer.stdout
+
+
+def test_nobody_need_listen():
+    closed = [sys.executable, "-m", "deploy", "report", "codes"]
+    command = ["sh", "-c", '"$@" >&- 2>&-', "sh", *closed]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
 def test_json_goes_to_stdout_alone(capsys):
     show_json({"name": "Brân", "at": None})
 
