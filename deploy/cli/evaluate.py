@@ -28,13 +28,12 @@ class Log(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     evaluate = typer.Typer(
-        name="evaluate",
         help="Measure the product by its own code, on files it has never seen.",
         no_args_is_help=True,
     )
     evaluate.callback()(lambda: None)
     evaluate.command()(network)
-    app.add_typer(evaluate)
+    app.add_typer(evaluate, name="evaluate")
 
 
 def network(  # noqa: PLR0913 - each is an option of the command
