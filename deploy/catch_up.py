@@ -12,11 +12,9 @@ from consumers.store import NoStoreError, ProjectionStore, store_path
 from streams.errors import RivelinError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from consumers.projection import Projection
     from deploy.settings import Settings
-    from streams.ports import Log
+    from streams.ports import Log, Positions
 
 CATCH_UP_SECONDS_MAX: Final = 60.0
 _PROBE_SECONDS: Final = 0.05
@@ -29,7 +27,7 @@ class NotCaughtUpError(RivelinError):
 async def wait_until_caught_up(
     settings: Settings, log: Log, seconds_max: float = CATCH_UP_SECONDS_MAX
 ) -> None:
-    """Return once both projections hold what their topics held when this was called.
+    """Return once both projections hold, and have told, what was there when this was called.
 
     Raises: NotCaughtUpError.
     """
@@ -43,18 +41,17 @@ async def wait_until_caught_up(
 
 async def _holds_all(settings: Settings, log: Log, projection: Projection) -> None:
     ends = await log.ends(projection.topics)
-    while not _reached(_positions(settings, projection), ends):  # noqa: ASYNC110 - rows give no event
+    while not _is_done(settings, projection, ends):  # noqa: ASYNC110 - another process gives no event
         await asyncio.sleep(_PROBE_SECONDS)
 
 
-def _reached(positions: Mapping[str, int], ends: Mapping[str, int]) -> bool:
-    return all(positions.get(topic, 0) >= end for topic, end in ends.items())
-
-
-def _positions(settings: Settings, projection: Projection) -> Mapping[str, int]:
+def _is_done(settings: Settings, projection: Projection, ends: Positions) -> bool:
+    """Tell whether the rows hold all there is, and what they tell has been told."""
     try:
         store = ProjectionStore.look(store_path(settings.stores_dir, projection), projection)
     except NoStoreError:
-        return {}
+        return False
     with closing(store):
-        return store.positions()
+        known = store.positions()
+        holds_all = all(known.get(topic, 0) >= end for topic, end in ends.items())
+        return holds_all and not store.pending(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections import Counter
@@ -16,7 +15,8 @@ from consumers.audit.replay import Bound, replay
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.safeguarding.tables import ALERTS_TABLE
-from consumers.store import NoStoreError, ProjectionStore, store_path
+from consumers.store import ProjectionStore, store_path
+from deploy.catch_up import wait_until_caught_up
 from deploy.demo import glimpses
 from deploy.demo.agencies import Agencies
 from deploy.demo.findings import Resolved, find
@@ -28,7 +28,6 @@ from deploy.registry import onboard
 from deploy.views import Asker, now, record
 from producers.town.truth import truth_of
 from streams.codec import decode
-from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.shared import AlertRaised, AlertUpdated
@@ -45,10 +44,9 @@ if TYPE_CHECKING:
     from deploy.leaks import Leak
     from deploy.settings import Settings
     from producers.town.town import Town
-    from streams.ports import Log, Positions
+    from streams.ports import Log
     from streams.shared import PartnerOnboarded
 
-CATCH_UP_SECONDS_MAX: Final = 30.0
 AGREEMENT_TERM: Final = timedelta(days=365)
 DECIDED_BY: Final = "the demo's administrator"
 _PROBE_SECONDS: Final = 0.05
@@ -58,10 +56,6 @@ PROJECTIONS: Final[Mapping[Audience, Callable[[], Projection]]] = {
 }
 
 Stores: TypeAlias = "Mapping[Audience, ProjectionStore]"
-
-
-class NotCaughtUpError(RivelinError):
-    """A projection did not read all there is in time; its log in the home says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +114,7 @@ class Run:
         async with AsyncExitStack() as stack:
             log = KafkaLog(self._system.bootstrap, client_id="rivelin-demo")
             stack.push_async_callback(log.stop)
-            await self._caught_up(log)
+            await wait_until_caught_up(self._settings, log)
             stores = {audience: self._store(kind()) for audience, kind in PROJECTIONS.items()}
             for store in stores.values():
                 stack.callback(store.close)
@@ -183,40 +177,6 @@ class Run:
             size += len(document.data)
             leaks += search.find(document)
         return Swept(leaks, size)
-
-    # --- waiting
-
-    async def _caught_up(self, log: Log) -> None:
-        """Wait until the rows of both projections hold everything there is.
-
-        Raises: NotCaughtUpError.
-        """
-        try:
-            async with asyncio.timeout(CATCH_UP_SECONDS_MAX):
-                for kind in PROJECTIONS.values():
-                    await self._holds_all(log, kind())
-        except TimeoutError:
-            raise NotCaughtUpError(
-                f"a projection did not catch up; see {self._settings.logs_dir}"
-            ) from None
-
-    async def _holds_all(self, log: Log, projection: Projection) -> None:
-        ends = await log.ends(projection.topics)
-        while not self._is_done(projection, ends):  # noqa: ASYNC110 - another process gives no event
-            await asyncio.sleep(_PROBE_SECONDS)
-
-    def _is_done(self, projection: Projection, ends: Positions) -> bool:
-        """Tell whether the rows hold all there is, and what they tell has been told."""
-        try:
-            store = self._store(projection)
-        except NoStoreError:
-            return False
-        try:
-            known = store.positions()
-            holds_all = all(known.get(topic, 0) >= end for topic, end in ends.items())
-            return holds_all and not store.pending(1)
-        finally:
-            store.close()
 
     def _store(self, projection: Projection) -> ProjectionStore:
         return ProjectionStore.look(store_path(self._settings.stores_dir, projection), projection)
