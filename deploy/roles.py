@@ -82,11 +82,21 @@ async def _work(
     if not stop.is_set():
         tell("started", positions=dict(runner.positions()))
         heartbeat = Heartbeat(name, settings, log, runner.positions)
-        async with asyncio.TaskGroup() as together:
-            together.create_task(runner.run_forever(stop))
-            together.create_task(heartbeat.beat_until(stop))
+        await _together(runner.run_forever(stop), heartbeat.beat_until(stop))
     await runner.stop()
     await log.stop()
+
+
+async def _together(*works: Awaitable[None]) -> None:
+    """Return when all have ended; the first that fails is told of at once.
+
+    No task group: it cancels the others and waits for them, and the client library can swallow
+    a cancellation. A role whose store was full lived on for a minute that way and did nothing.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in ended:
+        task.result()
 
 
 async def _unless_stopped(start: Awaitable[None], stop: asyncio.Event) -> None:
