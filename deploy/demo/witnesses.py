@@ -7,6 +7,7 @@ text a short word is a word. What the enclave alone may read is left out.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from deploy.leaks import Document
@@ -86,7 +87,14 @@ def _text_of(value: bytes) -> bytes:
 
 
 def files_in(folder: Path) -> Iterator[Document]:
-    """Yield every file below a folder."""
+    """Yield every file below a folder; what runs replaces some while we look."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield Document(str(path.relative_to(folder)), path.read_bytes())
+        data = _bytes_of(path)
+        if data is not None:
+            yield Document(str(path.relative_to(folder)), data)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    with suppress(FileNotFoundError, IsADirectoryError):
+        return path.read_bytes()
+    return None

@@ -67,3 +67,12 @@ def test_every_file_below_a_folder_is_searched(tmp_path):
     (tmp_path / "deep" / "gate.log").write_text("seen: Rosenthal")
     leaks = find_leaks([Identifier("n", "Rosenthal")], files_in(tmp_path))
     assert {leak.document for leak in leaks} == {"deep/gate.log"}
+
+
+def test_a_file_that_is_replaced_meanwhile_stops_no_search(tmp_path):
+    for name in ("gate.1.draft", "gate.json"):
+        (tmp_path / name).write_text("seen: Rosenthal")
+    found = files_in(tmp_path)
+    next(found)  # it knows by now what there was
+    (tmp_path / "gate.json").unlink()
+    assert list(found) == []
