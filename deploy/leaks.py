@@ -70,11 +70,12 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """One form of one identifier, as bytes."""
+    """One form of one identifier, as bytes. `is_day`: a day in digits alone, such as 27112026."""
 
     path: str
     form: str
     bytes: bytes = field(repr=False)
+    is_day: bool = False
 
 
 def identifiers_of(report: Report, path: str = "") -> Iterator[Identifier]:
@@ -123,13 +124,14 @@ class LeakSearch:
                 self._words.setdefault(raw.lower(), path)
 
     def _want_bytes(self, path: str, form: str, raw: bytes) -> None:
-        self._folded.add(Needle(path, form, raw.lower()))
+        is_day = path.endswith("born_on") and raw.isdigit()
+        self._folded.add(Needle(path, form, raw.lower(), is_day))
         for name, encoded in (
             ("hex", raw.hex().encode()),
             ("url", quote(raw, safe="").lower().encode()),
             ("url", quote_plus(raw).lower().encode()),
         ):
-            self._folded.add(Needle(path, f"{form} {name}", encoded))
+            self._folded.add(Needle(path, f"{form} {name}", encoded, is_day and encoded == raw))
         for encoded in _base64_inside(raw):
             self._exact.add(Needle(path, f"{form} base64", encoded))
 
@@ -152,11 +154,18 @@ class _Windows:
             for window in wanted.intersection(_aligned_words(data, start)):
                 met |= self._by_window[window]
         for needle in sorted(met, key=lambda one: (one.path, one.form, one.bytes)):
-            if needle.bytes in data:
+            if _holds(data, needle):
                 yield needle
 
 
 _BYTE_ORDER: Final = sys.byteorder
+
+
+def _holds(data: bytes, needle: Needle) -> bool:
+    """A store puts ids before weeks, "…2711" before "2026-W48": that is nobody's birthday."""
+    if needle.bytes not in data:
+        return False
+    return not needle.is_day or re.search(needle.bytes + rb"(?!-w[0-5])", data) is not None
 
 
 def _aligned_words(data: bytes, start: int) -> Sequence[int]:

@@ -87,3 +87,12 @@ def test_paths_name_the_field_of_a_report():
     paths = {identifier.path for identifier in identifiers_of(report)}
     assert any(path.endswith("identity.family_name") for path in paths)
     assert any(path.endswith("reference") for path in paths)
+
+
+def test_an_id_before_a_week_is_nobodys_birthday():
+    wanted = [Identifier("nodes[0].identity.born_on", "27/11/2026")]
+    assert not find_leaks(wanted, [Document("store", b"beb0891415607a527112026-W48S99")])
+    for around in (b"", b"a", b"5", b"-"):
+        leaky = Document("store", b"27112026-W48" + around + b"27112026" + around)
+        assert find_leaks(wanted, [leaky]), around
+    assert find_leaks(wanted, [Document("store", b"a527/11/2026-W48")])
