@@ -251,7 +251,11 @@ class NumberedRelation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTokenised:
-    """A report after intake: no identifier left but inside `submission`, which is sealed."""
+    """A report after intake: no identifier left but inside `submission`, which is sealed.
+
+    `redacted` is the narrative as far as it may go on; `token_epoch` the number of the token
+    key, None for the first.
+    """
 
     partner: str
     report_id: UUID
@@ -274,6 +278,8 @@ class ReportTokenised:
     grading: Grading
     handling: Handling
     submission: bytes = field(repr=False)
+    redacted: str | None = field(default=None, repr=False)
+    token_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,6 +474,7 @@ class ReportLinked:
     grading: Grading
     handling: Handling
     submission: bytes = field(repr=False)
+    redacted: str | None = field(default=None, repr=False)
 
 
 # --- enclave.held, enclave.review-commands -----------------------------------

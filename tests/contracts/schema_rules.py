@@ -95,10 +95,16 @@ def _in_record(schema, path, inside, known):
     for field in schema["fields"]:
         where = f"{path}.{field['name']}"
         yield from _undocumented(field, where)
-        optional = isinstance(field["type"], list)
-        if optional != ("default" in field) or field.get("default") is not None:
-            yield f"{where}: null is the default of unions and of nothing else"
+        if not _default_fits(field):
+            yield f"{where}: null is the default of unions, [] that of a list added later, no other"
         yield from _breaches(field["type"], where, inside, known)
+
+
+def _default_fits(field):
+    if isinstance(field["type"], list):
+        return field.get("default", "none") is None
+    is_array = isinstance(field["type"], dict) and field["type"]["type"] == "array"
+    return "default" not in field or (is_array and field["default"] == [])
 
 
 def _undocumented(thing, where):

@@ -144,7 +144,10 @@ def _alias(alert):
         (_empty_doc, "rivelin.shared.AlertRaised: no sentence says what it means"),
         (_wide_union, ".rule_version: a union that is not null or one type"),
         (_null_last, ".rule_version: a union that is not null or one type"),
-        (_without_default, ".rule_version: null is the default of unions and of nothing else"),
+        (
+            _without_default,
+            ".rule_version: null is the default of unions, [] that of a list added later, no other",
+        ),
         (_uuid_as_string, ".child_id: string is no type of ours"),
         (_short_uuid, ".alert_id: a fixed that is no UUID of 16 bytes"),
         (_map, ".rule_version: map is no type of ours"),
