@@ -197,7 +197,7 @@ class _Reader:
             walk=walk_of(written.definition),
             written=fastavro.parse_schema(written.definition),
             current=current,
-            from_plain=_record_from_plain(event),
+            from_plain=_record_from_plain(event, {} if current is None else _DEFAULTED),
         )
 
     def read(self, data: bytes) -> Plain:
@@ -296,9 +296,15 @@ def _list_of(convert: Convert | None) -> Convert:
 
 # --- and back -------------------------------------------------------------------
 
+#: The library hands out the default of a field of bytes as text (it came from JSON).
+_DEFAULTED: Final[Mapping[Hint, Convert]] = {
+    bytes: lambda plain: plain if isinstance(plain, bytes) else plain.encode("latin-1")
+}
 
-def _record_from_plain(cls: type[Any]) -> Convert:
-    converts = _pick({name: _from_plain(hint) for name, hint in fields_of(cls).items()})
+
+def _record_from_plain(cls: type[Any], scalars: Mapping[Hint, Convert]) -> Convert:
+    hints = fields_of(cls)
+    converts = _pick({name: _from_plain(hint, scalars) for name, hint in hints.items()})
 
     def convert(plain: Plain) -> Plain:
         for name, convert_field in converts:
@@ -308,16 +314,16 @@ def _record_from_plain(cls: type[Any]) -> Convert:
     return convert
 
 
-def _from_plain(hint: Hint) -> Convert | None:
+def _from_plain(hint: Hint, scalars: Mapping[Hint, Convert]) -> Convert | None:
     if inner := inner_of(hint):
-        return _unless_none(_from_plain(inner))
+        return _unless_none(_from_plain(inner, scalars))
     if item := item_of(hint):
-        return _tuple_of(_from_plain(item))
+        return _tuple_of(_from_plain(item, scalars))
     if hint is UUID:
         return lambda plain: UUID(bytes=plain)
     if is_record(hint):
-        return _record_from_plain(hint)
-    return _members(hint) if issubclass(hint, StrEnum) else None
+        return _record_from_plain(hint, scalars)
+    return _members(hint) if issubclass(hint, StrEnum) else scalars.get(hint)
 
 
 def _members(codes: type[StrEnum]) -> Convert:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -117,7 +117,10 @@ class PoliceNode:
 class PoliceReportShared:
     """A report for police: no kin, friend, carer or school tie; ids that only police see.
 
-    `event_week` is an ISO week ("2026-W47"), `district` a postcode district ("S5").
+    `event_week` is an ISO week ("2026-W47"), `district` a postcode district ("S5"); where too
+    few people are like these, `police_area` stands in its place, or neither. `narrative` is
+    redacted. `partner_type` is None until enough partners of that sector have reported.
+    `padding` is zero bytes up to the next size class.
     """
 
     report_id: UUID
@@ -132,6 +135,10 @@ class PoliceReportShared:
     facts: tuple[CodedFact, ...]
     grading: Grading
     handling: Handling
+    narrative: str | None = field(default=None, repr=False)
+    partner_type: PartnerType | None = None
+    police_area: str | None = None
+    padding: bytes = field(default=b"", repr=False)
 
 
 # --- safeguarding.intelligence -----------------------------------------------
@@ -153,7 +160,10 @@ class SafeguardingNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafeguardingReportShared:
-    """A report for the safeguarding hub, with kin, carer, friend and school ties."""
+    """A report for the safeguarding hub, with kin, carer, friend and school ties.
+
+    What is said of `PoliceReportShared` holds here too.
+    """
 
     report_id: UUID
     revision: int
@@ -167,6 +177,10 @@ class SafeguardingReportShared:
     facts: tuple[CodedFact, ...]
     grading: Grading
     handling: Handling
+    narrative: str | None = field(default=None, repr=False)
+    partner_type: PartnerType | None = None
+    police_area: str | None = None
+    padding: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

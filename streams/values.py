@@ -180,7 +180,7 @@ class Purpose(StrEnum):
 
 
 class PartnerType(StrEnum):
-    """The sector a partner belongs to; never leaves the enclave with a report."""
+    """The sector of a partner; told with a report once enough of that sector have reported."""
 
     COUNCIL = "COUNCIL"
     HEALTH = "HEALTH"

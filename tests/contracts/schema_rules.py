@@ -21,6 +21,8 @@ ATTRIBUTES = {
     "array": {"type", "items"},
 }
 SCALARS = {"string", "bytes", "long", "boolean"}
+EMPTY = {"array": [], "bytes": ""}
+"""What a field that was added later may be in the records from before."""
 LOGICAL = (
     {"type": "long", "logicalType": "timestamp-millis"},
     {"type": "int", "logicalType": "date"},
@@ -96,15 +98,15 @@ def _in_record(schema, path, inside, known):
         where = f"{path}.{field['name']}"
         yield from _undocumented(field, where)
         if not _default_fits(field):
-            yield f"{where}: null is the default of unions, [] that of a list added later, no other"
+            yield f"{where}: null is the default of unions, empty that of what was added later"
         yield from _breaches(field["type"], where, inside, known)
 
 
 def _default_fits(field):
     if isinstance(field["type"], list):
         return field.get("default", "none") is None
-    is_array = isinstance(field["type"], dict) and field["type"]["type"] == "array"
-    return "default" not in field or (is_array and field["default"] == [])
+    kind = field["type"]["type"] if isinstance(field["type"], dict) else field["type"]
+    return "default" not in field or field["default"] == EMPTY.get(kind)
 
 
 def _undocumented(thing, where):

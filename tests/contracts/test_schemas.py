@@ -146,7 +146,7 @@ def _alias(alert):
         (_null_last, ".rule_version: a union that is not null or one type"),
         (
             _without_default,
-            ".rule_version: null is the default of unions, [] that of a list added later, no other",
+            ".rule_version: null is the default of unions, empty that of what was added later",
         ),
         (_uuid_as_string, ".child_id: string is no type of ours"),
         (_short_uuid, ".alert_id: a fixed that is no UUID of 16 bytes"),
