@@ -421,6 +421,32 @@ class SplitDecided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectRetokenised:
+    """One subject of a revision under the new token key; sealed tokens as in MentionResolved."""
+
+    node: int
+    label_token: bytes = field(repr=False)
+    sealed_tokens: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRetokenised:
+    """One revision of a report under another token key: what the old one keyed, anew.
+
+    It replaces the digest and origin token of the ReportAdmitted, and label and
+    sealed tokens of each MentionResolved, of that revision. No person changes.
+    """
+
+    partner: str
+    report_id: UUID
+    revision: int
+    token_epoch: int
+    content_digest: bytes
+    origin_token: bytes | None
+    subjects: tuple[SubjectRetokenised, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PossibleLink:
     """Much agrees and something contradicts: a human decides, never a merge."""
 

@@ -155,6 +155,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "MergeDecided",
             "SplitDecided",
             "PossibleLink",
+            "RecordRetokenised",
         ),
     ),
     TopicSpec(
