@@ -447,6 +447,19 @@ class RecordRetokenised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedField:
+    """One bar of a comparison's waterfall: how well a field agrees, and what that is worth.
+
+    `level` is a word ("exact", "sound", "differs"), never a value. `centibits`
+    are hundredths of a bit of evidence, negative for what speaks against.
+    """
+
+    field: str
+    level: str
+    centibits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PossibleLink:
     """Much agrees and something contradicts: a human decides, never a merge."""
 
