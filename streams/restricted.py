@@ -253,8 +253,8 @@ class NumberedRelation:
 class ReportTokenised:
     """A report after intake: no identifier left but inside `submission`, which is sealed.
 
-    `redacted` is the narrative as far as it may go on; `token_epoch` the number of the token
-    key, None for the first.
+    `redacted` is the narrative as far as it may go on, `withheld` the code of why one stays
+    behind; `token_epoch` is the number of the token key, None for the first.
     """
 
     partner: str
@@ -280,6 +280,7 @@ class ReportTokenised:
     submission: bytes = field(repr=False)
     redacted: str | None = field(default=None, repr=False)
     token_epoch: int | None = None
+    withheld: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -514,6 +515,7 @@ class ReportLinked:
     handling: Handling
     submission: bytes = field(repr=False)
     redacted: str | None = field(default=None, repr=False)
+    withheld: str | None = None
 
 
 # --- enclave.held, enclave.review-commands -----------------------------------
