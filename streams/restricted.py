@@ -21,12 +21,18 @@ from streams.parts import (
 from streams.taxonomy import RelationKind
 from streams.values import (
     AgeBand,
+    Answer,
     ChildAtEvent,
     DataCategory,
     Gateway,
+    HoldReason,
+    HoldVerdict,
     LinkBasis,
+    LinkQuestion,
+    LinkVerdict,
     NodeKind,
     Outcome,
+    OverBudgetReason,
     Purpose,
     Role,
     Sex,
@@ -170,6 +176,30 @@ class WithdrawalSubmitted:
     report_id: UUID
     partner: str
     reason: WithdrawalReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSubmitted:
+    """A partner answers a question about one of its records, in codes; changes nothing by itself.
+
+    All but the answer is as it came with the question (`QuestionPut`).
+    """
+
+    partner: str
+    question_id: UUID
+    report_id: UUID
+    node: int
+    question: LinkQuestion
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSubmitted:
+    """The originator allows its report under condition S2 to go on, that revision alone."""
+
+    partner: str
+    report_id: UUID
+    revision: int
 
 
 # --- enclave.public-keys, enclave.report-keys --------------------------------
@@ -553,3 +583,76 @@ class SplitRequested:
     mentions: tuple[EnclaveMention, ...]
     requested_by: str
     requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkReviewed:
+    """A named reviewer says of a possible link what it is; the ids are as the link was noticed.
+
+    The linker decides on it and tells. Of a planted pair it lies on `enclave.desk` alone.
+    """
+
+    kind: NodeKind
+    left_id: UUID
+    right_id: UUID
+    verdict: LinkVerdict
+    decided_by: str
+    decided_at: datetime
+    over_budget: OverBudgetReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedHolder:
+    """One holder that is asked, under a question id of its own.
+
+    A decoy is a record of no open link, chosen at random: being asked says nothing.
+    """
+
+    question_id: UUID
+    mention: EnclaveMention
+    decoy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAsked:
+    """A named reviewer has a fixed question put to the holders of both sides of a link."""
+
+    kind: NodeKind
+    left_id: UUID
+    right_id: UUID
+    question: LinkQuestion
+    holders: tuple[AskedHolder, ...]
+    asked_by: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldDecided:
+    """A named person of the desk decides about a report that is held or quarantined.
+
+    `quarantined_offset` is the record's place on `enclave.quarantine`, None for a held one.
+    `decided_for` is that person's own body: the desk, or a partner that did not report.
+    """
+
+    partner: str
+    report_id: UUID | None
+    revision: int | None
+    quarantined_offset: int | None
+    verdict: HoldVerdict
+    reason: HoldReason
+    decided_by: str
+    decided_for: str
+    decided_at: datetime
+
+
+# --- enclave.desk ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEscalated:
+    """A possible link has waited longer than policy allows; told once."""
+
+    left_id: UUID
+    right_id: UUID
+    noticed_at: datetime
+    escalated_at: datetime

@@ -15,6 +15,7 @@ from streams.values import (
     ChildAtEvent,
     DataCategory,
     Gateway,
+    LinkQuestion,
     NodeKind,
     Operation,
     Outcome,
@@ -87,6 +88,22 @@ class FeedbackGiven:
     immediate_risk: bool
     offset: int | None
     given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionPut:
+    """A routine question about the quality of one record, in the partner's own report id.
+
+    Told again with `answered` when the answer has come in. It says nothing about any other
+    report: records are also asked about at random.
+    """
+
+    question_id: UUID
+    report_id: UUID
+    node: int
+    question: LinkQuestion
+    answered: bool
+    told_at: datetime
 
 
 # --- police.intelligence -----------------------------------------------------
@@ -189,6 +206,18 @@ class NominalRelayed:
 
     person_id: UUID
     is_nominal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleLinkTold:
+    """Two ids may be one person, a child perhaps; `open` until somebody has decided.
+
+    Under safeguarding ids; police are never told.
+    """
+
+    left_id: UUID
+    right_id: UUID
+    open: bool
 
 
 # --- on both, each under the reader's own ids --------------------------------

@@ -75,6 +75,7 @@ REVIEW_COMMANDS: Final = "enclave.review-commands"
 RESOLUTIONS: Final = "enclave.resolutions"
 QUARANTINE: Final = "enclave.quarantine"
 DUTY: Final = "enclave.duty"
+DESK: Final = "enclave.desk"
 POLICE: Final = "police.intelligence"
 SAFEGUARDING: Final = "safeguarding.intelligence"
 POLICE_DECISIONS: Final = "police.decisions"
@@ -114,6 +115,8 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "ReportTokenised",
             "WithdrawalReceived",
             "ReceiptDue",
+            "AnswerSubmitted",
+            "OriginatorApproved",
         ),
         config=_TRANSPORT,
     ),
@@ -127,22 +130,31 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "MergeDecided",
             "SplitDecided",
             "ReceiptDue",
+            "PossibleLink",
+            "AnswerSubmitted",
+            "OriginatorApproved",
         ),
         config=_TRANSPORT,
     ),
     TopicSpec(
         HELD,
         writers=("gate",),
-        readers=("gate",),
-        events=("ReportHeld",),
+        readers=("gate", "desk"),
+        events=("ReportHeld", "PossibleLink"),
         config=_COMPACTED,
-        key="partner, report id",
+        key="partner, report id; of a possible link its two ids",
     ),
     TopicSpec(
         REVIEW_COMMANDS,
         writers=("desk",),
-        readers=("linker", "gate", "audit"),
-        events=("OriginatorApproved", "SplitRequested"),
+        readers=("linker", "gate", "desk", "audit"),
+        events=(
+            "OriginatorApproved",
+            "SplitRequested",
+            "LinkReviewed",
+            "QuestionAsked",
+            "HoldDecided",
+        ),
     ),
     TopicSpec(
         RESOLUTIONS,
@@ -156,6 +168,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "SplitDecided",
             "PossibleLink",
             "RecordRetokenised",
+            "AnswerSubmitted",
         ),
     ),
     TopicSpec(
@@ -163,6 +176,12 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         writers=("anonymiser", "gate"),
         readers=("desk", "audit"),
         events=("Quarantined",),
+    ),
+    TopicSpec(
+        DESK,
+        writers=("desk",),
+        readers=("desk", "audit"),
+        events=("LinkReviewed", "QuestionAsked", "LinkEscalated"),
     ),
     TopicSpec(
         DUTY,
@@ -180,7 +199,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         SAFEGUARDING,
         writers=("gate",),
         readers=("safeguarding", "audit", "gate"),
-        events=("SafeguardingReportShared", "NominalRelayed", *_ON_BOTH),
+        events=("SafeguardingReportShared", "NominalRelayed", "PossibleLinkTold", *_ON_BOTH),
     ),
     TopicSpec(
         POLICE_DECISIONS,
@@ -227,13 +246,18 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
             submissions_of(partner),
             writers=(f"partner:{partner}",),
             readers=("anonymiser",),
-            events=("ReportSubmitted", "WithdrawalSubmitted"),
+            events=(
+                "ReportSubmitted",
+                "WithdrawalSubmitted",
+                "AnswerSubmitted",
+                "ApprovalSubmitted",
+            ),
             config=_SUBMISSIONS,
         ),
         TopicSpec(
             feedback_of(partner),
             writers=("gate",),
             readers=(f"partner:{partner}",),
-            events=("FeedbackGiven",),
+            events=("FeedbackGiven", "QuestionPut"),
         ),
     )

@@ -241,3 +241,58 @@ class Operation(StrEnum):
     DISCLOSURE = "DISCLOSURE"
     COMBINATION = "COMBINATION"
     ERASURE = "ERASURE"
+
+
+class LinkVerdict(StrEnum):
+    """What a reviewer says of a possible link."""
+
+    SAME = "SAME"
+    DIFFERENT = "DIFFERENT"
+    UNSURE = "UNSURE"
+
+
+class OverBudgetReason(StrEnum):
+    """Why a reviewer decides beyond the day's budget."""
+
+    CHILD_AT_RISK = "CHILD_AT_RISK"
+    BACKLOG_ORDERED = "BACKLOG_ORDERED"
+    COVER_FOR_COLLEAGUE = "COVER_FOR_COLLEAGUE"
+
+
+class LinkQuestion(StrEnum):
+    """The fixed questions to the holders of a record; each is about that record alone."""
+
+    TWIN = "TWIN"
+    NHS_NUMBER = "NHS_NUMBER"
+    BIRTH_DATE = "BIRTH_DATE"
+    MOVED = "MOVED"
+    OTHER_NAME = "OTHER_NAME"
+
+
+class Answer(StrEnum):
+    """What a partner's own record says to a fixed question."""
+
+    YES = "YES"
+    NO = "NO"
+    UNKNOWN = "UNKNOWN"
+
+
+class HoldVerdict(StrEnum):
+    """What the desk decides about a report that waits."""
+
+    RELEASE = "RELEASE"
+    REFUSE = "REFUSE"
+    CLOSE = "CLOSE"
+
+
+class HoldReason(StrEnum):
+    """Why the desk decided so; the partner's receipt says it in small letters."""
+
+    NO_CONFLICT_FOUND = "NO_CONFLICT_FOUND"
+    STAFF_EXCLUDED = "STAFF_EXCLUDED"
+    REDIRECTED_TO_STANDARDS = "REDIRECTED_TO_STANDARDS"
+    PARTNER_ASKED = "PARTNER_ASKED"
+    PARTNER_DECLINED = "PARTNER_DECLINED"
+    NOT_LAWFUL = "NOT_LAWFUL"
+    OUT_OF_DATE = "OUT_OF_DATE"
+    RESOLVED_WITH_PARTNER = "RESOLVED_WITH_PARTNER"
