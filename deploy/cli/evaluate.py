@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli.evaluate_linkage import linkage
 from deploy.cli.output import counting, show_json, show_table
 from streams.errors import InvalidInputError
 
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     )
     evaluate.callback()(lambda: None)
     evaluate.command()(network)
+    evaluate.command()(linkage)
     app.add_typer(evaluate, name="evaluate")
 
 

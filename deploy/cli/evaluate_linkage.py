@@ -1,0 +1,129 @@
+"""`rivelin evaluate linkage`: how well records of one person find each other, and nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads it
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli.output import counting, say, show_json, show_table, warn
+from streams.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.evaluate.linkage.evaluation import LinkageEvaluation
+    from deploy.evaluate.linkage.records import RecordFile
+    from deploy.evaluate.linkage.truth import Truth
+
+
+def linkage(
+    records: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="CSV files with a header line: record, and what is told of each person.",
+        ),
+    ],
+    *,
+    truth: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="CSV with the columns record and entity."),
+    ],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Name the column of a field, or several as COLUMN+COLUMN.",
+        ),
+    ] = None,
+    use: Annotated[
+        str | None, typer.Option(metavar="FIELD,FIELD…", help="Use these fields only.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
+) -> None:
+    """Send records through the product's own linker and tell how many pairs it found.
+
+    Fields are those of a report's identity, sex, and strong_id: an identifier
+    without check rules. A value that a partner would be asked to correct counts
+    as missing. `auto` is what was linked without a human, `auto_review` counts
+    what a human was asked as found too; `household` is the share of 500
+    invented households of each kind whose two people were taken for one.
+
+    Exit codes: 0 done, 3 a file does not hold what it must.
+    """
+    from deploy.evaluate.linkage.evaluation import evaluate  # noqa: PLC0415 - keeps --help quick
+    from deploy.evaluate.linkage.truth import read_truth  # noqa: PLC0415 - the same
+
+    file = read_told(records, columns or [], use)
+    known = read_truth(truth, (person.record for person in file.people))
+    _tell_untold(file, known)
+    with counting("records") as progress:
+        found = evaluate(file, known, progress=progress)
+    if as_json:
+        show_json(found.as_dict())
+    else:
+        show_table(("figure", "value"), _rows(found))
+
+
+def read_told(
+    paths: list[Path], columns: list[str], use: str | None, origin: str | None = None
+) -> RecordFile:
+    """Read record files, and tell which column became which field."""
+    from deploy.evaluate.linkage.columns import field_named, fields_named  # noqa: PLC0415 - heavy
+    from deploy.evaluate.linkage.records import read_records  # noqa: PLC0415 - the same
+
+    mapped: dict[str, str] = {}
+    for column in columns:
+        name, _, there = column.partition("=")
+        if not (name and there):
+            raise InvalidInputError("--map takes FIELD=COLUMN")
+        mapped[field_named(name)] = there
+    used = fields_named(filter(None, map(str.strip, (use or "").split(","))))
+    with counting("rows") as progress:
+        file = read_records(paths, mapped, used, origin, progress)
+    _tell_columns(file)
+    return file
+
+
+def _tell_columns(file: RecordFile) -> None:
+    for name, reading in file.readings.items():
+        used = (
+            f"{'+'.join(columns)} is {field}"
+            for field, columns in sorted(reading.columns.items())
+            if field in file.fields
+        )
+        unused = [
+            *reading.left_out,
+            *(
+                column
+                for field, columns in reading.columns.items()
+                if field not in file.fields
+                for column in columns
+            ),
+        ]
+        left_out = f"; left out: {', '.join(unused)}" if unused else ""
+        say(f"{name}: {', '.join(used)}{left_out}")
+    if file.foreign_postcodes:
+        say("postcodes are not British: taken as they are")
+    counts = {field: count for field, count in sorted(file.unreadable.items()) if count}
+    if counts:
+        told = ", ".join(f"{count} of {field}" for field, count in counts.items())
+        warn(f"unreadable values count as missing: {told}")
+
+
+def _tell_untold(file: RecordFile, truth: Truth) -> None:
+    untold = sum(1 for person in file.people if person.record not in truth)
+    if untold:
+        warn(f"{untold} records are not in the truth: each counts as a person of its own")
+
+
+def _rows(found: LinkageEvaluation) -> Iterator[tuple[str, object]]:
+    for name, figure in found.as_dict().items():
+        if isinstance(figure, dict):
+            yield from ((f"{name} {part}".replace("_", " "), one) for part, one in figure.items())
+        else:
+            yield name.replace("_", " "), figure
