@@ -393,6 +393,7 @@ class MentionResolved:
     """One node of one report is this person or entity. `agreed` names the fields, no values.
 
     `sex` is what the report says: two mentions that differ in it are not linked by agreement.
+    `child_at_event` is for the review desk; None in records of version 1.
     """
 
     partner: str
@@ -406,6 +407,7 @@ class MentionResolved:
     agreed: tuple[str, ...]
     label_token: bytes = field(repr=False)
     sealed_tokens: bytes = field(repr=False)
+    child_at_event: ChildAtEvent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,7 @@ class Resolver:
             agreed=agreed,
             label_token=node.label_token,
             sealed_tokens=node.sealed_tokens,
+            child_at_event=node.child_at_event,
         )
         self._state.resolve(resolved, subject.packed)
         self.decisions.append(resolved)
