@@ -11,6 +11,7 @@ from consumers.audit.replay import Bound, replay
 from consumers.store import ProjectionStore, store_path
 from streams.codec import encode
 from streams.errors import DeniedError, InvalidInputError
+from streams.instants import to_millisecond
 from streams.kafka import KafkaLog
 from streams.ports import Outgoing
 from streams.shared import OperationRecorded
@@ -88,8 +89,7 @@ async def record(
 
 def now() -> datetime:
     """Return the time now, in whole milliseconds as events carry it."""
-    at = datetime.now(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return to_millisecond(datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

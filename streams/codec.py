@@ -36,6 +36,7 @@ from streams.errors import (
     UnknownSchemaError,
 )
 from streams.hints import Hint, fields_of, inner_of, is_record, item_of
+from streams.instants import is_whole
 from streams.spelling import COLLECTION_ITEMS_MAX, Walk, walk_of
 from streams.topics import MAX_MESSAGE_BYTES, MAX_SUBMISSION_BYTES, partner_topics
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = 0
 _FRAME_BYTES: Final = 5
-_MILLISECOND: Final = 1_000
 
 Plain: TypeAlias = Any
 """A value as the Avro library takes and gives it: an event is a dict, a UUID 16 bytes."""
@@ -62,7 +62,7 @@ class UnencodableError(InvalidInputError):
     """An event cannot be written: it is too large or holds a value no schema can carry.
 
     An instant must know its time zone and be whole milliseconds; cut it where
-    it is made (`at.replace(microsecond=at.microsecond // 1000 * 1000)`), or
+    it is made (`streams.instants.to_millisecond`), or
     live state would differ from replayed state. Text must be valid Unicode.
     The message names the event's class only.
     """
@@ -272,7 +272,7 @@ def _to_plain(hint: Hint) -> Convert | None:
 
 
 def _instant(at: datetime) -> datetime:
-    if at.utcoffset() is None or at.microsecond % _MILLISECOND:
+    if not is_whole(at):
         raise ValueError("an instant without a time zone or finer than a millisecond")
     return at
 

@@ -22,12 +22,12 @@ from uuid import UUID
 
 from streams.errors import InvalidInputError
 from streams.hints import Hint, fields_of, inner_of, is_record, item_of
+from streams.instants import to_millisecond
 from streams.parts import Reason
 
 ITEMS_MAX: Final = 1_000
 PROBLEMS_MAX: Final = 100
 _LONG: Final = range(-(2**63), 2**63)
-_MILLISECOND: Final = 1_000
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
@@ -255,10 +255,9 @@ def _instant(data: Json) -> datetime:
     if shape["zone"] is None:
         raise _Refusal("without_time_zone")
     try:
-        at = datetime.fromisoformat(data).astimezone(UTC)
+        return to_millisecond(datetime.fromisoformat(data))
     except (ValueError, OverflowError):
         raise _Refusal("not_an_instant") from None
-    return at.replace(microsecond=at.microsecond // _MILLISECOND * _MILLISECOND)
 
 
 def _bytes(data: Json) -> bytes:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
-from streams.identifiers import canonical, outcode
+from streams.identifiers import canonical, district
+from streams.instants import london_day
 from streams.values import AgeBand, ChildAtEvent
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-LONDON: Final = ZoneInfo("Europe/London")
 ADULT_YEARS: Final = 18
 #: The first year above each band.
 _BAND_ENDS: Final = (
@@ -35,11 +34,6 @@ class GeneralAge:
 
 
 UNKNOWN_AGE: Final = GeneralAge(AgeBand.UNKNOWN, ChildAtEvent.UNKNOWN)
-
-
-def london_day(at: datetime) -> date:
-    """Return the calendar day of an instant in Europe/London."""
-    return at.astimezone(LONDON).date()
 
 
 def age_on(born_on: date, day: date) -> int:
@@ -78,9 +72,8 @@ def iso_week(at: datetime) -> str:
 
 
 def district_of(postcode: str | None) -> str | None:
-    """Return the district of a postcode; None for a placeholder and for none.
+    """Return the district of a postcode, full or in part; None for a placeholder and for none.
 
     Raises: UnreadableIdentifierError.
     """
-    code = canonical("postcode", postcode) if postcode is not None else None
-    return outcode(code) if code else None
+    return district(postcode) if postcode is not None else None

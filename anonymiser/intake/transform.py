@@ -10,11 +10,9 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
-from anonymiser.intake.content import faults
-from anonymiser.intake.generalise import UNKNOWN_AGE, district_of, general_age, iso_week, london_day
+from anonymiser.intake.generalise import UNKNOWN_AGE, district_of, general_age, iso_week
 from anonymiser.intake.outcome import (
     Arrival,
     alarm,
@@ -24,8 +22,9 @@ from anonymiser.intake.outcome import (
 )
 from anonymiser.report_keys import record_key, seal_tokens
 from streams.codec import decode, encode
+from streams.content import faults, reading_of
 from streams.errors import DecodeError, TooLargeError
-from streams.identifiers import read
+from streams.instants import london_day, to_millisecond
 from streams.parts import Reason
 from streams.ports import Outgoing
 from streams.registry import Standing
@@ -49,16 +48,14 @@ if TYPE_CHECKING:
     from anonymiser.intake.generalise import GeneralAge
     from anonymiser.keyring import Keys
     from anonymiser.tokens import Tokeniser
-    from streams.identifiers import Spelt, UnreadableIdentifierError
+    from streams.content import Reading
+    from streams.identifiers import Spelt
     from streams.ports import Record
     from streams.registry import Registry
     from streams.restricted import FieldToken, Node, Relation, Report
     from streams.sealing import Entropy
 
-    Reading = tuple[tuple[Spelt, ...], tuple[UnreadableIdentifierError, ...]]
-
 _LOG: Final = logging.getLogger(__name__)
-_MILLISECOND: Final = 1_000  # microseconds; instants on the log have no finer part
 _NO_FACTS: Final = PersonFacts()
 Submission: TypeAlias = ReportSubmitted | WithdrawalSubmitted
 
@@ -93,11 +90,10 @@ def transform(record: Record, context: IntakeContext) -> tuple[Outgoing, ...]:
 
 
 def _arrival(record: Record) -> Arrival:
-    at = record.appended_at.astimezone(UTC)
     return Arrival(
         partner=partner_of(record.topic),
         offset=record.offset,
-        received_at=at.replace(microsecond=at.microsecond // _MILLISECOND * _MILLISECOND),
+        received_at=to_millisecond(record.appended_at),
         submission=record.value or b"",
     )
 
@@ -166,10 +162,8 @@ def _report(
     opened = _opened(submission, context.keys)
     if isinstance(opened, UnsealError):
         return quarantined(arrival, (Reason(code=opened.code),))
-    readings = tuple(_reading(node) for node in opened.report.nodes)
-    service = _service(opened.report, context.registry)
-    reasons = (*service, *faults(opened.report, readings, arrival.received_at))
-    if reasons:
+    readings = tuple(map(reading_of, opened.report.nodes))
+    if reasons := _reasons(arrival, opened.report, readings, context.registry):
         return refused(arrival, reasons, readable=True)
     return _accepted(arrival, submission, opened, readings, context)
 
@@ -184,8 +178,12 @@ def _opened(event: Submission, keys: Keys) -> Opened | UnsealError:
         return error
 
 
-def _reading(node: Node) -> Reading:
-    return read(node.identity) if node.identity is not None else ((), ())
+def _reasons(
+    arrival: Arrival, report: Report, readings: Sequence[Reading], registry: Registry
+) -> tuple[Reason, ...]:
+    """Everything the partner can mend, told at once."""
+    found = faults(report, arrival.received_at, readings)
+    return (*_service(report, registry), *(fault.reason() for fault in found))
 
 
 def _service(report: Report, registry: Registry) -> tuple[Reason, ...]:

@@ -16,6 +16,7 @@ from producers.sdk.inbox import Inbox, receipt_in
 from producers.sdk.submission import Rejected, Submission
 from streams import codec
 from streams.errors import InvalidInputError, MissingTopicError
+from streams.instants import to_millisecond
 from streams.kafka import KafkaLog
 from streams.ports import Outgoing
 from streams.restricted import Report, WithdrawalSubmitted
@@ -35,7 +36,6 @@ PATIENCE: Final = timedelta(seconds=30)
 IN_FLIGHT_MAX: Final = 200
 _POLL: Final = timedelta(milliseconds=500)
 _POLL_LIMIT: Final = 500
-_MILLISECOND: Final = 1_000
 
 ReportLike: TypeAlias = Report | Mapping[str, Any]
 """A `Report`, or its JSON form as a dict; `partner` may be left out of the dict."""
@@ -271,12 +271,6 @@ class Partner:
 def _in_whole_milliseconds(report: Report) -> Report:
     return replace(
         report,
-        event_at=_whole_milliseconds(report.event_at),
-        reported_at=_whole_milliseconds(report.reported_at),
+        event_at=to_millisecond(report.event_at),
+        reported_at=to_millisecond(report.reported_at),
     )
-
-
-def _whole_milliseconds(at: datetime) -> datetime:
-    """The log keeps UTC to the millisecond."""
-    whole = at.astimezone(UTC)
-    return whole.replace(microsecond=whole.microsecond // _MILLISECOND * _MILLISECOND)

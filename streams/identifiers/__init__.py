@@ -39,6 +39,7 @@ __all__ = [
     "account_of_iban",
     "canonical",
     "declared",
+    "district",
     "faults_of",
     "name_parts",
     "outcode",
@@ -102,6 +103,16 @@ def _apply(rule: Rule, field: str, value: str) -> str | None:
     except FormatBrokenError as broken:
         error = UnreadableIdentifierError(field, broken.rule)
     raise error
+
+
+def district(text: str) -> str | None:
+    """Return the district of a postcode in full or in part; None for a placeholder.
+
+    Raises: UnreadableIdentifierError.
+    """
+    if len(text) > IDENTIFIER_CHARS_MAX:
+        raise UnreadableIdentifierError("postcode", f"at most {IDENTIFIER_CHARS_MAX} characters")
+    return None if stands_for_unknown(text) else _apply(places.district, "postcode", text)
 
 
 def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:

@@ -10,6 +10,7 @@ from streams.identifiers.spelling import compact, fold, is_repeated
 
 #: Source: the pattern of the Government Data Standards Catalogue; BFPO numbers beside it.
 _POSTCODE: Final = re.compile(r"([A-Z]{1,2}\d[A-Z\d]?|GIR)(\d[ABD-HJLNP-UW-Z]{2}|0AA)", re.ASCII)
+_OUTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]?", re.ASCII)
 _FORCES_POST: Final = re.compile(r"BFPO(\d{1,4})", re.ASCII)
 _NO_ABODE: Final = "ZZ99"  # the NHS pseudo-codes: no fixed abode, abroad, not known
 _UPRN: Final = re.compile(r"\d{1,12}", re.ASCII)
@@ -42,6 +43,15 @@ def postcode(text: str) -> str | None:
     if found is None:
         raise FormatBrokenError("a postcode looks like S1 2HE")
     return f"{found[1]} {found[2]}"
+
+
+def district(text: str) -> str | None:
+    """The district of a postcode, given in full or as its district alone ('S1'); None for ZZ99."""
+    code = compact(text)
+    if _OUTCODE.fullmatch(code) and not code.startswith(_NO_ABODE):
+        return code
+    whole = postcode(text)
+    return None if whole is None else outcode(whole)
 
 
 def outcode(canonical_postcode: str) -> str:

@@ -715,7 +715,7 @@ async def test_equal_input_gives_equal_bytes(enclave):
 
 
 async def test_every_report_has_an_outcome_and_an_entry_in_the_audit(enclave):
-    told, bad, held = report(), report(handling=code_c()), report(handling=S2)
+    told, bad, held = report(), report(gateway=Gateway.CA_2004_S10), report(handling=S2)
     await enclave.submit(told, bad, held)
     assert [enclave.outcomes(one) for one in (told, bad, held)] == [
         ["SHARED"],

