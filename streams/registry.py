@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from streams.codec import decode
-from streams.shared import PartnerOnboarded, PartnerSuspended
+from streams.shared import PartnerOnboarded, PartnerSuspended, ReferencePopulationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from streams.shared import LawfulGateway, Service
     from streams.values import Gateway, PartnerType, Purpose
 
-RegistryEvent: TypeAlias = PartnerOnboarded | PartnerSuspended
-EVENTS: Final = (PartnerOnboarded, PartnerSuspended)
+RegistryEvent: TypeAlias = PartnerOnboarded | PartnerSuspended | ReferencePopulationSet
+EVENTS: Final = (PartnerOnboarded, PartnerSuspended, ReferencePopulationSet)
 
 
 class Standing(StrEnum):
@@ -64,6 +64,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[str, PartnerEntry] = {}
+        #: The population that small cells are counted in; None until one was set.
+        self.population: ReferencePopulationSet | None = None
 
     def apply(self, event: RegistryEvent) -> None:
         """Fold one event in: onboarding replaces the entry and lifts a suspension."""
@@ -72,6 +74,8 @@ class Registry:
                 self._entries[event.partner] = _entry_of(event, suspended=False)
             case PartnerSuspended():
                 self._suspend(event.partner)
+            case ReferencePopulationSet():
+                self.population = event
             case _:
                 assert_never(event)
 

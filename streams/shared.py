@@ -71,6 +71,51 @@ class PartnerSuspended:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Housemate:
+    """Somebody who lives in the household that is counted."""
+
+    sex: Sex
+    age_band: AgeBand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdCount:
+    """How many of a cell live with exactly these others."""
+
+    others: tuple[Housemate, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PopulationCell:
+    """The people of one sex and age band in a district; without `households`, just how many."""
+
+    sex: Sex
+    age_band: AgeBand
+    count: int
+    households: tuple[HouseholdCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistrictPopulation:
+    """The people of one postcode district ("S5"), and the police force area it lies in."""
+
+    district: str
+    police_area: str
+    cells: tuple[PopulationCell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencePopulationSet:
+    """How many people of each kind live where; small cells are counted in it from here on."""
+
+    name: str
+    districts: tuple[DistrictPopulation, ...]
+    decided_by: str
+    decided_at: datetime
+
+
 # --- partner.<id>.feedback ---------------------------------------------------
 
 

@@ -89,7 +89,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         REGISTRY,
         writers=("administrator",),
         readers=("anonymiser", "linker", "gate", "police", "safeguarding", "audit"),
-        events=("PartnerOnboarded", "PartnerSuspended"),
+        events=("PartnerOnboarded", "PartnerSuspended", "ReferencePopulationSet"),
     ),
     TopicSpec(
         PUBLIC_KEYS,
