@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.evaluate_linkage import linkage
+from deploy.cli.evaluate_linkage import generate, linkage
 from deploy.cli.output import counting, show_json, show_table
 from streams.errors import InvalidInputError
 
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     evaluate.callback()(lambda: None)
     evaluate.command()(network)
     evaluate.command()(linkage)
+    evaluate.command()(generate)
     app.add_typer(evaluate, name="evaluate")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.output import counting, say, show_json, show_table, warn
+from deploy.cli.output import counting, say, show_json, show_table, show_text, warn
 from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -67,6 +67,29 @@ def linkage(
         show_json(found.as_dict())
     else:
         show_table(("figure", "value"), _rows(found))
+
+
+def generate(
+    folder: Annotated[
+        Path, typer.Argument(file_okay=False, help="Where records.csv and truth.csv go.")
+    ],
+    *,
+    people: Annotated[int, typer.Option(help="How many people.", min=1, max=1_000_000)] = 2_000,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same.", min=0)] = 1,
+) -> None:
+    """Invent people told several times with mistakes, and the truth about them.
+
+    The shape of the mistakes is FEBRL's; names are of many origins, and some
+    people live with a twin, a sibling or a parent of the same name. Nothing is
+    written over.
+
+    Exit codes: 0 done, 3 the folder holds such files.
+    """
+    from deploy.evaluate.linkage.generator import generate as invented  # noqa: PLC0415 - heavy
+    from deploy.evaluate.linkage.generator import write  # noqa: PLC0415 - the same
+
+    for path in write(invented(people, seed), folder):
+        show_text(str(path))
 
 
 def read_told(

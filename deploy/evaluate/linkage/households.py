@@ -20,7 +20,7 @@ from deploy.evaluate.linkage.columns import SEX, STRONG_ID
 from deploy.evaluate.linkage.records import Person, spelt_of
 from producers.town.dice import Dice
 from producers.town.names import NameBook, borne_by
-from producers.town.official import nhs_number, pnc_id, upn
+from producers.town.official import nhs_number, phone, pnc_id, upn
 from producers.town.places import Streets
 from streams.restricted import Identity
 from streams.values import Sex
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 HOUSEHOLDS: Final = 500
-_CHILD_YEARS: Final = (2008, 2018)
+CHILDREN_BORN: Final = (2008, 2018)
+_PHONES: Final = 1_000  # there are no more numbers for tests
 _GENERATION_YEARS: Final = (18, 40)
 _DRAWS_MAX: Final = 2_000
 
@@ -55,7 +56,7 @@ def households(
     kind: Kind, fields_used: frozenset[str], count: int = HOUSEHOLDS, seed: int = 1
 ) -> Households:
     """Invent households; of each person only the fields in use are told."""
-    maker = _Maker(seed)
+    maker = Maker(seed)
     people: list[Person] = []
     pairs: list[tuple[str, str]] = []
     for number in range(count):
@@ -88,19 +89,21 @@ class Inhabitant:
         return Person(record, spelt_of(identity, strong), sex, self.origin)
 
 
-class _Maker:
-    """Invents households one after the other; the same seed invents the same."""
+class Maker:
+    """Invents people and households one after the other; the same seed invents the same."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, born: tuple[int, int] = CHILDREN_BORN) -> None:
         self._dice = Dice(seed, "households")
         self._names = NameBook(Dice(seed, "household names"))
         self._streets = Streets(Dice(seed, "household streets"))
+        self._born_years = born
         self._serial = 0
+        self._homes = 0
 
     def household(self, kind: Kind) -> tuple[Inhabitant, Inhabitant]:
         """Return two people of one household; drawn again where no such name is found."""
         while True:
-            first = self._person()
+            first = self.person()
             if (second := _OTHERS[kind](self, first)) is not None:
                 return first, second
 
@@ -122,12 +125,13 @@ class _Maker:
         years = self._dice.between(*_GENERATION_YEARS)
         return self._born(self._another(first), years * 365 + self._dice.between(0, 364))
 
-    def _person(self) -> Inhabitant:
+    def person(self) -> Inhabitant:
+        """Return somebody who lives alone; only the first thousand have a telephone."""
         origin, home = self._names.origin(), self._streets.new()
         sex = self._dice.pick((Sex.FEMALE, Sex.MALE))
         family = borne_by(self._names.family(origin), origin, sex)
-        year = self._dice.between(*_CHILD_YEARS)
-        serial = self._next()
+        year = self._dice.between(*self._born_years)
+        self._homes += 1
         identity = Identity(
             given_name=self._names.given(origin, sex),
             middle_names=self._names.given(origin, sex),
@@ -136,9 +140,9 @@ class _Maker:
             address=home.line,
             postcode=home.postcode,
             uprn=home.uprn,
-            phone=f"07700 900{serial % 1000:03d}",
-            email=f"family{serial}@example.org",
-            handle=f"family{serial}",
+            phone=phone(self._homes) if self._homes < _PHONES else None,
+            email=f"family{self._homes}@example.org",
+            handle=f"family{self._homes}",
         )
         return self._numbered(Inhabitant(identity=identity, sex=sex, origin=origin, strong_id=""))
 
@@ -178,9 +182,9 @@ class _Maker:
         return self._serial
 
 
-_OTHERS: Final[Mapping[Kind, Callable[[_Maker, Inhabitant], Inhabitant | None]]] = {
-    Kind.TWIN: _Maker.twin,
-    Kind.SAME_INITIAL_TWIN: _Maker.same_initial_twin,
-    Kind.SIBLING: _Maker.sibling,
-    Kind.SAME_NAMED_PARENT: _Maker.same_named_parent,
+_OTHERS: Final[Mapping[Kind, Callable[[Maker, Inhabitant], Inhabitant | None]]] = {
+    Kind.TWIN: Maker.twin,
+    Kind.SAME_INITIAL_TWIN: Maker.same_initial_twin,
+    Kind.SIBLING: Maker.sibling,
+    Kind.SAME_NAMED_PARENT: Maker.same_named_parent,
 }
