@@ -51,12 +51,13 @@ _GRADES: Final[Mapping[GradingScheme, tuple[str, str]]] = {
     GradingScheme.SCHEME_3X5X2: ("123", "ABCDE"),
     GradingScheme.SCHEME_5X5X5: ("ABCDE", "12345"),
 }
-_WHERE: Final = ("address", "postcode", "uprn")
+_WHERE: Final = ("address", "postcode", "uprn", "usrn")
 _CONTACT: Final = ("phone", "email", "handle")
 _PERSON: Final = (
     *("given_name", "middle_names", "family_name", "known_as", "born_on"),
     *("nhs_number", "upn", "uln", "pnc_id", "cro_number"),
     *("nino", "driver_number", "passport_number"),
+    *("chi_number", "police_urn"),
 )
 IDENTIFIED_BY: Final[Mapping[NodeKind, frozenset[str]]] = {
     NodeKind.PERSON: frozenset((*_PERSON, *_WHERE, *_CONTACT)),

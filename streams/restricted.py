@@ -71,6 +71,9 @@ class Identity:
     imei: str | None = field(default=None, repr=False)
     organisation_name: str | None = field(default=None, repr=False)
     organisation_number: str | None = field(default=None, repr=False)
+    chi_number: str | None = field(default=None, repr=False)
+    usrn: str | None = field(default=None, repr=False)
+    police_urn: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "imei": things.imei,
     "organisation_name": names.organisation_name,
     "organisation_number": names.organisation_number,
+    "chi_number": numbers.chi_number,
+    "usrn": places.usrn,
+    "police_urn": numbers.police_urn,
 }
 
 
@@ -127,7 +130,10 @@ def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """One declared value and its canonical form; `form` is None for a placeholder."""
+    """One declared value and its canonical form; `form` is None for a placeholder.
+
+    `field` is the field it links under: a CHI number links as the NHS number that it is.
+    """
 
     field: str
     value: str | date = attribute(repr=False)
@@ -140,7 +146,7 @@ def read(identity: Identity) -> tuple[tuple[Spelt, ...], tuple[UnreadableIdentif
     faults: list[UnreadableIdentifierError] = []
     for field, value in declared(identity):
         try:
-            spelt.append(Spelt(field, value, canonical(field, value)))
+            spelt.append(Spelt(_LINKED_AS.get(field, field), value, canonical(field, value)))
         except UnreadableIdentifierError as fault:
             faults.append(fault)
     return tuple(spelt), tuple(faults)
@@ -151,4 +157,5 @@ def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
     return read(identity)[1]
 
 
+_LINKED_AS: Final[Mapping[str, str]] = {"chi_number": "nhs_number"}
 _FIELDS: Final = tuple(field.name for field in fields(Identity))

@@ -14,6 +14,7 @@ _OUTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]?", re.ASCII)
 _FORCES_POST: Final = re.compile(r"BFPO(\d{1,4})", re.ASCII)
 _NO_ABODE: Final = "ZZ99"  # the NHS pseudo-codes: no fixed abode, abroad, not known
 _UPRN: Final = re.compile(r"\d{1,12}", re.ASCII)
+_USRN: Final = re.compile(r"\d{1,8}", re.ASCII)
 _WORD: Final = re.compile(r"[^\W_]+")
 _ABBREVIATIONS: Final = """
     st=street str=street rd=road ave=avenue av=avenue ln=lane dr=drive cl=close ct=court wy=way
@@ -59,6 +60,17 @@ def outcode(canonical_postcode: str) -> str:
     return canonical_postcode.partition(" ")[0]
 
 
+def usrn(text: str) -> str | None:
+    """Up to eight digits without leading zeros; a street, so it supports and never decides.
+
+    Source: Unique Street Reference Number, GeoPlace.
+    """
+    digits = compact(text)
+    if not _USRN.fullmatch(digits):
+        raise FormatBrokenError("a USRN has up to 8 digits")
+    return _counted(digits)
+
+
 def uprn(text: str) -> str | None:
     """Up to twelve digits without leading zeros.
 
@@ -67,5 +79,9 @@ def uprn(text: str) -> str | None:
     digits = compact(text)
     if not _UPRN.fullmatch(digits):
         raise FormatBrokenError("a UPRN has up to 12 digits")
+    return _counted(digits)
+
+
+def _counted(digits: str) -> str | None:
     filled = len(digits) > 1 and is_repeated(digits)
     return None if filled or int(digits) == 0 else str(int(digits))
