@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streams.restricted import ReportLinked
 
 NEEDS_APPROVAL: Final = Reason(code="originator_approval_required", field="handling.conditions")
+CONFLICT_CODE: Final = "conflict_of_interest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,22 @@ class Verdict:
 
 
 def judge(
-    linked: ReportLinked, entry: PartnerEntry | None, at: datetime, *, approved: bool
+    linked: ReportLinked,
+    entry: PartnerEntry | None,
+    at: datetime,
+    *,
+    approved: bool,
+    released: bool = False,
 ) -> Verdict:
     """Decide who sees a report at `at`; `approved` once the originator has been consulted.
+
+    `released` once a named person of the desk has looked at a conflict of interest.
 
     Refusal is decided before holding: nobody is asked about what the law forbids.
     """
     if reasons := refusals(linked, entry, at) + conditions_missing(linked.handling):
         return Verdict(Outcome.REFUSED, reasons=reasons)
-    if reasons := holds(linked, approved=approved):
+    if reasons := holds(linked, approved=approved, released=released):
         return Verdict(Outcome.HELD, reasons=reasons)
     audiences = recipients_of(linked)
     if not audiences:
@@ -56,15 +64,15 @@ def conditions_missing(handling: Handling) -> tuple[Reason, ...]:
     return tuple(Reason(code="conditions_missing", field=path) for path, is_so in missing if is_so)
 
 
-def holds(linked: ReportLinked, *, approved: bool) -> tuple[Reason, ...]:
+def holds(linked: ReportLinked, *, approved: bool, released: bool) -> tuple[Reason, ...]:
     """Return what the report has to wait for."""
     reasons = []
     if ConditionCode.S2 in linked.handling.conditions and not approved:
         reasons.append(NEEDS_APPROVAL)
     reasons += [
-        Reason(code="conflict_of_interest", field=f"nodes[{node.node}].conflict")
+        Reason(code=CONFLICT_CODE, field=f"nodes[{node.node}].conflict")
         for node in linked.nodes
-        if node.conflict
+        if node.conflict and not released
     ]
     return tuple(reasons)
 

@@ -37,7 +37,8 @@ from anonymiser.gate.effects import (
     withdrawal_receipt,
     withheld,
 )
-from anonymiser.gate.handling import NEEDS_APPROVAL, judge
+from anonymiser.gate.handling import CONFLICT_CODE, NEEDS_APPROVAL, Verdict, judge
+from anonymiser.gate.relay import DoubtRelay, acknowledge, put
 from anonymiser.gate.release import for_police, for_safeguarding
 from anonymiser.gate.residue import ResidueSearch
 from anonymiser.gate.state import GateState
@@ -46,8 +47,13 @@ from streams.errors import DecodeError
 from streams.parts import Reason
 from streams.registry import Registry
 from streams.restricted import (
+    AnswerSubmitted,
+    HoldDecided,
+    LinkReviewed,
     MergeDecided,
     OriginatorApproved,
+    PossibleLink,
+    QuestionAsked,
     ReceiptDue,
     ReportHeld,
     ReportLinked,
@@ -65,6 +71,7 @@ from streams.shared import (
     PersonsMerged,
     PersonSplit,
     PoliceReportShared,
+    PossibleLinkTold,
     ReportWithdrawn,
     SafeguardingReportShared,
 )
@@ -77,7 +84,7 @@ from streams.topics import (
     REVIEW_COMMANDS,
     SAFEGUARDING,
 )
-from streams.values import Audience, Outcome
+from streams.values import Audience, HoldVerdict, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,7 +92,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from anonymiser.gate.effects import SharedReport
-    from anonymiser.gate.state import Seen, SharedEvent
+    from anonymiser.gate.state import Holding, Seen, SharedEvent
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing, Record
     from streams.restricted import Report
@@ -103,23 +110,47 @@ _SHARED: Final = (
     ReportWithdrawn,
     PersonsMerged,
     PersonSplit,
+    PossibleLinkTold,
 )
 _INPUT: Final = {
-    OUTGOING: (ReportLinked, ReportRetracted, MergeDecided, SplitDecided, ReceiptDue),
+    OUTGOING: (
+        ReportLinked,
+        ReportRetracted,
+        MergeDecided,
+        SplitDecided,
+        ReceiptDue,
+        PossibleLink,
+        AnswerSubmitted,
+        OriginatorApproved,
+    ),
     POLICE_DECISIONS: (NominalEnrolled, NominalDischarged),
-    REVIEW_COMMANDS: (OriginatorApproved, SplitRequested),
+    REVIEW_COMMANDS: (
+        OriginatorApproved,
+        SplitRequested,
+        LinkReviewed,
+        QuestionAsked,
+        HoldDecided,
+    ),
 }
 
+Command: TypeAlias = (
+    OriginatorApproved
+    | HoldDecided
+    | QuestionAsked
+    | AnswerSubmitted
+    | SplitRequested
+    | LinkReviewed
+)
 Input: TypeAlias = (
     ReportLinked
     | ReportRetracted
     | MergeDecided
     | SplitDecided
     | ReceiptDue
+    | PossibleLink
     | NominalEnrolled
     | NominalDischarged
-    | OriginatorApproved
-    | SplitRequested
+    | Command
 )
 
 
@@ -136,6 +167,7 @@ class Gate:
         self._ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
         self._registry = registry if registry is not None else Registry()
         self._state = GateState(self._ids.values())
+        self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
         self._parted: dict[UUID, int] = {}
 
     def learn(self, records: Sequence[Record]) -> None:
@@ -155,7 +187,7 @@ class Gate:
         Raises: DecodeError if its own record does not decode; it must not guess.
         """
         for record in records:
-            classes = (ReportHeld,) if record.topic == HELD else _SHARED
+            classes = (ReportHeld, PossibleLink) if record.topic == HELD else _SHARED
             event = None if record.value is None else decode(record.value, *classes)
             self._remember(Effect(record.topic, event, record.key))
 
@@ -180,9 +212,13 @@ class Gate:
         outgoing = [effect.outgoing() for effect in effects]
         for effect in effects:
             self._remember(effect)
-        return outgoing
+        told = list(self._doubts.due(effects))
+        return [*outgoing, *self._settle(told)] if told else outgoing
 
     def _remember(self, effect: Effect) -> None:
+        self._doubts.remember(effect)
+        if isinstance(effect.event, PossibleLinkTold):
+            return
         if effect.topic in _AUDIENCE_OF:
             event = cast("SharedEvent", effect.event)  # nothing else goes there
             self._state.seen[_AUDIENCE_OF[effect.topic]].apply(event)
@@ -199,8 +235,6 @@ class Gate:
             case ReportLinked():
                 yield collection(event, record)
                 yield from self._judge(event, at, approved=False)
-            case OriginatorApproved():
-                yield from self._approve(event, record)
             case ReportRetracted():
                 yield from self._retract(event, at)
             case MergeDecided():
@@ -209,19 +243,37 @@ class Gate:
                 yield from self._split(event)
             case ReceiptDue():
                 yield receipt(event, at)
+            case PossibleLink():
+                yield from self._doubts.notice(event)
             case NominalEnrolled():
                 yield from self._enrol(event)
             case NominalDischarged():
                 yield from self._relay(event.person_id, is_nominal=False)
-            case SplitRequested():
+            case _:
+                yield from self._obey(event, record)
+
+    def _obey(self, event: Command, record: Record) -> Iterator[Effect]:
+        """Do what the desk, or the partner itself, asks of the gate."""
+        match event:
+            case OriginatorApproved():
+                yield from self._approve(event, record)
+            case HoldDecided():
+                yield from self._decide(event, record)
+            case QuestionAsked():
+                yield from put(event, record.appended_at)
+            case AnswerSubmitted():
+                yield acknowledge(event, record.appended_at)
+            case SplitRequested() | LinkReviewed():
                 return  # the linker decides, and tells
             case _:
                 assert_never(event)
 
-    def _judge(self, linked: ReportLinked, at: datetime, *, approved: bool) -> Iterator[Effect]:
+    def _judge(
+        self, linked: ReportLinked, at: datetime, *, approved: bool, released: bool = False
+    ) -> Iterator[Effect]:
         report = self._open(linked)
         entry = self._registry.entry(linked.partner)
-        verdict = judge(linked, entry, at, approved=approved)
+        verdict = judge(linked, entry, at, approved=approved, released=released)
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
         if verdict.outcome is Outcome.SHARED:
@@ -276,11 +328,36 @@ class Gate:
         if holding is None or holding.event.revision != event.revision:
             return
         if NEEDS_APPROVAL in holding.event.reasons:
-            yield from self._release(holding.linked, record)
+            yield from self._release(holding, record, approved=True)
 
-    def _release(self, linked: ReportLinked, record: Record) -> Iterator[Effect]:
+    def _decide(self, event: HoldDecided, record: Record) -> Iterator[Effect]:
+        """Release or refuse what is held; nobody decides about a report of their own body."""
+        if event.report_id is None or event.quarantined_offset is not None:
+            return
+        holding = self._state.held.get(event.partner, event.report_id)
+        if holding is None or holding.event.revision != event.revision:
+            return
+        if event.decided_for == event.partner:
+            return
+        if event.verdict is HoldVerdict.RELEASE:
+            if any(reason.code == CONFLICT_CODE for reason in holding.event.reasons):
+                yield from self._release(holding, record, released=True)
+            return
+        reason = Reason(code=event.reason.value.lower())
+        verdict = Verdict(Outcome.REFUSED, reasons=(reason,))
+        yield let_go(event.partner, event.report_id)
+        yield feedback(holding.linked, verdict, record.appended_at)
+
+    def _release(
+        self, holding: Holding, record: Record, *, approved: bool = False, released: bool = False
+    ) -> Iterator[Effect]:
+        """Judge a held report anew; what was granted before is granted still."""
+        linked, waits_for = holding.linked, holding.event.reasons
+        approved = approved or NEEDS_APPROVAL not in waits_for
+        released = released or all(reason.code != CONFLICT_CODE for reason in waits_for)
+        at = record.appended_at
         try:
-            effects = list(self._judge(linked, record.appended_at, approved=True))
+            effects = list(self._judge(linked, at, approved=approved, released=released))
             _ = [effect.outgoing() for effect in effects]
         except Exception as error:  # noqa: BLE001 - as for a report that comes straight in
             effects = list(withheld(record, linked, error))

@@ -17,6 +17,7 @@ from anonymiser.linker.match import pack
 from anonymiser.report_keys import open_tokens
 from streams.codec import decode
 from streams.restricted import (
+    AnswerSubmitted,
     MentionResolved,
     MergeDecided,
     PossibleLink,
@@ -39,7 +40,13 @@ _ID_BYTES: Final = 16
 _SEALING_BYTES: Final = 16
 RevisionKey: TypeAlias = tuple[str, UUID, int]
 Resolution: TypeAlias = (
-    ReportAdmitted | MentionResolved | ReportRetracted | MergeDecided | SplitDecided | PossibleLink
+    ReportAdmitted
+    | MentionResolved
+    | ReportRetracted
+    | MergeDecided
+    | SplitDecided
+    | PossibleLink
+    | AnswerSubmitted
 )
 RESOLUTION_CLASSES: Final = (
     ReportAdmitted,
@@ -48,6 +55,7 @@ RESOLUTION_CLASSES: Final = (
     MergeDecided,
     SplitDecided,
     PossibleLink,
+    AnswerSubmitted,
 )
 
 
@@ -103,6 +111,8 @@ class Recovery:
         match event:
             case MentionResolved():
                 self._resolve(event)
+            case AnswerSubmitted():
+                return  # the desk's
             case _:
                 self._state.apply(event)
 

@@ -20,9 +20,13 @@ from streams.errors import DecodeError
 from streams.parts import Reason
 from streams.ports import URGENT, Outgoing
 from streams.restricted import (
+    AnswerSubmitted,
+    HoldDecided,
     LinkedNode,
     MergeDecided,
     OriginatorApproved,
+    PossibleLink,
+    QuestionAsked,
     ReceiptDue,
     ReportLinked,
     ReportRetracted,
@@ -46,11 +50,24 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _INPUT: Final = {
-    TOKENISED: (ReportTokenised, WithdrawalReceived, ReceiptDue),
-    REVIEW_COMMANDS: (SplitRequested, OriginatorApproved),
+    TOKENISED: (
+        ReportTokenised,
+        WithdrawalReceived,
+        ReceiptDue,
+        AnswerSubmitted,
+        OriginatorApproved,
+    ),
+    REVIEW_COMMANDS: (SplitRequested, OriginatorApproved, QuestionAsked, HoldDecided),
 }
 Input: TypeAlias = (
-    ReportTokenised | WithdrawalReceived | ReceiptDue | SplitRequested | OriginatorApproved
+    ReportTokenised
+    | WithdrawalReceived
+    | ReceiptDue
+    | AnswerSubmitted
+    | SplitRequested
+    | OriginatorApproved
+    | QuestionAsked
+    | HoldDecided
 )
 
 
@@ -121,8 +138,13 @@ class Linker:
                 yield Outgoing(OUTGOING, record.value, record.key)
             case SplitRequested():
                 yield from self._split(event, at)
-            case OriginatorApproved():
-                return  # for the gate
+            case AnswerSubmitted():  # for the desk to read; it decides nothing by itself
+                yield Outgoing(RESOLUTIONS, record.value)
+                yield Outgoing(OUTGOING, record.value, record.key)
+            case OriginatorApproved() if record.topic == TOKENISED:
+                yield Outgoing(OUTGOING, record.value, record.key)
+            case OriginatorApproved() | QuestionAsked() | HoldDecided():
+                return  # for the gate, which reads the desk's commands itself
             case _:
                 assert_never(event)
 
@@ -147,6 +169,10 @@ class Linker:
             if isinstance(decision, MergeDecided):
                 yield Outgoing(OUTGOING, encode(decision), record.key)
         yield from _forward(event, record, linked)
+        # After the report: an audience is told of a doubt about somebody it has been shown.
+        for decision in resolver.decisions:
+            if isinstance(decision, PossibleLink):
+                yield Outgoing(OUTGOING, encode(decision))
 
     def _linked(self, event: ReportTokenised) -> ReportLinked:
         report = self.state.reports[event.partner, event.report_id]
