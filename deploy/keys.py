@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser import keyring
-from anonymiser.keyring import DamagedKeyError, MissingKeyError
+from anonymiser.keyring import DamagedKeyError, FileKeyRing, MissingKeyError
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
@@ -19,7 +19,7 @@ from streams.topics import PUBLIC_KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anonymiser.keyring import Keys
+    from anonymiser.keyring import KeyRing, Keys
     from deploy.settings import Settings
     from streams.ports import Log
 
@@ -27,13 +27,19 @@ if TYPE_CHECKING:
 EPOCH: Final = timedelta(days=30)
 
 
+def key_ring(settings: Settings) -> KeyRing:
+    """Return the installation's key ring; files by default, and today always."""
+    return FileKeyRing(settings.keys_dir)
+
+
 def require_sound(settings: Settings) -> None:
     """Look at the keys there are, before anything is started; none at all may be a first start.
 
     Raises: KeyFileError.
     """
-    if not keyring.is_empty(settings.keys_dir):
-        keyring.load(settings.keys_dir)
+    ring = key_ring(settings)
+    if not ring.is_empty():
+        ring.load()
 
 
 async def ensure_keys(settings: Settings) -> tuple[str, ...]:
@@ -45,12 +51,12 @@ async def ensure_keys(settings: Settings) -> tuple[str, ...]:
     """
     log = KafkaLog(settings.bootstrap, client_id="rivelin-keys")
     try:
-        published = await _published(log)
-        if published and keyring.is_empty(settings.keys_dir):
+        ring = key_ring(settings)
+        published = await published_keys(log)
+        if published and ring.is_empty():
             raise MissingKeyError(f"sealing-{max(published)}")
-        made = await asyncio.to_thread(keyring.create_missing, settings.keys_dir)
-        now = datetime.now(UTC)
-        await publish_keys(log, keyring.load(settings.keys_dir), now.replace(microsecond=0))
+        made = await asyncio.to_thread(ring.create_missing)
+        await publish_keys(log, ring.load(), datetime.now(UTC).replace(microsecond=0))
         return made
     finally:
         await log.stop()
@@ -71,7 +77,7 @@ async def publish_keys(log: Log, keys: Keys, at: datetime) -> tuple[int, ...]:
     One that is there stands as it is: partners may have sealed to it already.
     Raises: DamagedKeyError if it is another than ours.
     """
-    published = await _published(log)
+    published = await published_keys(log)
     for epoch in sorted(published.keys() & keys.sealing.keys()):
         if published[epoch].public_key != keys.sealing[epoch].public().public_key:
             raise DamagedKeyError(f"sealing-{epoch}")
@@ -80,7 +86,8 @@ async def publish_keys(log: Log, keys: Keys, at: datetime) -> tuple[int, ...]:
     return tuple(missing)
 
 
-async def _published(log: Log) -> Mapping[int, SealingKeyPublished]:
+async def published_keys(log: Log) -> Mapping[int, SealingKeyPublished]:
+    """Return by epoch what partners seal to or have sealed to, as it was announced."""
     found: dict[int, SealingKeyPublished] = {}
     async for records in read_to_end(log, (PUBLIC_KEYS,)):
         for record in records:

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     from consumers.projection import Projection
     from deploy.settings import Settings
+    from streams.loop import StageRunner
     from streams.ports import Log, Positions
 
 ROLES: Final = ("anonymiser", "linker", "gate", "ocg-network", "safeguarding")
+#: Those that have keys of the enclave in memory.
+KEY_HOLDERS: Final = ("anonymiser", "linker", "gate")
 
 #: sysexits.h EX_SOFTWARE: the supervisor starts the role anew, from what was committed.
 EXIT_FATAL: Final = 70
@@ -164,13 +167,14 @@ def _kafka(name: str, settings: Settings) -> Log:
     return KafkaLog(settings.bootstrap, client_id=f"rivelin-{name}")
 
 
-def _build_linker(settings: Settings) -> tuple[Log, Runner]:
+def build_linker(settings: Settings, *, rolling: bool = False) -> tuple[Log, StageRunner]:
+    """Make the linker; `rolling` for the rotation of the token key, which runs it to the end."""
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
     from anonymiser.linker.stage import Linker  # noqa: PLC0415 - see _kafka
     from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("linker", settings)
-    stage = Linker(keyring.load(settings.keys_dir))
+    stage = Linker(keyring.load(settings.keys_dir, rolling=rolling))
     return log, StageRunner(stage, log, Pace(spacing=_LINKER_SPACING))
 
 
@@ -206,7 +210,7 @@ def _build_projection(name: str, projection: Projection, settings: Settings) -> 
 
 
 _BUILDERS: Final[dict[str, Callable[[Settings], tuple[Log, Runner]]]] = {
-    "linker": _build_linker,
+    "linker": build_linker,
     "gate": _build_gate,
     "ocg-network": _build_ocg_network,
     "safeguarding": _build_safeguarding,

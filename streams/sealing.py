@@ -381,6 +381,26 @@ def unwrap_data_keys(wrapped: ReportKeysWrapped, storage_key: bytes) -> dict[int
     }
 
 
+def rewrap_data_keys(
+    wrapped: ReportKeysWrapped,
+    old_key: bytes,
+    new_key: bytes,
+    new_number: int,
+    entropy: Entropy = os.urandom,
+) -> ReportKeysWrapped:
+    """Put the data keys that are left under another storage key.
+
+    Raises: UnsealError as `unwrap_data_keys`.
+    """
+    data_keys = unwrap_data_keys(wrapped, old_key)
+    bare = replace(wrapped, storage_key=new_number, keys=())
+    keys = tuple(
+        WrappedKey(part=part, wrapped=encrypt(new_key, data_key, _stored(bare, part), entropy))
+        for part, data_key in sorted(data_keys.items())
+    )
+    return replace(bare, keys=keys)
+
+
 # --- signed public keys ------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ COMMAND_MODULES = (
     "deploy.cli.report",
     "deploy.cli.submit",
     "deploy.cli.duty",
+    "deploy.cli.keys",
     "deploy.cli.bench",
     "deploy.cli.evaluate",
     "deploy.cli.views",
