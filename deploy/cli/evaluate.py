@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.evaluate_linkage import generate, linkage
+from deploy.cli.evaluate_linkage import figure_rows, generate, linkage
 from deploy.cli.output import counting, show_json, show_table
 from streams.errors import InvalidInputError
 
@@ -115,5 +115,4 @@ def _answer(found: NetworkEvaluation, *, as_json: bool) -> None:
     if as_json:
         show_json(figures)
     else:
-        rows = ((name.replace("_", " "), figure) for name, figure in figures.items())
-        show_table(("figure", "value"), rows)
+        show_table(("figure", "value"), figure_rows(figures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads it
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +11,8 @@ from deploy.cli.output import counting, say, show_json, show_table, show_text, w
 from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from deploy.evaluate.linkage.evaluation import LinkageEvaluation
     from deploy.evaluate.linkage.records import RecordFile
     from deploy.evaluate.linkage.truth import Truth
 
@@ -66,7 +65,7 @@ def linkage(
     if as_json:
         show_json(found.as_dict())
     else:
-        show_table(("figure", "value"), _rows(found))
+        show_table(("figure", "value"), figure_rows(found.as_dict()))
 
 
 def generate(
@@ -144,8 +143,9 @@ def _tell_untold(file: RecordFile, truth: Truth) -> None:
         warn(f"{untold} records are not in the truth: each counts as a person of its own")
 
 
-def _rows(found: LinkageEvaluation) -> Iterator[tuple[str, object]]:
-    for name, figure in found.as_dict().items():
+def figure_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Return figures for people: one row each, nested ones by both names."""
+    for name, figure in figures.items():
         if isinstance(figure, dict):
             yield from ((f"{name} {part}".replace("_", " "), one) for part, one in figure.items())
         else:

@@ -99,6 +99,10 @@ class Resolved:
     def entity(self, key: MentionKey) -> UUID | None:
         """Return the id of a mention, None for one that was never resolved."""
         entity = self._entity.get(key)
+        return None if entity is None else self.now(entity)
+
+    def now(self, entity: UUID) -> UUID:
+        """Return the id that an id has now: its own, or that of whom it was merged into."""
         while entity in self._kept:
             entity = self._kept[entity]
         return entity

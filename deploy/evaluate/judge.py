@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -63,14 +63,17 @@ async def judge(file: TieFile, told: Told, outcome: Outcome, seconds: float) -> 
     """Compare what police see with the file, and search everything they see for identifiers."""
     resolved = await Resolved.read(outcome.log)
     ids = AudienceIds(Audience.POLICE, outcome.keys.audience[Audience.POLICE])
+    asked = await _asked(outcome.log)
+    questions = ((resolved.now(left), resolved.now(right)) for left, right in asked)
     score = score_network(
         file.pairs,
         _found_pairs(outcome.views[Audience.POLICE]),
         _resolved_mentions(told, resolved, ids),
+        [(ids.entity(left), ids.entity(right)) for left, right in questions if left != right],
     )
     return NetworkEvaluation(
-        **asdict(score),
-        possible_links=await _possible_links(outcome.log),
+        **{item.name: getattr(score, item.name) for item in fields(score)},
+        possible_links=len(asked),
         leaks=await _leaks(told, outcome),
         reports=len(told.reports),
         seconds=round(seconds, 1),
@@ -92,19 +95,20 @@ def _resolved_mentions(
             yield name, ids.entity(entity)
 
 
-async def _possible_links(log: Log) -> int:
-    count = 0
+async def _asked(log: Log) -> list[tuple[UUID, UUID]]:
+    """Return the pairs of enclave ids that humans were asked about, as they then were."""
+    asked: list[tuple[UUID, UUID]] = []
     async for records in read_to_end(log, (RESOLUTIONS,)):
-        count += sum(_is_possible_link(record) for record in records)
-    return count
+        asked += (ids for record in records if (ids := _question(record)) is not None)
+    return asked
 
 
-def _is_possible_link(record: Record) -> bool:
+def _question(record: Record) -> tuple[UUID, UUID] | None:
     try:
-        decode(record.value or b"", PossibleLink)
+        question = decode(record.value or b"", PossibleLink)
     except UnknownSchemaError:  # another decision
-        return False
-    return True
+        return None
+    return question.left_id, question.right_id
 
 
 async def _leaks(told: Told, outcome: Outcome) -> int:

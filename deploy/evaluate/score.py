@@ -10,7 +10,19 @@ from uuid import UUID  # noqa: TC003 - part of a public alias
 from deploy.evaluate.ties import Pair, pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """How well the ties would be found once a human had answered every open question rightly.
+
+    Two entities with an open question between them are taken for one if both
+    hold most mentions of one node; a question about two nodes unites nobody.
+    """
+
+    precision: float
+    recall: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +43,19 @@ class NetworkScore:
     recall: float
     weight_errors: int
     false_merges: int
+    auto_review: Reviewed
 
 
 def score_network(
     expected: Mapping[Pair, int],
     found: Mapping[tuple[UUID, UUID], int],
     mentions: Iterable[tuple[str, UUID]],
+    questions: Iterable[tuple[UUID, UUID]] = (),
 ) -> NetworkScore:
     """Score `found` (weight per pair of entities) against `expected` (weight per pair of nodes).
 
     `mentions` tells for every mention the node it was made from and the entity
-    it was resolved to.
+    it was resolved to, `questions` the pairs of entities that a human is asked about.
     """
     held = _held(mentions)
     name_of = _principals(held)
@@ -61,7 +75,47 @@ def score_network(
         recall=_share(len(hits), len(expected)),
         weight_errors=wrong,
         false_merges=sum(1 for nodes in held.values() if len(nodes) > 1),
+        auto_review=_reviewed(expected, found, held, questions),
     )
+
+
+def _reviewed(
+    expected: Mapping[Pair, int],
+    found: Mapping[tuple[UUID, UUID], int],
+    held: Mapping[UUID, Counter[str]],
+    questions: Iterable[tuple[UUID, UUID]],
+) -> Reviewed:
+    now = _united(held, questions)
+    together: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
+    for entity, nodes in held.items():
+        together[now(entity)].update(nodes)
+    name_of = _principals(together)
+    ties = {frozenset((now(left), now(right))) for left, right in found}
+    ends = [tuple(tie) for tie in ties if len(tie) > 1]
+    hits = sum(1 for left, right in ends if _named(name_of, left, right) in expected)
+    return Reviewed(precision=_share(hits, len(ends)), recall=_share(hits, len(expected)))
+
+
+def _united(
+    held: Mapping[UUID, Counter[str]], questions: Iterable[tuple[UUID, UUID]]
+) -> Callable[[UUID], UUID]:
+    """Answer the questions rightly; tell for each entity which one it then is."""
+    kept: dict[UUID, UUID] = {}
+
+    def now(entity: UUID) -> UUID:
+        while entity in kept:
+            entity = kept[entity]
+        return entity
+
+    for left, right in questions:
+        is_one = left in held and right in held and _mostly(held[left]) == _mostly(held[right])
+        if is_one and now(left) != now(right):
+            kept[now(right)] = now(left)
+    return now
+
+
+def _mostly(nodes: Counter[str]) -> str:
+    return min(nodes, key=lambda name: (-nodes[name], name))
 
 
 def _held(mentions: Iterable[tuple[str, UUID]]) -> Mapping[UUID, Counter[str]]:

@@ -112,6 +112,35 @@ def test_two_people_in_one_are_a_false_merge():
     assert score.recall == 0.5
 
 
+SPLIT = (
+    {("a", "b"): 1, ("a", "c"): 1},
+    {(entity(1), entity(2)): 1, (entity(9), entity(3)): 1},
+    [("a", entity(1)), ("a", entity(1)), ("a", entity(9)), ("b", entity(2)), ("c", entity(3))],
+)
+
+
+def test_a_question_about_two_halves_of_one_person_counts_as_answered_right():
+    score = score_network(*SPLIT, [(entity(9), entity(1))])
+    assert (score.precision, score.recall) == (0.5, 0.5)
+    assert (score.auto_review.precision, score.auto_review.recall) == (1.0, 1.0)
+
+
+def test_a_question_about_two_people_unites_nobody():
+    score = score_network(*SPLIT, [(entity(9), entity(2)), (entity(1), entity(7))])
+    assert (score.auto_review.precision, score.auto_review.recall) == (0.5, 0.5)
+
+
+def test_questions_that_form_a_chain_unite_all_of_it():
+    score = score_network(
+        {("a", "b"): 1},
+        {(entity(1), entity(2)): 1, (entity(8), entity(2)): 1, (entity(9), entity(2)): 1},
+        [("a", entity(1)), ("a", entity(8)), ("a", entity(9)), ("b", entity(2))],
+        [(entity(8), entity(9)), (entity(9), entity(1)), (entity(8), entity(1))],
+    )
+    assert score.precision == pytest.approx(1 / 3, abs=1e-4)
+    assert (score.auto_review.precision, score.auto_review.recall) == (1.0, 1.0)
+
+
 def test_the_montagna_files_hold_the_published_networks(shared_data):
     folder = shared_data / "networks" / "montagna"
     published = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
