@@ -54,6 +54,16 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "no_facts": "Say what happened: at least one theme, activity and strand of the 4P plan.",
     "not_a_person": "Only a node of kind PERSON has sex, age and role.",
     "wrong_kind": "A node of this kind is not identified by this field; move it to a node that is.",
+    "disagrees_with_family_name": (
+        "The number spells another family name than the report gives: correct one of them, or add"
+        " the name on the licence to `known_as`."
+    ),
+    "disagrees_with_birth_date": (
+        "The number spells another birth date than the report gives: correct one, or leave one out."
+    ),
+    "disagrees_with_sex": (
+        "The number spells another sex than the report gives: correct one, or leave one out."
+    ),
     "empty": "Leave the field out, or fill it in.",
     "too_long": "Shorten the text.",
     "implausible": "No person alive has this age; check the digits.",

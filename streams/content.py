@@ -18,12 +18,20 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from streams.identifiers import UnreadableIdentifierError, canonical, declared, district, read
+from streams.identifiers import (
+    UnreadableIdentifierError,
+    canonical,
+    carried_by,
+    declared,
+    disagreements,
+    district,
+    read,
+)
 from streams.instants import london_day
 from streams.parts import Reason
 from streams.taxonomy import joins
 from streams.topics import PARTNER_ID
-from streams.values import GradingScheme, HandlingCode, NodeKind
+from streams.values import GradingScheme, HandlingCode, NodeKind, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -194,23 +202,22 @@ def _nodes(report: Report, readings: Sequence[Reading]) -> Iterator[Fault]:
     yield from _count(len(report.nodes), NODES_MAX, "nodes", "too_many_nodes")
     reported_on = london_day(report.reported_at)
     seen: Counter[str] = Counter()
-    for number, (node, (_, unreadable)) in enumerate(zip(report.nodes, readings, strict=True)):
+    for number, (node, reading) in enumerate(zip(report.nodes, readings, strict=True)):
         path = f"nodes[{number}]"
         seen[node.label] += 1
         if seen[node.label] > 1:
             yield Fault("duplicate_label", f"{path}.label")
-        yield from _node(node, unreadable, reported_on, path)
+        yield from _node(node, reading, reported_on, path)
 
 
-def _node(
-    node: Node, unreadable: Sequence[UnreadableIdentifierError], reported_on: date, path: str
-) -> Iterator[Fault]:
+def _node(node: Node, reading: Reading, reported_on: date, path: str) -> Iterator[Fault]:
     yield from _text(node.label, f"{path}.label", LABEL_CHARS_MAX)
     yield from _text(node.reference, f"{path}.reference")
     if node.identity is not None:
         yield from _identity(node, node.identity, f"{path}.identity")
-        for fault in unreadable:
+        for fault in reading[1]:
             yield Fault(fault.code, f"{path}.identity.{fault.field}", fault.rule)
+        yield from _carried(node, node.identity, reading[0], f"{path}.identity")
         yield from _birth(node.identity.born_on, reported_on, f"{path}.identity.born_on")
     if node.person is not None:
         yield from _person(node.person, node.kind, f"{path}.person")
@@ -229,6 +236,16 @@ def _identity(node: Node, identity: Identity, path: str) -> Iterator[Fault]:
         if is_blank:
             yield Fault("empty", f"{path}.{field}")
     yield from _count(len(identity.known_as), KNOWN_AS_MAX, f"{path}.known_as")
+
+
+def _carried(node: Node, identity: Identity, spelt: Sequence[Spelt], path: str) -> Iterator[Fault]:
+    """A number that spells out a name, birth date or sex agrees with what stands beside it."""
+    sex = node.person.sex if node.person is not None else Sex.UNKNOWN
+    for one in spelt:
+        carried = carried_by(one.field, one.form) if one.form is not None else None
+        if carried is not None:
+            for what in disagreements(identity, carried, sex):
+                yield Fault(f"disagrees_with_{what}", f"{path}.{one.told_in}")
 
 
 def _birth(born_on: date | None, reported_on: date, path: str) -> Iterator[Fault]:

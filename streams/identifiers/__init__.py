@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from streams.identifiers import names, numbers, places, things
+from streams.identifiers.carriers import Carried, carried_by, disagreements
 from streams.identifiers.faults import (
     CheckDigitBrokenError,
     FormatBrokenError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IDENTIFIER_CHARS_MAX",
     "RULES",
+    "Carried",
     "Rule",
     "Spelt",
     "UnknownFieldError",
@@ -38,7 +40,9 @@ __all__ = [
     "WrongCheckDigitError",
     "account_of_iban",
     "canonical",
+    "carried_by",
     "declared",
+    "disagreements",
     "district",
     "faults_of",
     "name_parts",
@@ -138,6 +142,8 @@ class Spelt:
     field: str
     value: str | date = attribute(repr=False)
     form: str | None = attribute(repr=False)
+    told_in: str = ""
+    """The field its partner wrote it in, where it was read from an identity."""
 
 
 def read(identity: Identity) -> tuple[tuple[Spelt, ...], tuple[UnreadableIdentifierError, ...]]:
@@ -146,7 +152,8 @@ def read(identity: Identity) -> tuple[tuple[Spelt, ...], tuple[UnreadableIdentif
     faults: list[UnreadableIdentifierError] = []
     for field, value in declared(identity):
         try:
-            spelt.append(Spelt(_LINKED_AS.get(field, field), value, canonical(field, value)))
+            form = canonical(field, value)
+            spelt.append(Spelt(_LINKED_AS.get(field, field), value, form, field))
         except UnreadableIdentifierError as fault:
             faults.append(fault)
     return tuple(spelt), tuple(faults)
