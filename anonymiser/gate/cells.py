@@ -1,0 +1,503 @@
+"""Small cells: nobody leaves whom fewer than k people could be, counted over all that ever left.
+
+What an audience was shown of a person adds up: sex, age bands and the weeks
+they were told in (together a window that the birth date lies in), districts,
+and the family, each of whom adds up likewise. `Shown` remembers that and
+forgets nothing, since nothing can be un-known. `Cells.fit` asks before a report
+goes: with this report added, how many people of the reference population could
+each person in it be, and each of their families? Below k the report is made
+coarser, rung by rung, and as a last resort held:
+
+    district -> police area -> no place; then for those below k the same three
+    without the age band; then without the sex; then held.
+
+Whether somebody is a child is never taken back, only that somebody is an adult:
+whoever turned 18 a week ago would stand out among all who were born then.
+
+    shown = Shown()                         # one for each audience
+    fitted = Cells(population).fit(event, shown)
+    if fitted.event is None: ...            # hold it: reason "small_cell"
+    else: ...                               # release fitted.event, then
+    shown.apply(fitted.event)               # also when read back from the topic
+
+No reference population: the place is left out. Things (phones, addresses) have
+no cell of their own; what they tie together is counted with the persons.
+Source: privacy.md sections 5 and 8 (property 23); k = 5 is that page's.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+
+from anonymiser.gate.population import (
+    ADULT,
+    ANY_BAND,
+    ANY_SEX,
+    BAND_BITS,
+    EVERYWHERE,
+    SEX_BITS,
+    district,
+    police_area,
+)
+from streams.shared import PoliceReportShared, SafeguardingReportShared
+from streams.taxonomy import RELATIONS, Bond, RelationKind
+from streams.values import AgeBand, ChildAtEvent, NodeKind, Sex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
+
+    from anonymiser.gate.population import Look, Place, Population
+    from streams.shared import PoliceNode, SafeguardingNode
+
+    SharedNode: TypeAlias = PoliceNode | SafeguardingNode
+    Node = TypeVar("Node", PoliceNode, SafeguardingNode)
+
+SharedReport: TypeAlias = PoliceReportShared | SafeguardingReportShared
+
+K: Final = 5
+#: The reason code of a report that no rung lets go.
+SMALL_CELL: Final = "small_cell"
+
+#: Of the people of one district, at most this share is also met in any other one (judgement).
+_MET_ELSEWHERE: Final = 0.25
+#: Of households, the share with a foster or kinship carer, and of people, that in an establishment.
+_IN_CARE: Final = 0.05
+_IN_ESTABLISHMENT: Final = 0.05
+#: More people than this behind one door are a hostel or a home, and no family.
+_HOUSEHOLD_MAX: Final = 8
+#: An estimate counts with what it may be short of by chance: so many standard deviations.
+_DEVIATIONS: Final = 3.0
+
+_YEAR_DAYS: Final = 365.2425
+_WEEK_DAYS: Final = 7
+_BANDS: Final = (
+    (BAND_BITS[AgeBand.AGE_0_4], 0, 5),
+    (BAND_BITS[AgeBand.AGE_5_10], 5, 11),
+    (BAND_BITS[AgeBand.AGE_11_15], 11, 16),
+    (BAND_BITS[AgeBand.AGE_16_17], 16, 18),
+    (ADULT, 18, 90),
+)
+_LONG_AGO: Final = -1_000_000
+_FAR_AHEAD: Final = 10_000_000
+_HOME: Final = frozenset({RelationKind.LIVES_AT, RelationKind.CUCKOOED_AT})
+_FAMILY: Final = frozenset({Bond.KIN, Bond.CARE})
+_RARE: Final = frozenset({RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER})
+
+Key: TypeAlias = bytes
+
+
+class PlaceRung(IntEnum):
+    """How finely the place of a report is told."""
+
+    DISTRICT = 0
+    POLICE_AREA = 1
+    NONE = 2
+
+
+class Detail(IntEnum):
+    """What is told of the people whose cell is small."""
+
+    FULL = 0
+    WITHOUT_AGE = 1
+    WITHOUT_AGE_AND_SEX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The report as it may leave, and how coarse that is; None if it must be held."""
+
+    event: SharedReport | None
+    place: PlaceRung
+    detail: Detail
+
+
+# --- what was shown ------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """What is known of a person: born after `after` and not after `until` (proleptic days).
+
+    `seen` is the Monday of the last week it was told of, `places` where it was met.
+    """
+
+    sex: int = ANY_SEX
+    after: int = _LONG_AGO
+    until: int = _FAR_AHEAD
+    seen: int = 0
+    places: tuple[Place, ...] = ()
+
+    def joined(self, other: Known) -> Known:
+        """Add what another report says; of two ages that cannot both be, the first stays."""
+        after, until = max(self.after, other.after), min(self.until, other.until)
+        if after >= until:
+            after, until = self.after, self.until
+        return Known(
+            sex=other.sex if self.sex == ANY_SEX else self.sex,
+            after=after,
+            until=until,
+            seen=max(self.seen, other.seen),
+            places=tuple(dict.fromkeys((*self.places, *other.places))),
+        )
+
+
+@dataclass(slots=True)
+class Tied:
+    """People (and their addresses) whom family ties or a shared door tie together."""
+
+    members: dict[Key, None] = field(default_factory=dict)
+    family: dict[tuple[Key, Key], None] = field(default_factory=dict)
+    has_carer: bool = False
+
+    def absorb(self, other: Tied) -> None:
+        """Take in all of another group."""
+        self.members |= other.members
+        self.family |= other.family
+        self.has_carer |= other.has_carer
+
+    def rename(self, old: Key, new: Key) -> None:
+        """Let one member go by another's id."""
+        self.members = {new if one == old else one: None for one in self.members}
+        pairs = (tuple(new if one == old else one for one in pair) for pair in self.family)
+        self.family = {(one, other): None for one, other in pairs if one != other}
+
+
+class Shown:
+    """What one audience was ever shown of people, under its own ids; a fold of what left.
+
+    A person takes a record of 15 bytes (two more for each place met at) beside
+    its id; only who has family or a door in the reports takes more.
+    """
+
+    _RECORD: Final = struct.Struct("<Biii")
+
+    def __init__(self) -> None:
+        self._people: dict[Key, bytes] = {}
+        self._places: list[Place] = []
+        self._number_of: dict[Place, int] = {}
+        self._tied: dict[Key, Tied] = {}
+
+    def apply(self, event: SharedReport) -> None:
+        """Take in a report that left, in whatever order."""
+        for key, known in observed(event).items():
+            self._keep(key, self.joined(key, known))
+        for tied in ties(event, self):
+            for member in tied.members if len(tied.members) > 1 else ():
+                self._tied[member] = tied
+
+    def merge(self, kept: UUID, absorbed: UUID) -> None:
+        """Take in that two ids are one person: what was known of either is known of it."""
+        new, old = kept.bytes, absorbed.bytes
+        if (known := self.known(old)) is not None:
+            self._keep(new, self.joined(new, known))
+        group, other = self._tied.get(new), self._tied.pop(old, None)
+        self._people.pop(old, None)
+        if other is None:
+            return
+        other.rename(old, new)
+        if group is not None and group is not other:
+            other.absorb(group)
+        for member in other.members:
+            self._tied[member] = other
+
+    def split(self, entity: UUID, new: UUID) -> None:
+        """Take in that some mentions are another's: all that was known may be of either."""
+        if (record := self._people.get(entity.bytes)) is not None:
+            self._people.setdefault(new.bytes, record)
+        if (group := self._tied.get(entity.bytes)) is not None:
+            group.members[new.bytes] = None
+            self._tied[new.bytes] = group
+
+    def known(self, key: Key) -> Known | None:
+        """Return what was shown of a person."""
+        record = self._people.get(key)
+        if record is None:
+            return None
+        sex, after, until, seen = self._RECORD.unpack_from(record)
+        numbers = memoryview(record)[self._RECORD.size :].cast("H")
+        return Known(sex, after, until, seen, tuple(self._places[one] for one in numbers))
+
+    def joined(self, key: Key, known: Known) -> Known:
+        """Return what would be known of a person with this added."""
+        before = self.known(key)
+        return known if before is None else before.joined(known)
+
+    def tied(self, key: Key) -> Tied | None:
+        """Return the group of a person or address, None if it was never tied to anybody."""
+        return self._tied.get(key)
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def _keep(self, key: Key, known: Known) -> None:
+        numbers = [self._number(place) for place in known.places]
+        record = self._RECORD.pack(known.sex, known.after, known.until, known.seen)
+        self._people[key] = record + struct.pack(f"={len(numbers)}H", *numbers)
+
+    def _number(self, place: Place) -> int:
+        number = self._number_of.get(place)
+        if number is None:
+            number = self._number_of[place] = len(self._places)
+            self._places.append(place)
+        return number
+
+
+def observed(event: SharedReport) -> dict[Key, Known]:
+    """Return what a report says of each person in it."""
+    monday = monday_of(event.event_week)
+    places = tuple(_places(event))
+    found: dict[Key, Known] = {}
+    for node in event.nodes:
+        if node.kind is NodeKind.PERSON:
+            after, until = _born(node, monday)
+            known = Known(SEX_BITS[node.sex], after, until, monday, places)
+            before = found.get(node.entity_id.bytes)
+            found[node.entity_id.bytes] = known if before is None else before.joined(known)
+    return found
+
+
+def ties(event: SharedReport, shown: Shown) -> list[Tied]:
+    """Return the groups that a report touches, as they are with the report's ties added.
+
+    What `shown` holds stays as it is.
+    """
+    groups: dict[Key, Tied] = {}
+    key_of = {node.node: node.entity_id.bytes for node in event.nodes}
+    for node in event.nodes:
+        if node.kind in {NodeKind.PERSON, NodeKind.ADDRESS}:
+            _start(groups, node.entity_id.bytes, shown)
+    for relation in event.relations:
+        one, other = key_of[relation.subject], key_of[relation.object]
+        is_family = RELATIONS[relation.kind].bond in _FAMILY
+        if (is_family or relation.kind in _HOME) and one != other:
+            group = _joined(groups, one, other)
+            if is_family:
+                group.family[one, other] = None
+            group.has_carer |= relation.kind in _RARE
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _start(groups: dict[Key, Tied], key: Key, shown: Shown) -> None:
+    if key in groups:
+        return
+    before = shown.tied(key)
+    group = Tied({key: None})
+    if before is not None:
+        group.absorb(before)
+    for member in group.members:
+        groups[member] = group
+
+
+def _joined(groups: dict[Key, Tied], one: Key, other: Key) -> Tied:
+    group, second = groups[one], groups[other]
+    if group is not second:
+        group.absorb(second)
+        for member in second.members:
+            groups[member] = group
+    return group
+
+
+def _places(event: SharedReport) -> Iterator[Place]:
+    if event.district is not None:
+        yield district(event.district)
+    elif event.police_area is not None:
+        yield police_area(event.police_area)
+
+
+def monday_of(week: str) -> int:
+    """Return the Monday of an ISO week ("2026-W47") as a proleptic day."""
+    year, _, number = week.partition("-W")
+    return date.fromisocalendar(int(year), int(number), 1).toordinal()
+
+
+def _born(node: SharedNode, monday: int) -> tuple[int, int]:
+    """Return the window of birth that an age band, or being a child or not, leaves open."""
+    lowest, end = _ages(node)
+    sunday = monday + _WEEK_DAYS - 1
+    after = _LONG_AGO if end is None else monday - int(end * _YEAR_DAYS) - 1
+    until = _FAR_AHEAD if lowest is None else sunday - int(lowest * _YEAR_DAYS)
+    return after, until
+
+
+def _ages(node: SharedNode) -> tuple[int | None, int | None]:
+    """Return the lowest age in years and the first age that is too high; None: not told."""
+    band = getattr(node, "age_band", AgeBand.UNKNOWN)
+    for bit, lowest, end in _BANDS:
+        if BAND_BITS[band] == bit:
+            return lowest, None if bit == ADULT else end
+    if node.child_at_event is ChildAtEvent.YES:
+        return None, 18
+    return (18, None) if node.child_at_event is ChildAtEvent.NO else (None, None)
+
+
+# --- counting and deciding -------------------------------------------------------------
+
+
+class Cells:
+    """Decides how coarse a report must be. `population` None: no place leaves."""
+
+    def __init__(self, population: Population | None, k: int = K) -> None:
+        self._population = population
+        self._k = k
+
+    def fit(self, event: SharedReport, shown: Shown) -> Fitted:
+        """Return the finest form of a report that leaves nobody in a cell below k."""
+        if self._population is None:
+            bare = replace(event, district=None, police_area=None)
+            return Fitted(bare, PlaceRung.NONE, Detail.FULL)
+        groups = ties(event, shown)
+        for detail in Detail:
+            for place, at in self._places(event):
+                fitted = self._tried(at, groups, shown, detail)
+                if fitted is not None:
+                    return Fitted(fitted, place, detail)
+        return Fitted(None, PlaceRung.NONE, Detail.WITHOUT_AGE_AND_SEX)
+
+    def _places(self, event: SharedReport) -> Iterator[tuple[PlaceRung, SharedReport]]:
+        """Yield the report with its place ever coarser; a place nobody was counted in is left out.
+
+        The district is told alone: whoever knows it knows the area.
+        """
+        area = None
+        if event.district is not None and self._population is not None:
+            area = self._population.area_of(event.district)
+        if area is not None:
+            yield PlaceRung.DISTRICT, replace(event, police_area=None)
+            yield PlaceRung.POLICE_AREA, replace(event, district=None, police_area=area)
+        yield PlaceRung.NONE, replace(event, district=None, police_area=None)
+
+    def _tried(
+        self, event: SharedReport, groups: list[Tied], shown: Shown, detail: Detail
+    ) -> SharedReport | None:
+        """Return the report with those below k told of in less detail, None if that is too much."""
+        small = self._small(event, groups, shown)
+        if not small:
+            return event
+        if detail is Detail.FULL:
+            return None
+        coarser = _coarsened(event, small, detail)
+        return None if self._small(coarser, groups, shown) else coarser
+
+    def _small(self, event: SharedReport, groups: list[Tied], shown: Shown) -> set[Key]:
+        """Return everybody in a group of whom somebody would be in a cell below k."""
+        told = observed(event)
+        small: set[Key] = set()
+        for group in groups:
+            known = {
+                key: one for key in group.members if (one := _with(told, key, shown)) is not None
+            }
+            if any(count < self._k for count in self.counts(group, known)):
+                small.update(group.members)
+        return small
+
+    def counts(self, group: Tied, known: Mapping[Key, Known]) -> Iterator[int]:
+        """Yield, for each person of a group, how many people it could be."""
+        if len(known) <= _HOUSEHOLD_MAX:
+            yield from self._in_household(known, _IN_CARE if group.has_carer else 1.0)
+            return
+        families = list(_families(group, known))
+        alone = {key: one for key, one in known.items() if not any(key in f for f in families)}
+        for family in families:
+            yield from self._in_household(family, _IN_ESTABLISHMENT)
+        alike = [_look(one)[0] for one in alone.values()]
+        for one, look in zip(alone.values(), alike, strict=True):
+            count = next(iter(self._in_household({b"": one}, _IN_ESTABLISHMENT)))
+            yield max(count, alike.count(look))
+
+    def _in_household(self, known: Mapping[Key, Known], share: float) -> Iterator[int]:
+        """Count everybody as living with all the others, wherever any of them was met."""
+        if not known or self._population is None:
+            return
+        looks = [_look(one) for one in known.values()]
+        places = self._population.finest(place for one in known.values() for place in one.places)
+        for _, narrowed in looks:
+            share *= narrowed
+        share *= _MET_ELSEWHERE ** max(0, len(places) - 1)
+        for number, (look, _) in enumerate(looks):
+            others = [one for at, (one, _) in enumerate(looks) if at != number]
+            yield self._least(places or (EVERYWHERE,), look, others, share)
+
+    def _least(self, places: Iterable[Place], look: Look, others: list[Look], share: float) -> int:
+        if self._population is None:
+            return 0
+        found = (self._population.count(place, look, others) for place in places)
+        return min(at_least(count, living_so * share) for count, living_so in found)
+
+
+def at_least(count: int, share: float) -> int:
+    """Return how many of `count` people fall into a share of them, less what chance may take."""
+    expected = count * share
+    return math.floor(expected - _DEVIATIONS * math.sqrt(expected * (1.0 - share)) + 1e-9)
+
+
+def _with(told: Mapping[Key, Known], key: Key, shown: Shown) -> Known | None:
+    now = told.get(key)
+    return shown.known(key) if now is None else shown.joined(key, now)
+
+
+def _families(group: Tied, known: Mapping[Key, Known]) -> Iterator[dict[Key, Known]]:
+    """Yield the people of a large group family by family."""
+    tied: dict[Key, set[Key]] = {}
+    for one, other in group.family:
+        together = tied.get(one, {one}) | tied.get(other, {other})
+        tied |= dict.fromkeys(together, together)
+    for members in {id(one): one for one in tied.values()}.values():
+        yield {key: known[key] for key in sorted(members) if key in known}
+
+
+def _look(known: Known) -> tuple[Look, float]:
+    """Return the sex and age bands somebody may have, and the share of those born in the window.
+
+    Bands that the window covers whole count whole; of a narrower window only
+    the band that it mostly lies in counts, and of that its part.
+    """
+    if known.after == _LONG_AGO and known.until == _FAR_AHEAD:
+        return (known.sex, ANY_BAND), 1.0
+    youngest = max(0, known.seen - known.until)
+    oldest = known.seen - known.after
+    shares = [(bit, _overlap(youngest, oldest, low, end)) for bit, low, end in _BANDS]
+    whole = sum(bit for bit, share in shares if share == 1.0)
+    if whole:
+        return (known.sex, whole), 1.0
+    bit, share = max(shares, key=lambda one: one[1])
+    return (known.sex, bit), share
+
+
+def _overlap(youngest: int, oldest: int, low: int, end: int) -> float:
+    """Return the part of a band of ages (in years) that a window of ages (in days) covers."""
+    first, last = low * _YEAR_DAYS, end * _YEAR_DAYS
+    covered = min(oldest, last) - max(youngest, first)
+    if covered >= last - first - _WEEK_DAYS:
+        return 1.0
+    return max(0.0, covered / (last - first))
+
+
+def _coarsened(event: SharedReport, small: set[Key], detail: Detail) -> SharedReport:
+    """Tell less of these people."""
+    if isinstance(event, PoliceReportShared):
+        return replace(event, nodes=tuple(_less(node, small, detail) for node in event.nodes))
+    nodes = tuple(_less(node, small, detail) for node in event.nodes)
+    return replace(event, nodes=tuple(_ageless(node, small) for node in nodes))
+
+
+def _less(node: Node, small: set[Key], detail: Detail) -> Node:
+    """That somebody is a child is told in any case: an alert may hang on it."""
+    if node.entity_id.bytes not in small:
+        return node
+    is_child = node.child_at_event is ChildAtEvent.YES
+    return replace(
+        node,
+        sex=node.sex if detail is Detail.WITHOUT_AGE else Sex.UNKNOWN,
+        child_at_event=ChildAtEvent.YES if is_child else ChildAtEvent.UNKNOWN,
+    )
+
+
+def _ageless(node: SafeguardingNode, small: set[Key]) -> SafeguardingNode:
+    if node.entity_id.bytes not in small:
+        return node
+    return replace(node, age_band=AgeBand.UNKNOWN)
