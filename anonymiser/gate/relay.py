@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from anonymiser.gate.effects import Effect
+from streams.parts import Reason
 from streams.restricted import PossibleLink
 from streams.shared import (
+    FeedbackGiven,
     PersonsMerged,
     PersonSplit,
     PossibleLinkTold,
@@ -28,14 +30,14 @@ from streams.shared import (
     SafeguardingReportShared,
 )
 from streams.topics import HELD, SAFEGUARDING, feedback_of
-from streams.values import ChildAtEvent
+from streams.values import ChildAtEvent, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from anonymiser.gate.audience import AudienceIds
-    from streams.restricted import AnswerSubmitted, QuestionAsked
+    from streams.restricted import AnswerSubmitted, OriginatorApproved, QuestionAsked
 
 Pair: TypeAlias = tuple[UUID, UUID]
 _PREFIX: Final = b"link/"
@@ -69,6 +71,24 @@ def acknowledge(event: AnswerSubmitted, at: datetime) -> Effect:
         told_at=at,
     )
     return Effect(feedback_of(event.partner), told)
+
+
+def nothing_held(event: OriginatorApproved, at: datetime) -> Effect:
+    """Tell a partner that its approval came for what does not wait.
+
+    A duplicate, not a refusal: sending an approval again must not look as if the report,
+    which may be shared by now, were refused.
+    """
+    given = FeedbackGiven(
+        report_id=event.report_id,
+        revision=event.revision,
+        outcome=Outcome.DUPLICATE,
+        reasons=(Reason(code="nothing_held", field="report_id"),),
+        immediate_risk=False,
+        offset=None,
+        given_at=at,
+    )
+    return Effect(feedback_of(event.partner), given)
 
 
 # --- doubts about a child -----------------------------------------------------------

@@ -29,7 +29,10 @@ from streams.parts import Reason
 from streams.ports import Outgoing
 from streams.registry import Standing
 from streams.restricted import (
+    AnswerSubmitted,
+    ApprovalSubmitted,
     NumberedRelation,
+    OriginatorApproved,
     PersonFacts,
     ReportSubmitted,
     ReportTokenised,
@@ -57,7 +60,8 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _NO_FACTS: Final = PersonFacts()
-Submission: TypeAlias = ReportSubmitted | WithdrawalSubmitted
+Submission: TypeAlias = ReportSubmitted | WithdrawalSubmitted | AnswerSubmitted | ApprovalSubmitted
+_SUBMISSIONS: Final = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +105,19 @@ def _arrival(record: Record) -> Arrival:
 def _decoded(submission: bytes) -> Submission:
     if len(submission) > MAX_SUBMISSION_BYTES:
         raise TooLargeError(f"submission of more than {MAX_SUBMISSION_BYTES} bytes")
-    return decode(submission, ReportSubmitted, WithdrawalSubmitted)
+    event: Submission = decode(submission, *_SUBMISSIONS)
+    return event
 
 
 def _routed(arrival: Arrival, event: Submission) -> Arrival:
-    """Take over what the partner wrote in clear; of a withdrawal nothing is urgent."""
-    if isinstance(event, WithdrawalSubmitted):
+    """Take over what the partner wrote in clear; only a report can be urgent."""
+    if isinstance(event, WithdrawalSubmitted | AnswerSubmitted):
         return replace(arrival, report_id=event.report_id, immediate_risk=False)
     return replace(
         arrival,
         report_id=event.report_id,
         revision=event.revision,
-        immediate_risk=event.immediate_risk,
+        immediate_risk=isinstance(event, ReportSubmitted) and event.immediate_risk,
     )
 
 
@@ -128,6 +133,10 @@ def _decided(arrival: Arrival, event: Submission, context: IntakeContext) -> tup
             return _report(arrival, event, context)
         case WithdrawalSubmitted():
             return (_withdrawal(arrival, event),)
+        case AnswerSubmitted():
+            return (transported(arrival, encode(event)),)
+        case ApprovalSubmitted():
+            return (_approval(arrival, event),)
         case _:
             assert_never(event)
 
@@ -150,6 +159,18 @@ def _withdrawal(arrival: Arrival, event: WithdrawalSubmitted) -> Outgoing:
     return transported(arrival, encode(received))
 
 
+def _approval(arrival: Arrival, event: ApprovalSubmitted) -> Outgoing:
+    """The topic is the proof that the originator itself speaks."""
+    approved = OriginatorApproved(
+        partner=arrival.partner,
+        report_id=event.report_id,
+        revision=event.revision,
+        approved_by=arrival.partner,
+        approved_at=arrival.received_at,
+    )
+    return transported(arrival, encode(approved))
+
+
 # --- reports -----------------------------------------------------------------------------------
 
 
@@ -170,7 +191,7 @@ def _report(
 
 def _opened(event: Submission, keys: Keys) -> Opened | UnsealError:
     key = keys.sealing.get(event.key_epoch) if isinstance(event, ReportSubmitted) else None
-    if key is None or isinstance(event, WithdrawalSubmitted):
+    if key is None or not isinstance(event, ReportSubmitted):
         return UnsealError("wrong_epoch")
     try:
         return open_submission(event, key)

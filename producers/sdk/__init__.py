@@ -14,6 +14,7 @@ from producers.check import InvalidReportError, Problem
 from producers.notice import NOTICE_999
 from producers.sdk.errors import NoReceiptError, NotAcknowledgedError, NotOnboardedError
 from producers.sdk.partner import Partner
+from producers.sdk.questions import ROUTINE, Question
 from producers.sdk.receipts import Receipt
 from producers.sdk.submission import Rejected, Submission
 from producers.sdk.sync import SyncPartner, SyncSubmission
@@ -22,6 +23,7 @@ from streams.sealing import UntrustedKeyError
 
 __all__ = [
     "NOTICE_999",
+    "ROUTINE",
     "InvalidReportError",
     "NoReceiptError",
     "NoSealingKeyError",
@@ -29,6 +31,7 @@ __all__ = [
     "NotOnboardedError",
     "Partner",
     "Problem",
+    "Question",
     "Receipt",
     "Rejected",
     "Submission",

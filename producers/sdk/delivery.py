@@ -56,6 +56,8 @@ def _not_acknowledged(
 
 
 def _name(submission: Submission) -> str:
+    if submission.what is not None:
+        return submission.what
     if submission.revision is None:
         return f"the withdrawal of report {submission.report_id}"
     return f"report {submission.report_id} revision {submission.revision}"

@@ -15,7 +15,7 @@ from producers.sdk.trust import NoSealingKeyError, TrustedKeys
 from streams import codec
 from streams.errors import DecodeError, RivelinError
 from streams.restricted import SealingKeyPublished
-from streams.shared import FeedbackGiven
+from streams.shared import FeedbackGiven, QuestionPut
 from streams.topics import PUBLIC_KEYS
 
 if TYPE_CHECKING:
@@ -151,11 +151,23 @@ class Inbox:
 
 
 def receipt_in(record: Record) -> Receipt | None:
-    """Return the receipt a feedback record holds; None, and a warning, if it holds none."""
+    """Return the receipt a feedback record holds, None if it holds none."""
+    event = _feedback_in(record)
+    return Receipt.of(event, record.offset) if isinstance(event, FeedbackGiven) else None
+
+
+def question_in(record: Record) -> QuestionPut | None:
+    """Return what a feedback record says of a question, None if it says nothing of one."""
+    event = _feedback_in(record)
+    return event if isinstance(event, QuestionPut) else None
+
+
+def _feedback_in(record: Record) -> FeedbackGiven | QuestionPut | None:
+    """Decode a record of the feedback topic; warn of one that cannot be read."""
     if record.value is None:
         return None
     try:
-        return Receipt.of(codec.decode(record.value, FeedbackGiven), record.offset)
+        return codec.decode(record.value, FeedbackGiven, QuestionPut)
     except DecodeError as error:
         _logger.warning("feedback at %d is unreadable: %s", record.offset, error.code)
         return None

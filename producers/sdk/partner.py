@@ -12,25 +12,27 @@ from producers.check import InvalidReportError, check, problem, read
 from producers.notice import notice_for, notice_in
 from producers.sdk.delivery import deliver
 from producers.sdk.errors import NotOnboardedError
-from producers.sdk.inbox import Inbox, receipt_in
+from producers.sdk.inbox import Inbox, question_in, receipt_in
+from producers.sdk.questions import open_questions
 from producers.sdk.submission import Rejected, Submission
 from streams import codec
 from streams.errors import InvalidInputError, MissingTopicError
 from streams.instants import to_millisecond
 from streams.kafka import KafkaLog
 from streams.ports import Outgoing
-from streams.restricted import Report, WithdrawalSubmitted
+from streams.restricted import AnswerSubmitted, ApprovalSubmitted, Report, WithdrawalSubmitted
 from streams.sealing import seal
 from streams.topics import PARTNER_ID, feedback_of, submissions_of
-from streams.values import WithdrawalReason
+from streams.values import Answer, WithdrawalReason
 
 if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
     from producers.sdk.inbox import CallbackT
+    from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
-    from streams.ports import Log
+    from streams.ports import Log, Record
 
 PATIENCE: Final = timedelta(seconds=30)
 IN_FLIGHT_MAX: Final = 200
@@ -142,6 +144,43 @@ class Partner:
         (sent,) = await self._send([(submission, codec.encode(event))])
         return sent
 
+    async def approve(self, report_id: UUID, revision: int = 1) -> Submission:
+        """Allow a report under condition S2 to go on; `outcome` of what is returned tells.
+
+        An approval of a revision that does not wait changes nothing: its receipt says DUPLICATE.
+        Raises: NotAcknowledgedError, NotOnboardedError.
+        """
+        event = ApprovalSubmitted(report_id=report_id, partner=self.partner_id, revision=revision)
+        waiting = self._inbox.unanswered.waiting_for(report_id, revision)
+        if waiting is not None:  # it was sent from here, and its final receipt is still to come
+            await self._append([(waiting, codec.encode(event))])
+            return waiting
+        what = f"the approval of report {report_id}"
+        submission = Submission(report_id, revision, None, what)
+        (sent,) = await self._send([(submission, codec.encode(event))])
+        return sent
+
+    async def answer(self, question: Question, answer: Answer) -> None:
+        """Answer a question about one of the partner's own records; return when the broker has it.
+
+        It decides nothing by itself. Once it has come in, `questions` names it no more.
+        Raises: InvalidReportError for what is no answer, NotAcknowledgedError, NotOnboardedError.
+        """
+        if not isinstance(answer, Answer):
+            raise InvalidReportError([problem("unknown_code", "answer")])
+        event = AnswerSubmitted(
+            partner=self.partner_id,
+            question_id=question.question_id,
+            report_id=question.report_id,
+            node=question.node,
+            question=question.question,
+            answer=answer,
+        )
+        what = f"the answer about report {question.report_id}"
+        await self._append(
+            [(Submission(question.report_id, None, None, what), codec.encode(event))]
+        )
+
     async def submit_many(
         self,
         reports: Iterable[ReportLike],
@@ -183,13 +222,23 @@ class Partner:
         """
         end = (await self._log.ends((self._feedback,)))[self._feedback]
         first = 0 if from_beginning else end if after is None else after + 1
+        async for record in self._feedback_records(first, None if follow else end):
+            if (receipt := receipt_in(record)) is not None:
+                yield receipt
+
+    async def questions(self) -> tuple[Question, ...]:
+        """Return the questions about the partner's own records that wait, oldest first."""
+        end = (await self._log.ends((self._feedback,)))[self._feedback]
+        records = [record async for record in self._feedback_records(0, end)]
+        return open_questions(told for one in records if (told := question_in(one)) is not None)
+
+    async def _feedback_records(self, first: int, end: int | None) -> AsyncGenerator[Record, None]:
         source = self._log.source()
         await source.start({self._feedback: first})
         try:
-            while follow or source.position(self._feedback) < end:
+            while end is None or source.position(self._feedback) < end:
                 for record in await source.poll(_POLL_LIMIT, _POLL):
-                    if (receipt := receipt_in(record)) is not None:
-                        yield receipt
+                    yield record
         finally:
             await source.stop()
 

@@ -107,6 +107,10 @@ class Unanswered(Generic[Submitted]):
         if left:
             self._waiting[key] = left
 
+    def waiting_for(self, report_id: UUID, revision: int) -> Submitted | None:
+        """Return the submission of a revision that still waits, the first if there are several."""
+        return next(iter(self._waiting.get((report_id, revision), ())), None)
+
     def match(self, receipt: Receipt) -> Submitted | None:
         """Return the submission a receipt answers, None when another process sent it."""
         waiting = self._candidates(receipt)

@@ -31,7 +31,11 @@ class Rejected:
 class Submission:
     """One thing sent and acknowledged by the broker; its receipt comes by itself."""
 
-    def __init__(self, report_id: UUID, revision: int | None, notice: str | None) -> None:
+    def __init__(
+        self, report_id: UUID, revision: int | None, notice: str | None, what: str | None = None
+    ) -> None:
+        """Take note of what is sent; `what` names it where it is neither report nor withdrawal."""
+        self.what = what
         self.report_id = report_id
         self.revision = revision
         self.notice = notice

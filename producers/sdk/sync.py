@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from producers.sdk.inbox import CallbackT
     from producers.sdk.partner import ReportLike
+    from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
     from streams.ports import Log
-    from streams.values import WithdrawalReason
+    from streams.values import Answer, WithdrawalReason
 
 T = TypeVar("T")
 
@@ -154,6 +155,18 @@ class SyncPartner:
     def withdraw(self, report_id: UUID, reason: WithdrawalReason) -> SyncSubmission:
         """As `Partner.withdraw`."""
         return self._wrap(self._loop.run(self._partner.withdraw(report_id, reason)))
+
+    def approve(self, report_id: UUID, revision: int = 1) -> SyncSubmission:
+        """As `Partner.approve`."""
+        return self._wrap(self._loop.run(self._partner.approve(report_id, revision)))
+
+    def questions(self) -> tuple[Question, ...]:
+        """As `Partner.questions`."""
+        return self._loop.run(self._partner.questions())
+
+    def answer(self, question: Question, answer: Answer) -> None:
+        """As `Partner.answer`."""
+        self._loop.run(self._partner.answer(question, answer))
 
     def submit_many(
         self,
