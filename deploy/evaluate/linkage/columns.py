@@ -23,37 +23,41 @@ FIELDS: Final = (*(field.name for field in fields(Identity)), SEX, STRONG_ID)
 Columns: TypeAlias = Mapping[str, tuple[str, ...]]
 """Field to the columns that hold it, in order; several are joined with a comma."""
 
-_OBVIOUS: Final[Mapping[str, str]] = {
-    RECORD: "record record_id rec_id recid unique_id row_id id",
-    "given_name": "given_name givenname first_name firstname forename first_forename forename1 "
-    "fname given",
-    "middle_names": "middle_names middle_name middlename second_forename other_names",
-    "family_name": "family_name familyname surname last_name lastname lname family",
-    "known_as": "known_as alias aliases aka nickname nicknames",
-    "born_on": "born_on dob date_of_birth dateofbirth birth_date birthdate birthday born d_o_b",
-    "nhs_number": "nhs_number nhs_no nhs nhsno nhs_num",
-    "upn": "upn unique_pupil_number",
-    "uln": "uln unique_learner_number",
-    "pnc_id": "pnc_id pnc pncid pnc_number",
-    "cro_number": "cro_number cro",
-    "nino": "nino national_insurance_number ni_number ni_no",
-    "driver_number": "driver_number driving_licence driving_licence_number licence_number",
-    "passport_number": "passport_number passport passport_no",
-    "address": "address full_address home_address",
-    "postcode": "postcode post_code postal_code pcode postcode_fake zip zipcode zip_code",
-    "uprn": "uprn",
-    "phone": "phone telephone mobile phone_number telephone_number mobile_number mobile_phone tel",
-    "email": "email e_mail email_address mail",
-    "handle": "handle social_handle username",
-    "vehicle_mark": "vehicle_mark vrm registration registration_mark number_plate",
-    "account_number": "account_number account iban",
-    "sort_code": "sort_code sortcode",
-    "imei": "imei",
-    "organisation_name": "organisation_name organisation company company_name",
-    "organisation_number": "organisation_number company_number",
-    SEX: "sex gender",
+_ALSO_CALLED: Final[Mapping[str, str]] = {
+    RECORD: "record_id rec_id recid unique_id row_id id",
+    "given_name": "givenname first_name firstname forename first_forename forename1 fname given",
+    "middle_names": "middle_name middlename second_forename other_names",
+    "family_name": "familyname surname last_name lastname lname family",
+    "known_as": "alias aliases aka nickname nicknames",
+    "born_on": "dob date_of_birth dateofbirth birth_date birthdate birthday born d_o_b",
+    "nhs_number": "nhs_no nhs nhsno nhs_num",
+    "chi_number": "chi chi_no",
+    "upn": "unique_pupil_number",
+    "uln": "unique_learner_number",
+    "pnc_id": "pnc pncid pnc_number",
+    "cro_number": "cro",
+    "nino": "national_insurance_number ni_number ni_no",
+    "driver_number": "driving_licence driving_licence_number licence_number",
+    "passport_number": "passport passport_no",
+    "address": "full_address home_address",
+    "postcode": "post_code postal_code pcode postcode_fake zip zipcode zip_code",
+    "phone": "telephone mobile phone_number telephone_number mobile_number mobile_phone tel",
+    "email": "e_mail email_address mail",
+    "handle": "social_handle username",
+    "vehicle_mark": "vrm registration registration_mark number_plate",
+    "account_number": "account iban",
+    "sort_code": "sortcode",
+    "organisation_name": "organisation company company_name",
+    "organisation_number": "company_number",
+    SEX: "gender",
 }
-_FIELD_OF: Final = {name: field for field, names in _OBVIOUS.items() for name in names.split()}
+#: Field to its obvious columns, the most obvious first; a `strong_id` is only ever asked for.
+_OBVIOUS: Final[Mapping[str, tuple[str, ...]]] = {
+    field: (field, *_ALSO_CALLED.get(field, "").split())
+    for field in (RECORD, *FIELDS)
+    if field != STRONG_ID
+}
+_FIELD_OF: Final = {name: field for field, names in _OBVIOUS.items() for name in names}
 #: Parts of an address in the order in which people write it; without a street there is none.
 _STREETS: Final = "street street_name address_1 address1 address_line_1 address_line1 addr1"
 _ADDRESS_PARTS: Final = (
@@ -145,10 +149,10 @@ def _named_columns(name: str, header: Sequence[str]) -> tuple[str, ...] | None:
 
 def _obvious(header: Sequence[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for wanted in _OBVIOUS:
+    for wanted, names in _OBVIOUS.items():
         columns = [column for column in header if _FIELD_OF.get(_plain(column)) == wanted]
         if columns:
-            best = min(columns, key=lambda one: _OBVIOUS[wanted].split().index(_plain(one)))
+            best = min(columns, key=lambda one: names.index(_plain(one)))
             found[wanted] = (best,)
     if "address" not in found and (parts := _address_parts(header)):
         found["address"] = parts
