@@ -329,13 +329,10 @@ def _add(directory: Path, kind: KeyKind) -> int:
 
 def _put(directory: Path, name: str, suffix: str, data: bytes) -> None:
     """Write beside the place, then move there: a half-written key is never a key."""
-    draft = directory / f".{name}.{os.getpid()}"
-    with _telling(name):
-        try:
-            _write(draft, data)
-            os.link(draft, directory / f"{name}{suffix}")  # fails if somebody was first
-        finally:
-            draft.unlink(missing_ok=True)
+    with _telling(name), tempfile.TemporaryDirectory(prefix=".", dir=directory) as scratch:
+        draft = Path(scratch) / name
+        _write(draft, data)
+        os.link(draft, directory / f"{name}{suffix}")  # fails if somebody was first
         _sync(directory)
 
 
