@@ -262,6 +262,7 @@ def _tokenised(
         grading=report.grading,
         handling=report.handling,
         submission=arrival.submission,
+        token_epoch=context.keys.token_epoch,
     )
 
 
