@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from anonymiser import keyring
+from anonymiser.gate.audience import AudienceIds
 from anonymiser.gate.stage import Gate
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.recovery import RESOLUTION_CLASSES
@@ -70,6 +71,7 @@ from streams.topics import (
 )
 from streams.values import (
     Activity,
+    Audience,
     DataCategory,
     FourP,
     Gateway,
@@ -137,9 +139,9 @@ def onboarded(partner, kind, **changes):
 class Enclave:
     """Intake, linker and gate, each behind its own runner; `settle` lets all catch up."""
 
-    def __init__(self, *, linker=None, gate=None, log=None):
+    def __init__(self, *, linker=None, gate=None, log=None, keys=None):
         self.log = log if log is not None else MemoryLog()
-        self.keys = _KEYS
+        self.keys = keys if keys is not None else _KEYS
         self.linker = linker if linker is not None else Linker(self.keys, seeded_ids())
         self.gate = gate if gate is not None else Gate(self.keys)
         self._stages = None
@@ -172,6 +174,13 @@ class Enclave:
         for report in reports:
             await self.write(submissions_of(report.partner), seal(report, key))
             await self.settle()
+
+    async def take_in(self, report):
+        """Let intake take a report and nobody else anything."""
+        await self.write(
+            submissions_of(report.partner), seal(report, self.keys.sealing[1].public())
+        )
+        await self._stages[0].turn(NO_WAIT)
 
     async def withdraw(self, report):
         event = WithdrawalSubmitted(
@@ -219,6 +228,14 @@ class Enclave:
         known = _CLASSES.get(topic, (FeedbackGiven,))
         found = [decode(r.value, *known) for r in self.log.records(topic) if r.value is not None]
         return [event for event in found if not classes or isinstance(event, classes)]
+
+    def shared(self, report, topic=POLICE):
+        """The last event by which an audience was told of a report."""
+        audience = Audience.POLICE if topic == POLICE else Audience.SAFEGUARDING
+        ids = AudienceIds(audience, self.keys.audience[audience])
+        shared_id = ids.report(report.partner, report.report_id)
+        kinds = (PoliceReportShared, SafeguardingReportShared)
+        return [one for one in self.events(topic, *kinds) if one.report_id == shared_id][-1]
 
     def feedback(self, report):
         return [
