@@ -20,7 +20,7 @@ from streams.identifiers.faults import (
     UnreadableIdentifierError,
     WrongCheckDigitError,
 )
-from streams.identifiers.names import name_parts
+from streams.identifiers.names import name_cores, name_parts
 from streams.identifiers.places import outcode
 from streams.identifiers.spelling import stands_for_unknown
 from streams.identifiers.things import account_of_iban
@@ -45,6 +45,7 @@ __all__ = [
     "disagreements",
     "district",
     "faults_of",
+    "name_cores",
     "name_parts",
     "outcode",
     "read",

@@ -29,8 +29,29 @@ _NO_NAMES: Final = frozenset(
 )
 _COMPANY_FORMS: Final = frozenset({"ltd", "limited", "plc", "llp", "lp", "cic", "the"})
 _WORD: Final = re.compile(r"[^\W_]+")
+_BETWEEN_WORDS: Final = re.compile(r"[\s\-\u2010-\u2015/,]+")
+#: Before a name and no part of it; after a name they tell father from son, and stay.
+_TITLES: Final = frozenset(
+    {"mr", "mrs", "miss", "ms", "mx", "mstr", "master", "dr", "prof", "rev", "sir", "dame"}
+)
+#: Between names: sons, daughters, articles and "of". Left out when a name is taken apart.
+_PARTICLES: Final = frozenset(
+    {
+        *("bin", "ibn", "ben", "bint", "binti"),
+        *("al", "el", "ul", "ad", "an", "ar", "as", "ash", "at", "az"),
+        *("de", "del", "della", "dela", "di", "da", "do", "dos", "das", "du"),
+        *("la", "le", "los", "las", "van", "von", "der", "den", "ter", "ten", "zu", "zur"),
+        *("o", "mac", "mc", "fitz", "ap", "ab"),
+    }
+)
+_MONTHS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_A_DATE: Final = re.compile(
+    rf"\d+\s*[/.\-]\s*\d+\s*[/.\-]\s*\d+|\d+(st|nd|rd|th)?\s+({_MONTHS})|({_MONTHS})[a-z]*\s+\d",
+    re.IGNORECASE,
+)
 _ORGANISATION_NUMBER: Final = re.compile(r"(?=.*\d)[A-Z0-9]{3,12}", re.ASCII)
 _COMPANY_DIGITS: Final = 8
+_MAC_LETTERS_MIN: Final = 5
 
 
 def name(text: str) -> str | None:
@@ -38,7 +59,9 @@ def name(text: str) -> str | None:
 
     Source: privacy.md section 2, step 1 of recipe (f).
     """
-    letters = letters_of(text)
+    if not text.isalpha() and _A_DATE.search(text):
+        raise FormatBrokenError("a name is no date")
+    letters = letters_of(_untitled(text))
     if not letters:
         raise FormatBrokenError("a name has letters")
     return None if letters in _NO_NAMES else letters
@@ -46,8 +69,34 @@ def name(text: str) -> str | None:
 
 def name_parts(text: str) -> tuple[str, ...]:
     """The halves of a double name and the words of a long one, each folded, in order."""
-    words = re.split(r"[\s\-\u2010-\u2015/,]+", text)
+    words = _BETWEEN_WORDS.split(_untitled(text))
     return tuple(part for word in words if (part := letters_of(word)))
+
+
+def name_cores(text: str) -> tuple[str, ...]:
+    """The parts that are names: 'Ahmad bin al-Hasan' has two, and 'MacDonald' is 'mcdonald'.
+
+    For meeting names of which one report leaves out an article, a "son of" or a
+    prefix, or writes them in another order: what is left of both has parts in
+    common. A name that is nothing but particles keeps them. Glued ones stay
+    (Vandenberg): where they end cannot be known.
+    Source: domain.md section 2 (names); DVLA codes Mac as Mc.
+    """
+    parts = name_parts(text)
+    cores = tuple(part for part in parts if part not in _PARTICLES) or parts
+    return tuple(f"mc{core[3:]}" if _is_mac(core) else core for core in cores)
+
+
+def _is_mac(name: str) -> bool:
+    """Mackay and MacDonald; not Mac, Mace or Macy."""
+    return name.startswith("mac") and len(name) > _MAC_LETTERS_MIN
+
+
+def _untitled(text: str) -> str:
+    """Without the title before a name; a word that stands alone is the name."""
+    first, blank, rest = text.lstrip().partition(" ")
+    is_title = blank and first.strip(".").casefold() in _TITLES
+    return _untitled(rest) if is_title and letters_of(rest) else text
 
 
 def born_on(day: date) -> str | None:

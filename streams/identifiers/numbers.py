@@ -30,7 +30,7 @@ _NINO: Final = re.compile(
 #: Letters of the surname, then nines; birth date; initials, then nines; three more. No zero or one
 #: and no letter that could be taken for another stands in the place that tells namesakes apart.
 _DRIVER: Final = re.compile(
-    r"((?=[A-Z]{1,5}9{0,4}\d)[A-Z9]{5}\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d|3[01])\d"
+    r"((?:[A-Z]{5}|[A-Z]{4}9|[A-Z]{3}99|[A-Z]{2}999|[A-Z]9999)\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d|3[01])\d"
     r"(?:99|[A-Z][A-Z9])[2-9A-HJ-NPR-X][A-Z]{2})(?:\d{2})?",
     re.ASCII,
 )

@@ -10,6 +10,11 @@ from typing import Final
 _PLAIN_LETTERS: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
     | {"\u0131": "i"}  # the dotless i of Turkish
+    | {
+        "\u0649": "\u064a",
+        "\u06cc": "\u064a",
+        "\u06a9": "\u0643",
+    }  # yeh and kaf, in three alphabets
 )
 #: Compared after folding to letters and digits only.
 _UNKNOWN_WORDS: Final = frozenset(
@@ -40,8 +45,11 @@ def fold(text: str) -> str:
 
 
 def letters_of(text: str) -> str:
-    """Folded, letters of any script only."""
-    return "".join(filter(str.isalpha, fold(text)))
+    """Folded, letters of any script only: no apostrophe, whichever of the many signs was typed."""
+    folded = fold(text)
+    if folded.isascii():
+        return folded if folded.isalpha() else "".join(filter(str.isalpha, folded))
+    return "".join(letter for letter in folded if letter.isalpha() and not _is_modifier(letter))
 
 
 def alnum_of(text: str) -> str:
@@ -68,6 +76,11 @@ def stands_for_unknown(text: str) -> bool:
 def is_repeated(digits: str) -> bool:
     """Tell whether one character fills the whole number, as in 0000000000 or 9999999999."""
     return len(set(digits)) == 1
+
+
+def _is_modifier(letter: str) -> bool:
+    """The letter apostrophes, half rings and lengthening strokes that Unicode counts as letters."""
+    return unicodedata.category(letter) == "Lm"
 
 
 def _is_accent(letter: str) -> bool:

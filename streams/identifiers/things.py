@@ -15,6 +15,13 @@ _HOME: Final = "GB"
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _HANDLE: Final = re.compile(r"[\w.\-:+]{2,100}")
 _VEHICLE: Final = re.compile(r"(?=.*\d)(?=.*[A-Z])[A-Z0-9]{2,10}", re.ASCII)
+_CURRENT_MARK: Final = re.compile(r"[A-Z]{2}\d{2}[A-Z]{3}", re.ASCII)
+#: Prefix, suffix, dateless either way round; those of Northern Ireland are dateless ones.
+_OLDER_MARK: Final = re.compile(
+    r"[A-Z]\d{1,3}[A-Z]{3}|[A-Z]{3}\d{1,3}[A-Z]|[A-Z]{1,3}\d{1,4}|\d{1,4}[A-Z]{1,3}", re.ASCII
+)
+_AS_DIGITS: Final = str.maketrans("OI", "01")
+_AS_LETTERS: Final = str.maketrans("01", "OI")
 _ACCOUNT: Final = re.compile(r"\d{6,8}", re.ASCII)
 _ACCOUNT_DIGITS: Final = 8
 _SORT_CODE: Final = re.compile(r"\d{6}", re.ASCII)
@@ -63,11 +70,21 @@ def handle(text: str) -> str:
 
 
 def vehicle_mark(text: str) -> str:
-    """Upper case without blanks; dateless, Northern Irish and foreign marks pass too."""
+    """Upper case without blanks; dateless, Northern Irish and foreign marks pass too.
+
+    A current mark (AB12 CDE) has digits in its third and fourth place alone, so an
+    O or I written there is nought or one, and the other way round. What any other
+    British pattern could be is left as it is.
+    Source: DVLA INF104, number plates.
+    """
     mark = compact(text)
     if not _VEHICLE.fullmatch(mark):
         raise FormatBrokenError("a vehicle mark has 2 to 10 letters and digits")
-    return mark
+    if _OLDER_MARK.fullmatch(mark):
+        return mark
+    meant = mark[:2].translate(_AS_LETTERS) + mark[2:4].translate(_AS_DIGITS)
+    meant += mark[4:].translate(_AS_LETTERS)
+    return meant if _CURRENT_MARK.fullmatch(meant) else mark
 
 
 def account_number(text: str) -> str | None:
