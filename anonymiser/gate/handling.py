@@ -1,22 +1,40 @@
-"""Who may see a report: handling code, conditions, protection and conflict of interest."""
+"""Who may see a report: law, handling code, conditions, protection and conflict of interest.
+
+Handling NONE means that the partner gave no code. It goes where law and
+agreement allow, travels as NONE and is never taken for P (streams.handling).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from anonymiser.gate.lawful import refusals
+from anonymiser.gate.lawful import lawful_audiences, refusals
 from streams.parts import Reason
+from streams.topics import BY_NAME, POLICE, SAFEGUARDING
 from streams.values import Audience, ConditionCode, HandlingCode, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from streams.parts import Handling
     from streams.registry import PartnerEntry
     from streams.restricted import ReportLinked
 
+TOPIC_OF: Final = {Audience.POLICE: POLICE, Audience.SAFEGUARDING: SAFEGUARDING}
+
 NEEDS_APPROVAL: Final = Reason(code="originator_approval_required", field="handling.conditions")
+
+_EVERY: Final = frozenset(ConditionCode)
+#: Which conditions each reader of a shared topic can keep. The hub speaks with families and
+#: cannot act covertly (A1, A2). Audit acts on nothing it reads. Who is not named here keeps none.
+KEEPS: Final[Mapping[str, frozenset[ConditionCode]]] = {
+    "police": _EVERY,
+    "safeguarding": frozenset({ConditionCode.A3, ConditionCode.S1, ConditionCode.S2}),
+    "audit": _EVERY,
+    "gate": _EVERY,
+}
 CONFLICT_CODE: Final = "conflict_of_interest"
 
 
@@ -43,14 +61,28 @@ def judge(
 
     Refusal is decided before holding: nobody is asked about what the law forbids.
     """
-    if reasons := refusals(linked, entry, at) + conditions_missing(linked.handling):
+    verdict = recipients(linked, entry, at)
+    if verdict.outcome is not Outcome.SHARED:
+        return verdict
+    reasons = holds(linked, approved=approved, released=released)
+    return Verdict(Outcome.HELD, reasons=reasons) if reasons else verdict
+
+
+def recipients(linked: ReportLinked, entry: PartnerEntry | None, at: datetime) -> Verdict:
+    """Decide who may see a report at `at`, whatever it may have to wait for."""
+    reasons = refusals(linked, entry, at) + conditions_missing(linked.handling)
+    if reasons or entry is None:
         return Verdict(Outcome.REFUSED, reasons=reasons)
-    if reasons := holds(linked, approved=approved, released=released):
-        return Verdict(Outcome.HELD, reasons=reasons)
-    audiences = recipients_of(linked)
-    if not audiences:
-        return Verdict(Outcome.REFUSED, reasons=(Reason(code="protected_subject", field="nodes"),))
-    return Verdict(Outcome.SHARED, audiences)
+    left = lawful_audiences(linked, entry)
+    for code, path, keeps_out in (
+        ("recipient_not_lawful", "handling.recipients", _not_named),
+        ("conditions_unmet", "handling.conditions", _cannot_keep),
+        ("protected_subject", "nodes", _is_protected_from),
+    ):
+        left = tuple(audience for audience in left if not keeps_out(linked, audience))
+        if not left:
+            return Verdict(Outcome.REFUSED, reasons=(Reason(code=code, field=path),))
+    return Verdict(Outcome.SHARED, left)
 
 
 def conditions_missing(handling: Handling) -> tuple[Reason, ...]:
@@ -77,12 +109,20 @@ def holds(linked: ReportLinked, *, approved: bool, released: bool) -> tuple[Reas
     return tuple(reasons)
 
 
-def recipients_of(linked: ReportLinked) -> tuple[Audience, ...]:
-    """Name the audiences: those the partner named, else all; police never of protected subjects."""
+def can_keep(audience: Audience, conditions: tuple[ConditionCode, ...]) -> bool:
+    """Tell whether every reader of the audience's topic can keep every condition."""
+    readers = BY_NAME[TOPIC_OF[audience]].readers
+    return all(set(conditions) <= KEEPS.get(reader, frozenset()) for reader in readers)
+
+
+def _not_named(linked: ReportLinked, audience: Audience) -> bool:
     named = linked.handling.recipients or tuple(Audience)
-    is_protected = any(node.protected for node in linked.nodes)
-    return tuple(
-        audience
-        for audience in Audience
-        if audience in named and not (audience is Audience.POLICE and is_protected)
-    )
+    return audience not in named
+
+
+def _cannot_keep(linked: ReportLinked, audience: Audience) -> bool:
+    return not can_keep(audience, linked.handling.conditions)
+
+
+def _is_protected_from(linked: ReportLinked, audience: Audience) -> bool:
+    return audience is Audience.POLICE and any(node.protected for node in linked.nodes)

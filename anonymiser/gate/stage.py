@@ -37,8 +37,8 @@ from anonymiser.gate.effects import (
     withdrawal_receipt,
     withheld,
 )
-from anonymiser.gate.handling import CONFLICT_CODE, NEEDS_APPROVAL, Verdict, judge
-from anonymiser.gate.relay import DoubtRelay, acknowledge, put
+from anonymiser.gate.handling import CONFLICT_CODE, NEEDS_APPROVAL, TOPIC_OF, Verdict, judge
+from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
 from anonymiser.gate.release import for_police, for_safeguarding
 from anonymiser.gate.residue import ResidueSearch
 from anonymiser.gate.state import GateState
@@ -97,7 +97,6 @@ if TYPE_CHECKING:
     from streams.ports import Outgoing, Record
     from streams.restricted import Report
 
-TOPIC_OF: Final = {Audience.POLICE: POLICE, Audience.SAFEGUARDING: SAFEGUARDING}
 _AUDIENCE_OF: Final = {topic: audience for audience, topic in TOPIC_OF.items()}
 _BUILD: Final[Mapping[Audience, Callable[[ReportLinked, AudienceIds], SharedReport]]] = {
     Audience.POLICE: for_police,
@@ -325,10 +324,11 @@ class Gate:
     def _approve(self, event: OriginatorApproved, record: Record) -> Iterator[Effect]:
         """Go on with a held report; an approval of another revision changes nothing."""
         holding = self._state.held.get(event.partner, event.report_id)
-        if holding is None or holding.event.revision != event.revision:
-            return
-        if NEEDS_APPROVAL in holding.event.reasons:
+        is_it = holding is not None and holding.event.revision == event.revision
+        if holding is not None and is_it and NEEDS_APPROVAL in holding.event.reasons:
             yield from self._release(holding, record, approved=True)
+        elif record.topic == OUTGOING:  # the partner itself said so and waits for a receipt
+            yield nothing_held(event, record.appended_at)
 
     def _decide(self, event: HoldDecided, record: Record) -> Iterator[Effect]:
         """Release or refuse what is held; nobody decides about a report of their own body."""

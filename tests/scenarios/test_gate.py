@@ -167,7 +167,6 @@ async def test_without_a_gateway_for_the_purpose_nothing_goes_and_the_open_ones_
     codes = await refused(enclave, gateway=Gateway.COMMON_LAW, purpose=Purpose.SAFEGUARD_CHILDREN)
     assert codes == [
         "gateway_not_agreed",
-        "alternative_CDA_1998_S115",
         "alternative_CA_2004_S11",
     ]
 
