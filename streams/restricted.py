@@ -32,6 +32,7 @@ from streams.values import (
     LinkVerdict,
     NodeKind,
     Outcome,
+    PartnerType,
     OverBudgetReason,
     Purpose,
     Role,
@@ -566,6 +567,15 @@ class ReportHeld:
     reasons: tuple[Reason, ...]
     held_at: datetime
     linked: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReporterNoted:
+    """A partner's first report was let go; the sector is told once enough of it have reported."""
+
+    partner: str
+    type: PartnerType
+    noted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,6 +133,7 @@ class FeedbackGiven:
     immediate_risk: bool
     offset: int | None
     given_at: datetime
+    law_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,3 +383,19 @@ class OperationRecorded:
     recipients: tuple[Audience, ...]
     gateway: Gateway | None
     at: datetime
+    law_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReleased:
+    """The gate let reports go together in random order.
+
+    `late`: the longest wait was over before the batch was full, so that too few stand in it to
+    hide a source.
+    """
+
+    recipient: Audience
+    reports: int
+    partners: int
+    late: bool
+    released_at: datetime

@@ -140,9 +140,9 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         HELD,
         writers=("gate",),
         readers=("gate", "desk"),
-        events=("ReportHeld", "PossibleLink"),
+        events=("ReportHeld", "PossibleLink", "MergeDecided", "ReporterNoted"),
         config=_COMPACTED,
-        key="partner, report id; of a possible link its two ids",
+        key="partner, report id; of a possible link its two ids; batch, merge and reporter by name",
     ),
     TopicSpec(
         REVIEW_COMMANDS,
@@ -217,7 +217,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         OPERATIONS,
         writers=("everyone",),
         readers=("audit",),
-        events=("OperationRecorded",),
+        events=("OperationRecorded", "BatchReleased"),
     ),
 )
 
