@@ -32,8 +32,9 @@ from streams.values import (
     LinkVerdict,
     NodeKind,
     Outcome,
-    PartnerType,
     OverBudgetReason,
+    PartnerType,
+    ProbingSignal,
     Purpose,
     Role,
     Sex,
@@ -374,6 +375,21 @@ class RiskRaised:
     readable: bool
     reasons: tuple[Reason, ...]
     raised_at: datetime
+
+
+# --- enclave.alarms -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbingNoticed:
+    """A partner's submissions look as if it asked by reporting; `count` within the window."""
+
+    partner: str
+    signal: ProbingSignal
+    count: int
+    window_from: datetime
+    policy_version: int
+    noticed_at: datetime
 
 
 # --- enclave.resolutions -----------------------------------------------------

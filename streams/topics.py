@@ -75,6 +75,7 @@ REVIEW_COMMANDS: Final = "enclave.review-commands"
 RESOLUTIONS: Final = "enclave.resolutions"
 QUARANTINE: Final = "enclave.quarantine"
 DUTY: Final = "enclave.duty"
+ALARMS: Final = "enclave.alarms"
 DESK: Final = "enclave.desk"
 POLICE: Final = "police.intelligence"
 SAFEGUARDING: Final = "safeguarding.intelligence"
@@ -188,6 +189,12 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         writers=("anonymiser",),
         readers=("duty", "audit"),
         events=("RiskRaised",),
+    ),
+    TopicSpec(
+        ALARMS,
+        writers=("gate",),
+        readers=("desk", "audit"),
+        events=("ProbingNoticed",),
     ),
     TopicSpec(
         POLICE,

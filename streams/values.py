@@ -296,3 +296,11 @@ class HoldReason(StrEnum):
     NOT_LAWFUL = "NOT_LAWFUL"
     OUT_OF_DATE = "OUT_OF_DATE"
     RESOLVED_WITH_PARTNER = "RESOLVED_WITH_PARTNER"
+
+
+class ProbingSignal(StrEnum):
+    """What a partner did in series, as if it asked by reporting."""
+
+    MANY_PERSONS = "MANY_PERSONS"
+    MANY_REVISIONS = "MANY_REVISIONS"
+    MANY_WITHDRAWALS = "MANY_WITHDRAWALS"
