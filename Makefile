@@ -45,6 +45,7 @@ format: $(READY) ## let ruff rewrite what it safely can
 lock: $(READY) ## pin the newest allowed versions, with hashes and without addresses
 	$(COMPILE) --upgrade pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) --upgrade pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) --upgrade requirements/beside.in --output-file requirements/beside.txt
 
 clean: ## remove what can be made again (never .rivelin: it holds keys and evidence)
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.output import counting, say, show_json, show_table, show_text, warn
+from deploy.cli.output import counting, progress, say, show_json, show_table, show_text, warn
 from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from deploy.evaluate.linkage.truth import Truth
 
 
-def linkage(
+class Beside(StrEnum):
+    """Another tool that links the same records."""
+
+    SPLINK = "splink"
+
+
+def linkage(  # noqa: PLR0913 - each is an option of the command
     records: Annotated[
         list[Path],
         typer.Argument(
@@ -42,6 +49,10 @@ def linkage(
     use: Annotated[
         str | None, typer.Option(metavar="FIELD,FIELD…", help="Use these fields only.")
     ] = None,
+    beside: Annotated[
+        Beside | None,
+        typer.Option(help="Link the same records with another tool too, on plain text."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
     """Send records through the product's own linker and tell how many pairs it found.
@@ -60,12 +71,14 @@ def linkage(
     file = read_told(records, columns or [], use)
     known = read_truth(truth, (person.record for person in file.people))
     _tell_untold(file, known)
-    with counting("records") as progress:
-        found = evaluate(file, known, progress=progress)
+    peer = {} if beside is None else {"beside": {beside.value: _peer(file, known)}}
+    with counting("records") as done:
+        found = evaluate(file, known, progress=done)
+    figures = {**found.as_dict(), **peer}
     if as_json:
-        show_json(found.as_dict())
+        show_json(figures)
     else:
-        show_table(("figure", "value"), figure_rows(found.as_dict()))
+        show_table(("figure", "value"), figure_rows(figures))
 
 
 def generate(
@@ -91,6 +104,13 @@ def generate(
         show_text(str(path))
 
 
+def _peer(file: RecordFile, truth: Truth) -> dict[str, Any]:
+    from deploy.evaluate.linkage.beside import run_splink  # noqa: PLC0415 - need not be installed
+
+    with progress("splink"):
+        return run_splink(file, truth).as_dict()
+
+
 def read_told(
     paths: list[Path], columns: list[str], use: str | None, origin: str | None = None
 ) -> RecordFile:
@@ -105,8 +125,8 @@ def read_told(
             raise InvalidInputError("--map takes FIELD=COLUMN")
         mapped[field_named(name)] = there
     used = fields_named(filter(None, map(str.strip, (use or "").split(","))))
-    with counting("rows") as progress:
-        file = read_records(paths, mapped, used, origin, progress)
+    with counting("rows") as done:
+        file = read_records(paths, mapped, used, origin, done)
     _tell_columns(file)
     return file
 
@@ -146,7 +166,8 @@ def _tell_untold(file: RecordFile, truth: Truth) -> None:
 def figure_rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Return figures for people: one row each, nested ones by both names."""
     for name, figure in figures.items():
+        told = name.replace("_", " ")
         if isinstance(figure, dict):
-            yield from ((f"{name} {part}".replace("_", " "), one) for part, one in figure.items())
+            yield from ((f"{told} {part}", one) for part, one in figure_rows(figure))
         else:
-            yield name.replace("_", " "), figure
+            yield told, figure

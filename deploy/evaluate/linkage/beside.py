@@ -1,0 +1,230 @@
+"""The same records through Splink, on plain text: what the tokens cost, and what they do not.
+
+Splink (Ministry of Justice) is the reference for probabilistic linkage. It
+gets the canonical values that ours are hashed from, its own comparisons for
+each kind of field, term frequencies, and is trained as its documentation
+does: u by random sampling, m by expectation maximisation over two blockings.
+It is no dependency: `requirements/beside.txt` holds what to install.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy.evaluate.linkage.columns import SEX
+from deploy.evaluate.linkage.score import PairCount, share
+from deploy.evaluate.linkage.truth import pairs_within
+from streams.errors import RivelinError
+from streams.values import Sex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from deploy.evaluate.linkage.records import Person, RecordFile
+    from deploy.evaluate.linkage.truth import Truth
+
+THRESHOLDS: Final = (0.5, 0.95)
+"""Match probabilities from which on two records are linked."""
+_RECORD: Final = "unique_id"
+_SEED: Final = 1
+_PAIRS_MAX: Final = 2e6
+_RULES_RECALL: Final = 0.7
+_TRAININGS_MIN: Final = 2
+#: Values that many share: two of them must agree to make a pair worth a look.
+_BLOCKING: Final = ("given_name", "family_name", "born_on", "postcode", "email", "phone", "address")
+
+
+class PeerMissingError(RivelinError):
+    """The peer is not installed; requirements/beside.txt holds it with its hashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What another tool made of the same records, by match probability.
+
+    `pairs` counts each linked pair, `clusters` the connected components of
+    these. `seconds` is the time to train and to predict.
+    """
+
+    name: str
+    version: str
+    pairs: dict[float, PairCount]
+    clusters: dict[float, PairCount]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return {
+            "version": self.version,
+            **{
+                f"{kind}_{threshold}": _told(count)
+                for kind, counts in (("pairs", self.pairs), ("clusters", self.clusters))
+                for threshold, count in counts.items()
+            },
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def _told(count: PairCount) -> dict[str, float]:
+    return {
+        "precision": share(count.precision),
+        "recall": share(count.recall),
+        "f1": share(count.f1),
+    }
+
+
+def run_splink(file: RecordFile, truth: Truth) -> Peer:
+    """Train Splink on the records and link them.
+
+    Raises: PeerMissingError if it is not installed.
+    """
+    try:
+        splink, arrow = import_module("splink"), import_module("pyarrow")
+    except ImportError:
+        raise PeerMissingError(
+            "splink is not installed; install requirements/beside.txt with --require-hashes"
+        ) from None
+    began = time.perf_counter()
+    rows = [_row(person, file.fields) for person in file.people]
+    columns = [name for name in rows[0] if name != _RECORD and _is_told(name, rows)]
+    linker = _trained(splink, arrow, rows, columns, is_foreign=file.foreign_postcodes)
+    predicted = linker.inference.predict(threshold_match_probability=min(THRESHOLDS))
+    edges = predicted.as_record_list()
+    clusters = {one: _clusters(linker, predicted, one) for one in THRESHOLDS}
+    seconds = time.perf_counter() - began
+    entity = {p.record: truth.get(p.record, f"\0{p.record}") for p in file.people}
+    true = pairs_within(entity.values())
+    return Peer(
+        name="splink",
+        version=splink.__version__,
+        pairs={one: _count_edges(edges, one, entity, true) for one in THRESHOLDS},
+        clusters={one: _count_clusters(found, entity, true) for one, found in clusters.items()},
+        seconds=seconds,
+    )
+
+
+def _is_told(column: str, rows: Sequence[dict[str, str | None]]) -> bool:
+    return len({row[column] for row in rows} - {None}) > 1
+
+
+def _row(person: Person, fields: frozenset[str]) -> dict[str, str | None]:
+    """One record in canonical spelling; a day as ISO date, aliases left out."""
+    told: dict[str, str | None] = {_RECORD: person.record}
+    told |= dict.fromkeys(sorted(fields - {SEX, "known_as", "strong_id"}))
+    if "strong_id" in fields:
+        told["passport_number"] = None
+    if SEX in fields:
+        told[SEX] = None if person.sex is Sex.UNKNOWN else person.sex.value
+    told |= {one.field: one.form for one in person.spelt if one.field in told}
+    if day := told.get("born_on"):
+        told["born_on"] = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    return told
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+def _trained(
+    splink: Any,  # noqa: ANN401 - a module that need not be there
+    arrow: Any,  # noqa: ANN401 - the same
+    rows: Sequence[dict[str, str | None]],
+    columns: Sequence[str],
+    *,
+    is_foreign: bool,
+) -> Any:  # noqa: ANN401 - a class of the module
+    pairs = [*combinations([name for name in _BLOCKING if name in columns], 2)]
+    rules = [splink.block_on(*pair) for pair in pairs]
+    rules += [splink.block_on(name) for name in _own_numbers(columns)]
+    settings = splink.SettingsCreator(
+        link_type="dedupe_only",
+        comparisons=list(_comparisons(columns, is_foreign=is_foreign)),
+        blocking_rules_to_generate_predictions=rules,
+        retain_matching_columns=False,
+    )
+    database = splink.DuckDBAPI()
+    table = database.register(arrow.Table.from_pylist(list(rows)))
+    linker = splink.Linker(table, settings, log_level="ERROR")
+    certain = [splink.block_on(*three) for three in combinations(_names_of(columns), 3)]
+    linker.training.estimate_probability_two_random_records_match(
+        certain or rules, recall=_RULES_RECALL
+    )
+    linker.training.estimate_u_using_random_sampling(max_pairs=_PAIRS_MAX, seed=_SEED)
+    for rule in _training_rules(splink, columns):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    return linker
+
+
+def _names_of(columns: Sequence[str]) -> list[str]:
+    return [name for name in _BLOCKING if name in columns]
+
+
+def _own_numbers(columns: Sequence[str]) -> list[str]:
+    known = {"middle_names", "uprn", SEX, *_BLOCKING}
+    return [name for name in columns if name not in known]
+
+
+def _training_rules(splink: Any, columns: Sequence[str]) -> list[Any]:  # noqa: ANN401 - a module
+    """Block by name, then by day of birth: each trains what the other holds fixed."""
+    names = [name for name in ("given_name", "family_name") if name in columns]
+    rules = [splink.block_on(*names)] if names else []
+    others = [name for name in ("born_on", "postcode", "email") if name in columns]
+    return rules + [splink.block_on(name) for name in others][: max(1, _TRAININGS_MIN - len(rules))]
+
+
+def _comparisons(columns: Sequence[str], *, is_foreign: bool) -> Iterable[Any]:
+    library = import_module("splink.comparison_library")
+    for name in columns:
+        yield _comparison(library, name, is_foreign=is_foreign)
+
+
+def _comparison(library: Any, name: str, *, is_foreign: bool) -> Any:  # noqa: ANN401 - a module
+    if name in ("given_name", "family_name", "middle_names"):
+        compared = library.NameComparison(name)
+    elif name == "born_on":
+        return library.DateOfBirthComparison(name, input_is_string=True)
+    elif name == "postcode" and not is_foreign:
+        return library.PostcodeComparison(name)
+    elif name == "email":
+        compared = library.EmailComparison(name)
+    elif name == "address":
+        compared = library.JaroWinklerAtThresholds(name, [0.9, 0.7])
+    elif name == SEX:
+        return library.ExactMatch(name)
+    else:
+        compared = library.LevenshteinAtThresholds(name, [1, 2])
+    return compared.configure(term_frequency_adjustments=True)
+
+
+# --- what came out -------------------------------------------------------------------------------
+
+
+def _clusters(linker: Any, predicted: Any, threshold: float) -> dict[str, Any]:  # noqa: ANN401 - the module's
+    found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+        predicted, threshold_match_probability=threshold
+    )
+    return {row[_RECORD]: row["cluster_id"] for row in found.as_record_list()}
+
+
+def _count_edges(
+    edges: Iterable[dict[str, Any]], threshold: float, entity: dict[str, str], true: int
+) -> PairCount:
+    linked = [
+        entity[edge[f"{_RECORD}_l"]] == entity[edge[f"{_RECORD}_r"]]
+        for edge in edges
+        if edge["match_probability"] >= threshold
+    ]
+    return PairCount(true=true, found=len(linked), right=sum(linked))
+
+
+def _count_clusters(clusters: dict[str, Any], entity: dict[str, str], true: int) -> PairCount:
+    both = Counter((cluster, entity[record]) for record, cluster in clusters.items())
+    return PairCount(
+        true=true,
+        found=pairs_within(clusters.values()),
+        right=sum(count * (count - 1) // 2 for count in both.values()),
+    )
