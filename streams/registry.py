@@ -7,7 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from streams.codec import decode
-from streams.shared import PartnerOnboarded, PartnerSuspended, ReferencePopulationSet
+from streams.shared import (
+    LinkWeightsPublished,
+    PartnerOnboarded,
+    PartnerSuspended,
+    ReferencePopulationSet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +22,10 @@ if TYPE_CHECKING:
     from streams.shared import LawfulGateway, Service
     from streams.values import Gateway, PartnerType, Purpose
 
-RegistryEvent: TypeAlias = PartnerOnboarded | PartnerSuspended | ReferencePopulationSet
-EVENTS: Final = (PartnerOnboarded, PartnerSuspended, ReferencePopulationSet)
+RegistryEvent: TypeAlias = (
+    PartnerOnboarded | PartnerSuspended | ReferencePopulationSet | LinkWeightsPublished
+)
+EVENTS: Final = (PartnerOnboarded, PartnerSuspended, ReferencePopulationSet, LinkWeightsPublished)
 
 
 class Standing(StrEnum):
@@ -66,6 +73,7 @@ class Registry:
         self._entries: dict[str, PartnerEntry] = {}
         #: The population that small cells are counted in; None until one was set.
         self.population: ReferencePopulationSet | None = None
+        self._weights: dict[int, LinkWeightsPublished] = {}
 
     def apply(self, event: RegistryEvent) -> None:
         """Fold one event in: onboarding replaces the entry and lifts a suspension."""
@@ -76,6 +84,8 @@ class Registry:
                 self._suspend(event.partner)
             case ReferencePopulationSet():
                 self.population = event
+            case LinkWeightsPublished():
+                self._weights.setdefault(event.version, event)
             case _:
                 assert_never(event)
 
@@ -88,6 +98,15 @@ class Registry:
         for record in records:
             if record.value is not None:
                 self.apply(decode(record.value, *EVENTS))
+
+    @property
+    def weights(self) -> LinkWeightsPublished | None:
+        """The newest version of the weights of linking; None while none was published."""
+        return self._weights[max(self._weights)] if self._weights else None
+
+    def weight_versions(self) -> tuple[LinkWeightsPublished, ...]:
+        """Return every version of the weights, in order; of two events of one the first stands."""
+        return tuple(self._weights[version] for version in sorted(self._weights))
 
     def entry(self, partner: str) -> PartnerEntry | None:
         """Return the entry of a partner, None if it was never onboarded."""

@@ -116,6 +116,34 @@ class ReferencePopulationSet:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedWeight:
+    """What it is worth that a field agrees at a level ("sound"), in hundredths of a bit."""
+
+    field: str
+    level: str
+    centibits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWeightsPublished:
+    """Weights that link new reports from here on; a decision that stands is never weighed again.
+
+    The thresholds accept a person, and ask a human about one, among
+    `population` people. `trained_on` tells how much was counted and how, and
+    nothing of anybody. A version never changes: the first event of it holds.
+    """
+
+    version: int
+    weights: tuple[PublishedWeight, ...]
+    threshold_centibits: int
+    review_threshold_centibits: int
+    population: int
+    trained_on: str
+    decided_by: str
+    decided_at: datetime
+
+
 # --- partner.<id>.feedback ---------------------------------------------------
 
 

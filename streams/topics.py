@@ -90,7 +90,12 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         REGISTRY,
         writers=("administrator",),
         readers=("anonymiser", "linker", "gate", "police", "safeguarding", "audit"),
-        events=("PartnerOnboarded", "PartnerSuspended", "ReferencePopulationSet"),
+        events=(
+            "PartnerOnboarded",
+            "PartnerSuspended",
+            "ReferencePopulationSet",
+            "LinkWeightsPublished",
+        ),
     ),
     TopicSpec(
         PUBLIC_KEYS,
@@ -141,7 +146,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         HELD,
         writers=("gate",),
         readers=("gate", "desk"),
-        events=("ReportHeld", "PossibleLink", "MergeDecided", "ReporterNoted"),
+        events=("ReportHeld", "PossibleLink", "ReportWaiting", "MergeDecided", "ReporterNoted"),
         config=_COMPACTED,
         key="partner, report id; of a possible link its two ids; batch, merge and reporter by name",
     ),
@@ -182,7 +187,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         DESK,
         writers=("desk",),
         readers=("desk", "audit"),
-        events=("LinkReviewed", "QuestionAsked", "LinkEscalated"),
+        events=("LinkReviewed", "QuestionAsked", "LinkEscalated", "PairPlanted"),
     ),
     TopicSpec(
         DUTY,
