@@ -586,6 +586,21 @@ class ReportHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWaiting:
+    """A report that is to go to police together with others; `linked` as in `ReportHeld`.
+
+    `offset` is the position on `enclave.outgoing` that it came in with.
+    """
+
+    partner: str
+    report_id: UUID
+    revision: int
+    offset: int
+    since: datetime
+    linked: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReporterNoted:
     """A partner's first report was let go; the sector is told once enough of it have reported."""
 
@@ -687,3 +702,37 @@ class LinkEscalated:
     right_id: UUID
     noticed_at: datetime
     escalated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantedSide:
+    """What a reviewer sees of one side of a planted pair."""
+
+    reports: int
+    partners: int
+    is_child: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantedAnswer:
+    """What the holders of each side of a planted pair would answer to a question."""
+
+    question: LinkQuestion
+    left: Answer
+    right: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPlanted:
+    """An invented possible link of known truth, by which reviewers are measured.
+
+    `link` is the framed `PossibleLink` that the linker would have written. It
+    never leaves the desk, and links nobody.
+    """
+
+    link: bytes = field(repr=False)
+    truth: LinkVerdict
+    left: PlantedSide
+    right: PlantedSide
+    answers: tuple[PlantedAnswer, ...]
+    planted_at: datetime
