@@ -1,0 +1,281 @@
+"""L2: the words that may stay. What is no ordinary word where it stands, goes.
+
+`words.txt` holds the ordinary words of English with their level (10: the
+commonest) and whether they are a first name (g) or a family name (s) as well;
+`deploy.evaluate.narrative.word_list` makes it, `words.LICENCE.txt` is SCOWL's.
+Beside it stand short lists of our own (`lists.toml`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from anonymiser.narrative import lists
+from anonymiser.narrative.spans import Kind, Layer, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_LIST: Final = Path(__file__).with_name("words.txt")
+#: Words up to this level are so common that they stay in lower case though they are names too.
+_COMMON_LEVEL: Final = 20
+_OURS_LEVEL: Final = 10
+_COUNT_DIGITS_MAX: Final = 2
+_MONEY_DIGITS_MAX: Final = 3
+_CASE_SHARE_MIN: Final = 0.5
+
+#: Letters and digits; an apostrophe, or a sign that stands for a letter, belongs to what follows.
+_TOKEN: Final = re.compile(r"(?:[@$!|](?=[^\W\d_]))?[^\W_]+(?:['@$!|][^\W_]+)*")
+_SENTENCE_ENDS: Final = ".!?"
+_QUOTES: Final = "\"'([{*-"
+
+
+class NameToo(Enum):
+    """Whether a word is a name as well."""
+
+    NO = auto()
+    FAMILY = auto()
+    GIVEN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An ordinary word: how common it is (10 to 60, 10 the commonest) and whether it is a name."""
+
+    level: int
+    name: NameToo
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A run of letters and digits in a text, with apostrophes inside."""
+
+    start: int
+    end: int
+    text: str
+    lower: str
+
+
+def tokens_of(text: str) -> list[Token]:
+    """Cut a readable text into tokens."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        found.append(Token(match.start(), match.end(), token, token.lower()))
+    return found
+
+
+@cache
+def ordinary_words() -> Mapping[str, Word]:
+    """Return the allow-list; read once for each process, about 79,000 words."""
+    kinds = {
+        (level, marks): Word(level, _name_too(marks))
+        for level in (10, 20, 35, 40, 50, 55, 60)
+        for marks in ("", "g", "s", "gs")
+    }
+    words: dict[str, Word] = {}
+    for line in _LIST.read_text(encoding="ascii").splitlines():
+        word, _, facts = line.partition(" ")
+        words[word] = kinds[int(facts[:2]), facts[2:]]
+    for word in lists.OURS:
+        words.setdefault(word, Word(_OURS_LEVEL, NameToo.NO))
+    return words
+
+
+def _name_too(marks: str) -> NameToo:
+    if "g" in marks:
+        return NameToo.GIVEN
+    return NameToo.FAMILY if marks else NameToo.NO
+
+
+class AllowList:
+    """Judges each token of one text by what it is and where it stands."""
+
+    def __init__(self, text: str, tokens: Sequence[Token], taken: Sequence[bool]) -> None:
+        self._text = text
+        self._tokens = tokens
+        self._words = ordinary_words()
+        self._has_case = _has_case(text)
+        #: True for a token that goes: found by an earlier layer, or judged here so far.
+        self.gone = list(taken)
+
+    def judge(self) -> Iterator[Span]:
+        """Yield the tokens that no earlier layer took and that may not stay.
+
+        Unknown words go first, so that an ordinary word beside one is seen to be a name.
+        """
+        unsure = []
+        for number in range(len(self._tokens)):
+            if self.gone[number]:
+                continue
+            if (kind := self._by_itself(number)) is not None:
+                self.gone[number] = True
+                yield self._span(number, kind)
+            else:
+                unsure.append(number)
+        for number in unsure:
+            if self._is_name_here(number):
+                self.gone[number] = True
+                yield self._span(number, Kind.PERSON)
+
+    def _span(self, number: int, kind: Kind) -> Span:
+        token = self._tokens[number]
+        return Span(token.start, token.end, kind, Layer.WORDS)
+
+    # --- a token by itself -----------------------------------------------------------
+
+    def _by_itself(self, number: int) -> Kind | None:
+        token = self._tokens[number]
+        if not token.text.isascii():
+            return Kind.WORD
+        if not token.text.replace("'", "").isalpha():
+            return None if self._is_count(number) else Kind.NUMBER
+        if len(token.text) == 1:
+            return None if self._is_a_or_i(number) else Kind.WORD
+        if self._word(token) is None:
+            return self._unknown(number)
+        if self._has_case and token.text.isupper() and not self._is_capital_word(token):
+            return Kind.WORD
+        return None
+
+    def _unknown(self, number: int) -> Kind:
+        if not self._is_capital(self._tokens[number]):
+            return Kind.WORD
+        return Kind.PLACE if self._before(number) in lists.IN_PLACE else Kind.PERSON
+
+    def _is_count(self, number: int) -> bool:
+        """Tell "3 men" and "£200" from an age, a house number, a part of something longer."""
+        token = self._tokens[number]
+        if not token.text.isdigit():
+            return False
+        sign = self._text[token.start - 1 : token.start]
+        if sign and sign in "£$€":
+            return len(token.text) <= _MONEY_DIGITS_MAX
+        following = self._after(number)
+        return (
+            len(token.text) <= _COUNT_DIGITS_MAX
+            and following in self._words
+            and following not in lists.NEVER_COUNTED
+            and self._before(number) not in lists.NOT_A_COUNT
+            and self._text[token.end : token.end + 1] == " "
+            and (not sign or sign in " \n(")
+        )
+
+    def _is_a_or_i(self, number: int) -> bool:
+        token = self._tokens[number]
+        if token.lower not in {"a", "i"} or self._text[token.end : token.end + 1] == ".":
+            return False
+        return token.text != "A" or self._starts(number) or not self._has_case
+
+    def _is_capital_word(self, token: Token) -> bool:
+        """Tell an abbreviation or an emphasis in capitals, which may stay, from initials."""
+        if token.lower in lists.ACRONYMS:
+            return True
+        word = self._words.get(token.lower)
+        return word is not None and word.name is NameToo.NO and len(token.text) > 2  # noqa: PLR2004
+
+    # --- an ordinary word where it stands ----------------------------------------------
+
+    def _is_name_here(self, number: int) -> bool:
+        token = self._tokens[number]
+        word = self._word(token)
+        if word is None:
+            return False
+        base = _base(token.lower)
+        if self._is_capital(token):
+            return self._is_capital_name(number, base, word)
+        return self._is_lower_name(number, base, word)
+
+    def _is_capital_name(self, number: int, base: str, word: Word) -> bool:
+        if self._tokens[number].text.isupper() and base in lists.ACRONYMS:
+            return False
+        if self._before(number) in lists.TITLES:
+            return True
+        if self._starts(number):
+            return word.name is not NameToo.NO and self._is_name_at_start(number, base, word)
+        if base in lists.GRAMMAR:
+            return word.name is not NameToo.NO and base in lists.AMBIGUOUS
+        return base not in lists.TITLED
+
+    def _is_name_at_start(self, number: int, base: str, word: Word) -> bool:
+        beside = self._precedes_name(number) or self._after(number) in lists.AFTER_NAME
+        if base in lists.GRAMMAR:
+            return base in lists.AMBIGUOUS and beside
+        if base in lists.TITLED:
+            return False
+        return base in lists.GIVEN_FIRST or word.level > _COMMON_LEVEL or beside
+
+    def _is_lower_name(self, number: int, base: str, word: Word) -> bool:
+        if word.name is NameToo.NO or base in lists.OURS or base in lists.TITLED:
+            return False
+        before = self._before(number)
+        if base in lists.GRAMMAR:
+            is_told = before in lists.RELATIVES and self._after(number) in lists.AFTER_NAME
+            return base in lists.AMBIGUOUS and is_told
+        if before in lists.BEFORE_NAME:
+            return True
+        if base in lists.RARELY_WORDS or word.level > _COMMON_LEVEL:
+            return word.name is NameToo.GIVEN or self._follows_name(number)
+        if base in lists.FREQUENT_FAMILIES and self._follows_name(number):
+            return True
+        return base in lists.OFTEN_GIVEN and self._is_somebody(number, before)
+
+    def _is_somebody(self, number: int, before: str) -> bool:
+        """Tell the man from the mark: a relative's name, one before a surname, one who acts."""
+        if before in lists.RELATIVES or self._precedes_name(number):
+            return True
+        return self._after(number) in lists.AFTER_NAME and before not in lists.DETERMINERS
+
+    # --- neighbours ----------------------------------------------------------------------
+
+    def _word(self, token: Token) -> Word | None:
+        return self._words.get(token.lower) or self._words.get(_base(token.lower))
+
+    def _is_capital(self, token: Token) -> bool:
+        return self._has_case and token.text[0].isupper()
+
+    def _before(self, number: int) -> str:
+        return self._tokens[number - 1].lower if number else ""
+
+    def _after(self, number: int) -> str:
+        return self._tokens[number + 1].lower if number + 1 < len(self._tokens) else ""
+
+    def _precedes_name(self, number: int) -> bool:
+        is_followed = number + 1 < len(self._tokens) and self.gone[number + 1]
+        return is_followed and self._touches(number + 1)
+
+    def _follows_name(self, number: int) -> bool:
+        return number > 0 and self.gone[number - 1] and self._touches(number)
+
+    def _touches(self, number: int) -> bool:
+        """Tell whether only a space or a hyphen stands before a token."""
+        between = self._text[self._tokens[number - 1].end : self._tokens[number].start]
+        is_word = self._tokens[number - 1].text.isalpha() and self._tokens[number].text.isalpha()
+        return between in {" ", "-", "\n", "  "} and is_word
+
+    def _starts(self, number: int) -> bool:
+        """Tell whether a sentence starts with the token; an abbreviation's point ends none."""
+        if number == 0:
+            return True
+        before = self._tokens[number - 1]
+        between = self._text[before.end : self._tokens[number].start]
+        if before.lower in lists.TITLES or (len(before.text) == 1 and before.text.isupper()):
+            return "\n\n" in between
+        bare = between.strip(_QUOTES + " ")
+        return "\n\n" in between or any(end in bare for end in _SENTENCE_ENDS) or ":\n" in between
+
+
+def _base(lower: str) -> str:
+    return lower.removesuffix("'s").removesuffix("'")
+
+
+def _has_case(text: str) -> bool:
+    """Tell whether capitals mean anything: not in a text that is written in them throughout."""
+    capitals = sum(map(str.isupper, text))
+    small = sum(map(str.islower, text))
+    return capitals < _CASE_SHARE_MIN * (capitals + small) if small else False

@@ -1,0 +1,1 @@
+"""Measuring what the redaction of narratives leaves, and what it takes."""
