@@ -20,6 +20,8 @@ from anonymiser.intake.outcome import (
     refused,
     transported,
 )
+from anonymiser.narrative.identities import declared_by
+from anonymiser.narrative.redact import Redaction, Redactor
 from anonymiser.report_keys import record_key, seal_tokens
 from streams.codec import decode, encode
 from streams.content import faults, reading_of
@@ -72,6 +74,7 @@ class IntakeContext:
     registry: Registry
     tokeniser: Tokeniser
     entropy: Entropy = field(default=os.urandom)
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 def transform(record: Record, context: IntakeContext) -> tuple[Outgoing, ...]:
@@ -237,8 +240,9 @@ def _accepted(
 def _tokenised(
     arrival: Arrival, opened: Opened, readings: Sequence[Reading], context: IntakeContext
 ) -> ReportTokenised:
-    """The allow-list: what is not named here does not go on. The narrative is not."""
+    """The allow-list: what is not named here does not go on, the narrative only as redacted."""
     report, tokeniser = opened.report, context.tokeniser
+    redaction = _redaction(report, context)
     origin = report.origin_reference
     return ReportTokenised(
         partner=arrival.partner,
@@ -262,8 +266,19 @@ def _tokenised(
         grading=report.grading,
         handling=report.handling,
         submission=arrival.submission,
+        redacted=redaction.text,
         token_epoch=context.keys.token_epoch,
+        withheld=redaction.withheld,
     )
+
+
+def _redaction(report: Report, context: IntakeContext) -> Redaction:
+    """A narrative that the agreement keeps in the enclave is not even looked at."""
+    entry = context.registry.entry(report.partner)
+    if not report.narrative or entry is None or not entry.narrative_permitted:
+        return Redaction(None)
+    own = (entry.name, *(service.name for service in entry.services))
+    return context.redactor.redact(report.narrative, declared_by(report, own), len(report.nodes))
 
 
 def _nodes(

@@ -202,6 +202,8 @@ class Linker:
             grading=event.grading,
             handling=event.handling,
             submission=event.submission,
+            redacted=event.redacted,
+            withheld=event.withheld,
         )
 
     def _withdrawal(self, event: WithdrawalReceived, at: datetime) -> Iterator[Outgoing]:

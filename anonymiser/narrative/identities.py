@@ -141,21 +141,24 @@ class Index:
             elif self._initials and len(token.text) <= _INITIAL_CHARACTERS_MAX:
                 yield from self._initials_at(text, tokens, number)
         yield from self._across(tokens)
+        for start, owner in self._fragments_in(text.lower()):
+            yield _span(start, start + FRAGMENT_CHARACTERS, owner)
 
-    def survives_in(self, squeezed: str, words: Iterable[str]) -> bool:
-        """Tell whether a fragment or a whole short value is left."""
-        return any(True for _ in self._fragments_in(squeezed)) or any(
-            word in self._tokens for word in words
-        )
+    def survives_in(self, text: str, tokens: Iterable[Token]) -> bool:
+        """Tell whether a fragment or a whole short value is left in a text."""
+        lowered = text.lower()
+        squeezed = "".join(filter(str.isalnum, lowered))
+        is_fragment = any(True for one in (lowered, squeezed) for _ in self._fragments_in(one))
+        return is_fragment or any(token.lower in self._tokens for token in tokens)
 
     # --- building --------------------------------------------------------------------------
 
     def _add(self, one: Declared) -> None:
-        folded = fold(one.value)
+        folded = fold(one.value).strip()
         parts = _PART.findall(folded)
         owner = (one.kind, one.node)
         squeezed = "".join(parts)
-        for text in (squeezed, squeezed[::-1]):
+        for text in (squeezed, squeezed[::-1], folded):
             for start in range(len(text) - FRAGMENT_CHARACTERS + 1):
                 self._fragments.setdefault(text[start : start + FRAGMENT_CHARACTERS], owner)
         if len(squeezed) >= _WORD_CHARACTERS_MIN:

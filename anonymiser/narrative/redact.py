@@ -103,7 +103,7 @@ class Redactor:
         found = [*index.find(text, tokens), *found_by_form(text), *_spaced_letters(tokens)]
         if self._recogniser is not None:
             found.extend(_sound(self._recogniser.recognise(text), len(text)))
-        sure = merged(_whole_tokens(found, tokens))
+        sure = merged(_whole_tokens(text, found, tokens))
         allowed = AllowList(text, tokens, _covered(tokens, sure))
         return _joined(text, merged([*sure, *allowed.judge()]))
 
@@ -132,8 +132,7 @@ def _is_left(bare: str, index: Index) -> bool:
     """Search each stretch between two placeholders for whatever the layers should have taken."""
     for stretch in bare.split("\x00"):
         tokens = tokens_of(stretch)
-        words = [token.lower for token in tokens]
-        if index.survives_in("".join(filter(str.isalnum, stretch.lower())), words):
+        if index.survives_in(stretch, tokens):
             return True
         if any(_is_certain(span, stretch) for span in found_by_form(stretch)):
             return True
@@ -181,8 +180,8 @@ def _run(run: Sequence[Token]) -> Iterator[Span]:
         yield Span(run[0].start, run[-1].end, Kind.WORD, Layer.PATTERN)
 
 
-def _whole_tokens(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[Span]:
-    """Widen each span to the tokens it touches: half a word left over tells the other half."""
+def _whole_tokens(text: str, spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[Span]:
+    """Widen each span to the tokens it touches, for half a word tells the other half; no spaces."""
     starts = {token.start: token for token in tokens}
     owner: dict[int, Token] = {}
     for token in starts.values():
@@ -192,6 +191,10 @@ def _whole_tokens(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[Sp
         first, last = owner.get(span.start), owner.get(span.end - 1)
         start = span.start if first is None else first.start
         end = span.end if last is None else last.end
+        while end > start + 1 and text[end - 1].isspace():
+            end -= 1
+        while start < end - 1 and text[start].isspace():
+            start += 1
         yield Span(start, end, span.kind, span.layer, span.node)
 
 
