@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import schemas
+from schemas import Catalogue
 from streams import codec, sealing
 from streams.errors import InvalidInputError
 from streams.restricted import Identity, Report, SealedPart
@@ -32,6 +35,7 @@ from streams.sealing import (
 )
 from tests.invented_reports import IDENTIFIERS, child, phone, report, sister, unnamed
 
+SCHEMAS = Path(schemas.__file__).parent
 KEY = SealingPrivateKey.generate(1)
 FROM, UNTIL = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -67,6 +71,40 @@ def sealed_with_other_facts(body: Report, **claims):
 
 
 # --- opening what was sealed -----------------------------------------------------------------
+
+
+@pytest.fixture
+def older_sdk(monkeypatch, tmp_path):
+    """A partner that has not heard of version 2 of report and identity yet."""
+    for name in ("report.v1.avsc", "identity.v1.avsc"):
+        (tmp_path / name).write_text((SCHEMAS / name).read_text(encoding="utf-8"), encoding="utf-8")
+    old = codec.Codec(Catalogue(tmp_path))
+
+    def sealed_by_it(told):
+        with monkeypatch.context() as patched:
+            patched.setattr(codec, "encode", old.encode)
+            patched.setattr(codec, "schema_id", old.schema_id)
+            return seal(told, KEY.public())
+
+    return sealed_by_it
+
+
+def test_a_report_sealed_in_version_1_still_opens(older_sdk):
+    submission = older_sdk(report())
+    assert submission.content_schema == 101
+    assert open_submission(submission, KEY).report == report()
+    assert seal(report(), KEY.public()).content_schema == 203
+
+
+def test_a_report_of_version_1_under_the_name_of_version_2_does_not_open(older_sdk):
+    relabelled = replace(older_sdk(report()), content_schema=codec.schema_id(Report))
+    assert code_of(relabelled) == "cannot_open"
+
+
+def test_what_version_2_added_survives_sealing():
+    identity = Identity(chi_number="1904851231", usrn="7301234", police_urn="14AB0012326")
+    told = report(nodes=(replace(child(), identity=identity),), relations=())
+    assert open_submission(seal(told, KEY.public()), KEY).report == told
 
 
 def test_what_was_sealed_opens_to_the_same_report():
