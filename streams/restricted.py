@@ -28,6 +28,8 @@ from streams.values import (
     HoldReason,
     HoldVerdict,
     LinkBasis,
+    LinkClosed,
+    LinkDoubt,
     LinkQuestion,
     LinkVerdict,
     NodeKind,
@@ -38,6 +40,7 @@ from streams.values import (
     Purpose,
     Role,
     Sex,
+    VoidReason,
     WithdrawalReason,
 )
 
@@ -397,7 +400,10 @@ class ProbingNoticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportAdmitted:
-    """The linker takes a revision in: from here on the same content again is a duplicate."""
+    """The linker takes a revision in: from here on the same content again is a duplicate.
+
+    `event_week` and `relations` are what later comparisons need to know of it.
+    """
 
     partner: str
     report_id: UUID
@@ -406,6 +412,8 @@ class ReportAdmitted:
     origin_token: bytes | None
     origin_id: UUID
     admitted_at: datetime
+    event_week: str | None = None
+    relations: tuple[NumberedRelation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -514,7 +522,10 @@ class ComparedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PossibleLink:
-    """Much agrees and something contradicts: a human decides, never a merge."""
+    """Much agrees and something contradicts: a human decides, never a merge.
+
+    `score` and the levels it is the sum of are in centibits; None in records of version 1.
+    """
 
     kind: NodeKind
     left_id: UUID
@@ -522,6 +533,40 @@ class PossibleLink:
     agreed: tuple[str, ...]
     contradicted: tuple[str, ...]
     noticed_at: datetime
+    score: int | None = None
+    weights_version: int | None = None
+    levels: tuple[ComparedField, ...] = ()
+    doubt: LinkDoubt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleLinkClosed:
+    """A possible link is no question any longer, though nobody decided it."""
+
+    kind: NodeKind
+    left_id: UUID
+    right_id: UUID
+    reason: LinkClosed
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDecided:
+    """The linker takes a reviewer's verdict over; a merge or split follows as its own event.
+
+    The ids are as the reviewer named them, the roots what they are at this point of the log.
+    `void` says why a verdict changes nothing.
+    """
+
+    kind: NodeKind
+    left_id: UUID
+    right_id: UUID
+    left_root: UUID
+    right_root: UUID
+    verdict: LinkVerdict
+    void: VoidReason | None = None
+    decided_by: str
+    decided_at: datetime
 
 
 # --- enclave.outgoing --------------------------------------------------------

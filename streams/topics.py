@@ -173,6 +173,8 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "MergeDecided",
             "SplitDecided",
             "PossibleLink",
+            "PossibleLinkClosed",
+            "LinkDecided",
             "RecordRetokenised",
             "AnswerSubmitted",
         ),
@@ -270,6 +272,6 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
             feedback_of(partner),
             writers=("gate",),
             readers=(f"partner:{partner}",),
-            events=("FeedbackGiven", "QuestionPut"),
+            events=("FeedbackGiven", "QuestionPut", "UsageTold"),
         ),
     )

@@ -251,6 +251,33 @@ class LinkVerdict(StrEnum):
     UNSURE = "UNSURE"
 
 
+class LinkDoubt(StrEnum):
+    """Why the linker asks about two and does not decide."""
+
+    CONTRADICTED = "CONTRADICTED"
+    WEAK = "WEAK"
+    AMBIGUOUS = "AMBIGUOUS"
+    REUSED = "REUSED"
+    PARTED = "PARTED"
+
+
+class LinkClosed(StrEnum):
+    """Why a possible link is no question any longer."""
+
+    UNSUPPORTED = "UNSUPPORTED"
+    GONE = "GONE"
+    MERGED = "MERGED"
+
+
+class VoidReason(StrEnum):
+    """Why a reviewer's verdict changes nothing."""
+
+    UNKNOWN_ID = "UNKNOWN_ID"
+    OF_TWO_KINDS = "OF_TWO_KINDS"
+    ALREADY_ONE = "ALREADY_ONE"
+    ALREADY_APART = "ALREADY_APART"
+
+
 class OverBudgetReason(StrEnum):
     """Why a reviewer decides beyond the day's budget."""
 
@@ -304,3 +331,12 @@ class ProbingSignal(StrEnum):
     MANY_PERSONS = "MANY_PERSONS"
     MANY_REVISIONS = "MANY_REVISIONS"
     MANY_WITHDRAWALS = "MANY_WITHDRAWALS"
+
+
+class CountBand(StrEnum):
+    """How many, as coarse as a partner is told."""
+
+    BELOW_5 = "BELOW_5"
+    FROM_5 = "FROM_5"
+    FROM_20 = "FROM_20"
+    FROM_100 = "FROM_100"
