@@ -66,13 +66,21 @@ async def rotate_sealing(log: Log, ring: KeyRing, at: datetime) -> int:
     return epoch
 
 
-async def roll_over(log: Log, ring: KeyRing, at: datetime) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class RolledOver:
+    """What was done or could not be, as lines for the operator, and the keys that are no more."""
+
+    lines: tuple[str, ...]
+    destroyed: tuple[str, ...]
+
+
+async def roll_over(log: Log, ring: KeyRing, at: datetime) -> RolledOver:
     """Do what is due at `at`: the next epoch a week before the last ends, old keys after theirs.
 
-    Returns what was done or could not be, as lines for the operator; often none. Doing it
-    twice is doing it once.
+    Doing it twice is doing it once.
     """
     said: list[str] = []
+    destroyed: list[str] = []
     published = await published_keys(log)
     if not published or max(one.valid_until for one in published.values()) - at < LEAD:
         said.append(f"made and published sealing-{await rotate_sealing(log, ring, at)}")
@@ -83,9 +91,10 @@ async def roll_over(log: Log, ring: KeyRing, at: datetime) -> tuple[str, ...]:
         try:
             await retire_sealing(log, ring, due.epoch, at)
             said.append(f"destroyed {entry.name}: its time is over")
+            destroyed.append(entry.name)
         except KeyNotDueError as error:
             said.append(f"{entry.name} is kept: {error}")
-    return tuple(said)
+    return RolledOver(tuple(said), tuple(destroyed))
 
 
 async def retire_sealing(log: Log, ring: KeyRing, epoch: int, at: datetime) -> None:

@@ -18,17 +18,16 @@ from deploy.broker import (
     require_answer,
     wait_ready,
 )
-from deploy.keys import ensure_keys, key_ring, require_sound
+from deploy.keys import ensure_keys, require_sound
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
 from deploy.roles import KEY_HOLDERS, ROLES
 from deploy.supervisor import Supervisor
 from deploy.topics import ensure_topics
-from deploy.views import connected
 from streams.errors import RivelinError
 from streams.topics import SHARED_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from deploy.settings import Settings
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 GIVE_UP_SECONDS_MAX = 2.0
-ROLL_OVER_SECONDS = 3_600.0
+CHORES_SECONDS = 3_600.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -78,39 +77,32 @@ async def _run(
         if starting.done():
             starting.result()  # a failed start ends here
             announce()
-            rolling = asyncio.create_task(_roll_over_until_cancelled(supervisor, say))
+            chores = asyncio.create_task(_do_chores_until_cancelled(supervisor, say))
             await waiting
-            rolling.cancel()
+            chores.cancel()
     finally:
         await _give_up(starting)  # first: what it says to the broker needs the broker
         await supervisor.stop()
 
 
-async def _roll_over_until_cancelled(supervisor: Supervisor, say: Say) -> None:
-    """Publish the next sealing key in time, destroy old ones after theirs; look every hour.
+async def _do_chores_until_cancelled(supervisor: Supervisor, say: Say) -> None:
+    """Look every hour after what is due by the calendar.
 
-    What fails is told and tried again: reports can be sealed to the last key for a week more.
+    What fails is told and tried again an hour later: none of it is due to the hour.
     """
-    from deploy.rotation import roll_over  # noqa: PLC0415 - what only this task needs
+    from deploy.chores import do_chores  # noqa: PLC0415 - what only this task needs
 
-    settings = supervisor.settings
     while True:
-        with _telling(say):
-            async with connected(settings, "keys") as log:
-                done = await roll_over(log, key_ring(settings), datetime.now(UTC))
-            for line in done:
-                say(f"keys: {line}")
-            if any(line.startswith("destroyed") for line in done):
+        try:
+            done = await do_chores(supervisor.settings, datetime.now(UTC))
+        except RivelinError as error:
+            say(f"chores: not done this hour: {error}")
+        else:
+            for line in done.lines:
+                say(f"chores: {line}")
+            if done.keys_destroyed:
                 supervisor.restart(KEY_HOLDERS)
-        await asyncio.sleep(ROLL_OVER_SECONDS)
-
-
-@contextlib.contextmanager
-def _telling(say: Say) -> Iterator[None]:
-    try:
-        yield
-    except RivelinError as error:
-        say(f"keys: not looked after this hour: {error}")
+        await asyncio.sleep(CHORES_SECONDS)
 
 
 async def _give_up(starting: asyncio.Task[None]) -> None:

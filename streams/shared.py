@@ -13,6 +13,7 @@ from streams.values import (
     AlertRule,
     Audience,
     ChildAtEvent,
+    CountBand,
     DataCategory,
     Gateway,
     LinkQuestion,
@@ -177,6 +178,19 @@ class QuestionPut:
     node: int
     question: LinkQuestion
     answered: bool
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageTold:
+    """How many of a partner's reports of one week were used, in bands, two weeks later or more.
+
+    `used` is None where too few were shared to say anything that is about no single report.
+    """
+
+    week: str
+    shared: CountBand
+    used: CountBand | None
     told_at: datetime
 
 

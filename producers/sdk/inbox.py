@@ -15,7 +15,7 @@ from producers.sdk.trust import NoSealingKeyError, TrustedKeys
 from streams import codec
 from streams.errors import DecodeError, RivelinError
 from streams.restricted import SealingKeyPublished
-from streams.shared import FeedbackGiven, QuestionPut
+from streams.shared import FeedbackGiven, QuestionPut, UsageTold
 from streams.topics import PUBLIC_KEYS
 
 if TYPE_CHECKING:
@@ -162,12 +162,18 @@ def question_in(record: Record) -> QuestionPut | None:
     return event if isinstance(event, QuestionPut) else None
 
 
-def _feedback_in(record: Record) -> FeedbackGiven | QuestionPut | None:
+def usage_in(record: Record) -> UsageTold | None:
+    """Return what a feedback record says of a week's use, None if it says nothing of one."""
+    event = _feedback_in(record)
+    return event if isinstance(event, UsageTold) else None
+
+
+def _feedback_in(record: Record) -> FeedbackGiven | QuestionPut | UsageTold | None:
     """Decode a record of the feedback topic; warn of one that cannot be read."""
     if record.value is None:
         return None
     try:
-        return codec.decode(record.value, FeedbackGiven, QuestionPut)
+        return codec.decode(record.value, FeedbackGiven, QuestionPut, UsageTold)
     except DecodeError as error:
         _logger.warning("feedback at %d is unreadable: %s", record.offset, error.code)
         return None

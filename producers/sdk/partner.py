@@ -12,7 +12,7 @@ from producers.check import InvalidReportError, check, problem, read
 from producers.notice import notice_for, notice_in
 from producers.sdk.delivery import deliver
 from producers.sdk.errors import NotOnboardedError
-from producers.sdk.inbox import Inbox, question_in, receipt_in
+from producers.sdk.inbox import Inbox, question_in, receipt_in, usage_in
 from producers.sdk.questions import open_questions
 from producers.sdk.submission import Rejected, Submission
 from streams import codec
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
     from streams.ports import Log, Record
+    from streams.shared import UsageTold
 
 PATIENCE: Final = timedelta(seconds=30)
 IN_FLIGHT_MAX: Final = 200
@@ -231,6 +232,15 @@ class Partner:
         end = (await self._log.ends((self._feedback,)))[self._feedback]
         records = [record async for record in self._feedback_records(0, end)]
         return open_questions(told for one in records if (told := question_in(one)) is not None)
+
+    async def usage(self) -> tuple[UsageTold, ...]:
+        """Return how many reports of each week were used, in bands, oldest week first.
+
+        A week is told of two weeks after it ended; which reports they were is never told.
+        """
+        end = (await self._log.ends((self._feedback,)))[self._feedback]
+        records = [record async for record in self._feedback_records(0, end)]
+        return tuple(told for one in records if (told := usage_in(one)) is not None)
 
     async def _feedback_records(self, first: int, end: int | None) -> AsyncGenerator[Record, None]:
         source = self._log.source()

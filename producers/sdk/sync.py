@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
     from streams.ports import Log
+    from streams.shared import UsageTold
     from streams.values import Answer, WithdrawalReason
 
 T = TypeVar("T")
@@ -163,6 +164,10 @@ class SyncPartner:
     def questions(self) -> tuple[Question, ...]:
         """As `Partner.questions`."""
         return self._loop.run(self._partner.questions())
+
+    def usage(self) -> tuple[UsageTold, ...]:
+        """As `Partner.usage`."""
+        return self._loop.run(self._partner.usage())
 
     def answer(self, question: Question, answer: Answer) -> None:
         """As `Partner.answer`."""
