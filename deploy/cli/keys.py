@@ -157,8 +157,11 @@ def _rotate_token(settings: Settings, name: str | None) -> dict[str, Any]:
     from deploy.rotation import rotate_token  # noqa: PLC0415 - the same
 
     async def work(log: Log) -> Retokenised:
-        _, linker = build_linker(settings, rolling=True)
-        return await rotate_token(log, key_ring(settings), linker, tell)
+        own_log, linker = build_linker(settings, rolling=True)
+        try:
+            return await rotate_token(log, key_ring(settings), linker, tell)
+        finally:
+            await own_log.stop()
 
     with _standing_still(settings), counting("reports") as tell:
         rolled = _with_log(settings, work, name, "key token rotated")
