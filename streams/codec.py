@@ -18,9 +18,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter, index
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from uuid import UUID
 
@@ -36,9 +34,9 @@ from streams.errors import (
     UnknownSchemaError,
 )
 from streams.hints import Hint, fields_of, inner_of, is_record, item_of
-from streams.instants import is_whole
-from streams.spelling import COLLECTION_ITEMS_MAX, Walk, walk_of
+from streams.spelling import Walk, walk_of
 from streams.topics import MAX_MESSAGE_BYTES, MAX_SUBMISSION_BYTES, partner_topics
+from streams.writing import REFUSED, Write, writer_of
 
 if TYPE_CHECKING:
     from schemas import Catalogue, Schema
@@ -145,8 +143,7 @@ class _Writer:
     name: str
     frame: bytes
     bytes_max: int
-    schema: Any
-    to_plain: Convert
+    spell: Write
 
     @classmethod
     def of(cls, schema: Schema, event: type[Any]) -> _Writer:
@@ -154,26 +151,23 @@ class _Writer:
             name=event.__name__,
             frame=_frame(schema),
             bytes_max=_bytes_max(event),
-            schema=fastavro.parse_schema(schema.definition),
-            to_plain=_record_to_plain(event),
+            spell=writer_of(schema.definition, event),
         )
 
     def write(self, event: object) -> bytes:
-        out = io.BytesIO()
-        out.write(self.frame)
-        if not self._fill(out, event):
+        body = self._spelt(event)
+        if body is None:
             raise UnencodableError(f"{self.name} holds a value that its schema cannot carry")
-        if out.tell() > self.bytes_max:
+        if len(self.frame) + len(body) > self.bytes_max:
             raise UnencodableError(f"{self.name} takes more than {self.bytes_max} bytes")
-        return out.getvalue()
+        return self.frame + body
 
-    def _fill(self, out: io.BytesIO, event: object) -> bool:
-        """Tell whether it went well; the library's own errors quote values, so they end here."""
+    def _spelt(self, event: object) -> bytes | None:
+        """None for what cannot be spelt; errors below quote values, so they end here."""
         try:
-            fastavro.schemaless_writer(out, self.schema, self.to_plain(event))
-        except (ValueError, TypeError, OverflowError, AttributeError, LookupError):
-            return False
-        return True
+            return self.spell(event)
+        except REFUSED:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,63 +232,7 @@ def _frame(schema: Schema) -> bytes:
     return bytes([_MAGIC]) + schema.id.to_bytes(_FRAME_BYTES - 1, "big")
 
 
-# --- values to what the Avro library takes; None stands for "as it is" ---------
-
-
-def _record_to_plain(cls: type[Any]) -> Convert:
-    hints = fields_of(cls)
-    names = tuple(hints)
-    take = attrgetter(*names) if len(names) > 1 else _only(names[0])
-    converts = _pick({name: _to_plain(hint) for name, hint in hints.items()})
-
-    def convert(event: object) -> dict[str, Any]:
-        plain = dict(zip(names, take(event), strict=True))
-        for name, convert_field in converts:
-            plain[name] = convert_field(plain[name])
-        return plain
-
-    return convert
-
-
-def _only(name: str) -> Convert:
-    take = attrgetter(name)
-    return lambda event: (take(event),)
-
-
-def _to_plain(hint: Hint) -> Convert | None:
-    if inner := inner_of(hint):
-        return _unless_none(_to_plain(inner))
-    if item := item_of(hint):
-        return _list_of(_to_plain(item))
-    if is_record(hint):
-        return _record_to_plain(hint)
-    return _members(hint) if issubclass(hint, StrEnum) else _SCALARS.get(hint)
-
-
-def _instant(at: datetime) -> datetime:
-    if not is_whole(at):
-        raise ValueError("an instant without a time zone or finer than a millisecond")
-    return at
-
-
-_SCALARS: Final[Mapping[Hint, Convert]] = {
-    UUID: attrgetter("bytes"),
-    datetime: _instant,
-    int: index,  # the library would cut a fraction off
-    bool: {False: False, True: True}.__getitem__,  # and would take anything for a truth value
-}
-
-
-def _list_of(convert: Convert | None) -> Convert:
-    def convert_all(items: Plain) -> Plain:
-        if len(items) > COLLECTION_ITEMS_MAX:
-            raise ValueError("a collection of too many items")
-        return list(items) if convert is None else [convert(item) for item in items]
-
-    return convert_all
-
-
-# --- and back -------------------------------------------------------------------
+# --- what the Avro library gives, as values; None stands for "as it is" ------------------------
 
 #: The library hands out the default of a field of bytes as text (it came from JSON).
 _DEFAULTED: Final[Mapping[Hint, Convert]] = {
@@ -327,7 +265,7 @@ def _from_plain(hint: Hint, scalars: Mapping[Hint, Convert]) -> Convert | None:
 
 
 def _members(codes: type[StrEnum]) -> Convert:
-    """Look codes up, both ways; the schema holds some lists as plain strings, checked here only."""
+    """Look codes up; the schema holds some lists as plain strings, which are checked here only."""
     return {code.value: code for code in codes}.__getitem__
 
 

@@ -186,10 +186,21 @@ def _report(
     opened = _opened(submission, context.keys)
     if isinstance(opened, UnsealError):
         return quarantined(arrival, (Reason(code=opened.code),))
+    judged = take_in(arrival, opened, context)
+    if isinstance(judged, tuple):
+        return refused(arrival, judged, readable=True)
+    return _accepted(arrival, submission, opened, judged, context)
+
+
+def take_in(arrival: Arrival, opened: Opened, context: IntakeContext) -> bytes | tuple[Reason, ...]:
+    """Turn an opened report into what goes on, encoded; or say what its partner must mend.
+
+    The step between two sealings: canonicalise, judge, tokenise, generalise, redact, encode.
+    """
     readings = tuple(map(reading_of, opened.report.nodes))
     if reasons := _reasons(arrival, opened.report, readings, context.registry):
-        return refused(arrival, reasons, readable=True)
-    return _accepted(arrival, submission, opened, readings, context)
+        return reasons
+    return encode(_tokenised(arrival, opened, readings, context))
 
 
 def _opened(event: Submission, keys: Keys) -> Opened | UnsealError:
@@ -222,18 +233,17 @@ def _accepted(
     arrival: Arrival,
     submission: ReportSubmitted,
     opened: Opened,
-    readings: Sequence[Reading],
+    tokenised: bytes,
     context: IntakeContext,
 ) -> tuple[Outgoing, ...]:
     keys, number = context.keys, context.keys.storage_number
     wrapped = wrap_data_keys(
         submission, opened.data_keys, keys.storage[number], number, context.entropy
     )
-    tokenised = _tokenised(arrival, opened, readings, context)
     return (
         *alarm(arrival, readable=True),
         Outgoing(REPORT_KEYS, encode(wrapped), key=record_key(submission)),
-        transported(arrival, encode(tokenised)),
+        transported(arrival, tokenised),
     )
 
 
