@@ -117,7 +117,7 @@ async def test_twins_who_differ_in_the_given_name_alone_are_a_question_for_a_hum
     await same(enclave, {**TWIN, "given_name": "Tom"}, {**TWIN, "given_name": "Tim"})
     (question,) = enclave.questions()
     assert question.contradicted == ("given_name",)
-    assert {"family_name", "born_on", "place"} <= set(question.agreed)
+    assert {"family_name", "born_on", "address", "postcode"} <= set(question.agreed)
 
 
 async def test_twins_in_one_report_stay_two_and_nobody_is_asked(enclave):

@@ -1,0 +1,180 @@
+"""What is a forename, and which forenames are one: nicknames and other ways of writing it.
+
+Three sources, each used in place: `nicknames` (Apache-2.0) for English short
+forms; the name lists of Faker's locales (MIT) for what people are called in
+some sixty countries; and the table below for names that come into Latin
+letters in several ways, which neither has. That a name is known only ever
+keeps two people apart: of two different known names neither is a slip of the
+pen for the other (see `anonymiser.linker.match`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Final
+
+from faker.providers import person
+from nicknames import NickNamer
+
+from streams.identifiers.names import name_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FULL_NAMES_MAX: Final = 6
+"""A short form that could be anybody's (Chris: 18 names) stands for this many, in order."""
+
+#: One name a line, its spellings in Latin letters; the first is the canon. Own list.
+_SPELLINGS: Final = """
+    muhammad mohammed mohammad mohamed mohamad muhammed muhamad muhamed mohamud mahamed maxamed
+    ahmed ahmad achmed axmed
+    mahmoud mahmood mehmood mahmud
+    aisha aysha ayesha aishah aaisha aicha caasha
+    fatima fatimah faatimah fatma faduma
+    khadija khadijah khadeeja hadija khadiija
+    zainab zaynab zeinab zeynab zaineb
+    maryam mariam meryem mariyam maryama maariya
+    amina aminah aamina ameena aamino
+    hafsa hafsah hafza
+    safa safah safaa
+    iqra iqrah
+    halima haleema halimah xaliimo
+    sumaya sumayyah sumayya sumaiya
+    ruqayya ruqayyah rukaya rukayah ruqaya
+    yusuf yousuf yousef yusef youssef yousif yuusuf
+    ibrahim ebrahim ibraheem ibraahim
+    ismail ismael esmail ismaeel ismaciil
+    omar umar umer cumar
+    uthman usman osman othman cusmaan
+    hassan hasan hasaan xasan
+    hussein hussain husain husayn hossein xuseen
+    ali aly caali
+    abdullah abdallah abdulla abdalla cabdullahi abdullahi
+    abdulrahman abdurrahman abderrahman abdurahman cabdiraxmaan
+    abdulaziz abdelaziz
+    abdi cabdi
+    bilal bilaal belal
+    hamza hamzah
+    idris idrees edris
+    isa eesa issa essa ciise
+    musa moussa moosa mousa muuse
+    haroon haroun harun
+    zakariya zakaria zakariyya zakarie
+    zain zayn
+    rayyan rayan rayaan
+    imran imraan
+    saeed said saeid sayid
+    salman salmaan
+    tariq tarek tarik tareq
+    khalid khaled kaled
+    jamal jamaal gamal
+    kareem karim
+    rashid rasheed rachid
+    nasir nasser naser
+    yasin yaseen yassin yasiin
+    laila layla leila leyla
+    noor nur nour
+    zoya zoia
+    inaya inaaya inayah
+    iman imaan eman
+    laiba layba
+    simran simren
+    harpreet harprit
+    gurpreet gurprit
+    jaspreet jasprit
+    oliwia oliwja
+    zuzanna zuzana
+    aleksandr alexandr aleksander
+    sergei sergey serhii serhiy
+    dmitri dmitry dmytro
+    yuri yury iurii yuriy
+    andrei andrey andriy andrii
+    mikhail mykhailo mihail
+    nikolai nikolay mykola
+    oleksandr olexandr
+    kateryna katerina ekaterina yekaterina
+    yulia julia iulia yuliya
+    natalia nataliya natalya natalja
+    svetlana svitlana
+    tatiana tatyana tetiana tetyana
+    sana sanaa
+    neil neal
+    phuong fuong
+    xiao hsiao
+    tallulah talulah
+    isobelle isobel isabelle isabel
+    haydn hayden haydon
+    kieran kieron kieren ciaran keiran kyran
+    sean shaun shawn
+    catherine katherine kathryn catharine cathryn katharine
+    geoffrey jeffrey geoffery
+    graham graeme grahame
+    philip phillip
+    alan allan allen
+    steven stephen stephan
+    sara sarah
+    ann anne
+    teresa theresa
+    lindsay lindsey
+"""
+
+_NAMER: Final = NickNamer()
+
+
+def full_names(name: str) -> tuple[str, ...]:
+    """Return the canons a forename may stand for; nothing if no list knows another form of it.
+
+    A name that is itself a full name stands for itself too. `name` is folded.
+    """
+    canon = _canons().get(name)
+    found = sorted(_NAMER.canonicals_of(name) - {name})[:FULL_NAMES_MAX]
+    if canon is None and not found and not _NAMER.nicknames_of(name):
+        return ()
+    canons = (_canons().get(one, one) for one in (name, *found))
+    return tuple(dict.fromkeys(canons))
+
+
+def is_forename(name: str) -> bool:
+    """Tell whether a list knows the folded name as a forename."""
+    return name in _known()
+
+
+@cache
+def _canons() -> dict[str, str]:
+    """Spelling to canon; a name of two lines keeps the first."""
+    canons: dict[str, str] = {}
+    for line in _SPELLINGS.strip().splitlines():
+        canon, *others = name_parts(line)
+        for spelling in (canon, *others):
+            canons.setdefault(spelling, canons.get(canon, canon))
+    return canons
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Some thirty thousand names, read from the lists once."""
+    listed = frozenset(_names_of_locales()) | frozenset(_canons())
+    return listed | frozenset(name for name in _english() if name)
+
+
+def _english() -> Iterator[str]:
+    for name, nicknames in NickNamer.default_lookup().items():
+        yield from (name, *nicknames)
+
+
+def _names_of_locales() -> Iterator[str]:
+    """The forenames that Faker's providers carry; read, never drawn."""
+    for module in iter_modules(person.__path__):
+        provider = import_module(f"{person.__name__}.{module.name}").Provider
+        for attribute in dir(provider):
+            if attribute.startswith("first_name"):
+                yield from _folded(getattr(provider, attribute))
+
+
+def _folded(names: object) -> Iterator[str]:
+    if not isinstance(names, tuple | list | set | frozenset | dict):
+        return
+    for name in names:
+        yield from name_parts(name) if isinstance(name, str) else ()

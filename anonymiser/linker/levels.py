@@ -1,0 +1,247 @@
+"""How well do two profiles agree, field by field? The best agreeing level of each, in words.
+
+The work is done once for each pattern of agreement: two profiles give a few
+bits (which token fields are equal, which are there on both sides, and what
+needs counting), and the levels follow from these alone. Patterns are few and
+hold nothing of anybody, so what a pattern means is remembered.
+
+Source: privacy.md section 2, recipe (f), step 3.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from anonymiser.linker.packing import NUMBER_OF, TOKEN_BITS, bit, fields_among
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anonymiser.linker.packing import Profile
+
+PATTERNS_MAX: Final = 1 << 16
+DIFFERS: Final = "differs"
+"""The level of a field that is there on both sides and agrees in nothing."""
+
+
+class Pattern(NamedTuple):
+    """What is equal between two profiles, without any value. Symmetric.
+
+    `equal` and `both` have a bit for each token field; `counted` holds what
+    needs more than one token to tell, see `_Counted`.
+    """
+
+    equal: int
+    both: int
+    counted: int
+
+
+GIVEN: Final = bit("given_name.exact")
+FAMILY: Final = bit("family_name.exact")
+BORN: Final = bit("born_on.exact")
+_GIVEN_PART: Final = bit("given_name.part")
+_FAMILY_PART: Final = bit("family_name.part")
+_WORD: Final = bit("address.word")
+_GIVEN_NEAR: Final = bit("given_name.near")
+_FAMILY_NEAR: Final = bit("family_name.near")
+_KNOWN: Final = bit("given_name.known")
+
+# What needs counting, as bits of `Pattern.counted`.
+_GIVEN_HALF: Final = 1
+_FAMILY_HALF: Final = 2
+_SWAPPED: Final = 4
+_MOVED: Final = 8
+_WORDS_SOME: Final = 16
+_WORDS_MOST: Final = 32
+_ONE_KNOWN: Final = 64
+
+WORDS_MIN: Final = 2
+"""So many telling words of an address must be equal, and half of the shorter one's."""
+
+
+def pattern_of(left: Profile, right: Profile, shared: frozenset[int]) -> Pattern:
+    """Return the pattern of two profiles of persons; `shared` are the tokens both have."""
+    equal = fields_among(shared)
+    counted = 0
+    if equal & _GIVEN_PART and _is_half(left, right, shared, _GIVEN_PART_NUMBER):
+        counted |= _GIVEN_HALF
+    if equal & _FAMILY_PART and _is_half(left, right, shared, _FAMILY_PART_NUMBER):
+        counted |= _FAMILY_HALF
+    if equal & _WORD:
+        counted |= _words(left, right, shared)
+    if not equal & GIVEN:
+        if (left.fields ^ right.fields) & _KNOWN:
+            counted |= _ONE_KNOWN
+        if not equal & FAMILY:
+            counted |= _crossed(left, right)
+    return Pattern(equal, left.fields & right.fields, counted)
+
+
+def _is_half(left: Profile, right: Profile, shared: frozenset[int], number: int) -> bool:
+    """Anna is one half of Anna-Maria; Anna-Maria and Anna-Lena are two sisters."""
+    common = _count(shared, number)
+    return common in (_count(left.chunks, number), _count(right.chunks, number))
+
+
+def _words(left: Profile, right: Profile, shared: frozenset[int]) -> int:
+    common = _count(shared, _WORD_NUMBER)
+    least = min(_count(left.chunks, _WORD_NUMBER), _count(right.chunks, _WORD_NUMBER))
+    if 2 * common < least:
+        return 0
+    return _WORDS_MOST if common >= WORDS_MIN else _WORDS_SOME
+
+
+def _count(chunks: frozenset[int], number: int) -> int:
+    return sum(1 for chunk in chunks if chunk >> TOKEN_BITS == number)
+
+
+def _crossed(left: Profile, right: Profile) -> int:
+    """Whether a given name is the other's family name or nearly so; both ways, or one."""
+    here, there = _is_crossed(left, right), _is_crossed(right, left)
+    if here and there:
+        return _SWAPPED
+    return _MOVED if here or there else 0
+
+
+def _is_crossed(left: Profile, right: Profile) -> bool:
+    return any(
+        chunk + _ACROSS in right.chunks
+        for chunk in left.chunks
+        if chunk >> TOKEN_BITS == _GIVEN_NEAR_NUMBER
+    )
+
+
+_GIVEN_PART_NUMBER: Final = NUMBER_OF["given_name.part"]
+_FAMILY_PART_NUMBER: Final = NUMBER_OF["family_name.part"]
+_WORD_NUMBER: Final = NUMBER_OF["address.word"]
+_GIVEN_NEAR_NUMBER: Final = NUMBER_OF["given_name.near"]
+_ACROSS: Final = (NUMBER_OF["family_name.near"] - NUMBER_OF["given_name.near"]) << TOKEN_BITS
+
+# --- from pattern to levels ----------------------------------------------------------------------
+
+
+def _all(*names: str) -> int:
+    bits = 0
+    for name in names:
+        bits |= bit(name)
+    return bits
+
+
+#: Of each field: the level, the token fields that must all be equal, what must be counted.
+_Level = tuple[str, int, int]
+_BAG: Final = bit("name.bag")
+
+
+def _name_levels(field: str, half: int) -> tuple[_Level, ...]:
+    def of(*levels: str) -> int:
+        return _all(*(f"{field}.{level}" for level in levels))
+
+    return (
+        ("exact", of("exact"), 0),
+        ("swapped", 0, _SWAPPED),
+        ("swapped", _BAG, 0),
+        ("half", of("part"), half),
+        ("letters", of("letters"), 0),
+        ("near and sound", of("near", "sound"), 0),
+        ("near and first3", of("near", "first3"), 0),
+        ("near", of("near"), 0),
+        ("sound and first3", of("sound", "first3"), 0),
+        ("sound", of("sound"), 0),
+        ("first3", of("first3"), 0),
+        ("soundex", of("soundex"), 0),
+        ("initial", of("initial"), 0),
+    )
+
+
+_GIVEN_LEVELS: Final = _name_levels("given_name", _GIVEN_HALF)
+_PERSON: Final[tuple[tuple[str, int, tuple[_Level, ...]], ...]] = (
+    (
+        "given_name",
+        GIVEN,
+        (
+            _GIVEN_LEVELS[0],
+            ("nickname", bit("given_name.nickname"), 0),
+            ("alias", bit("given_name.alias"), 0),
+            *_GIVEN_LEVELS[1:],
+            ("moved", 0, _MOVED),
+        ),
+    ),
+    ("family_name", FAMILY, _name_levels("family_name", _FAMILY_HALF)),
+    (
+        "born_on",
+        BORN,
+        tuple(
+            (level, bit(f"born_on.{level}"), 0)
+            for level in ("exact", "swap", "near", "ym", "yd", "md")
+        ),
+    ),
+    (
+        "postcode",
+        bit("postcode.exact"),
+        tuple((level, bit(f"postcode.{level}"), 0) for level in ("exact", "near", "outcode")),
+    ),
+    (
+        "address",
+        bit("address.line"),
+        (
+            ("line", bit("address.line"), 0),
+            ("most words", _WORD, _WORDS_MOST),
+            ("some words", _WORD, _WORDS_SOME),
+        ),
+    ),
+    (
+        "middle_names",
+        bit("middle_names.exact"),
+        tuple((level, bit(f"middle_names.{level}"), 0) for level in ("exact", "initial")),
+    ),
+    *(
+        (name, bit(token_field), (("equal", bit(token_field), 0),))
+        for name, token_field in (
+            ("known_as", "known_as.exact"),
+            *((one, one) for one in ("uprn", "phone", "email", "handle", "vehicle_mark")),
+            *((one, one) for one in ("account", "imei", "sex")),
+        )
+    ),
+)
+#: Levels at which two known forenames are still one name.
+_SAME_NAME: Final = frozenset({"exact", "nickname", "alias", "swapped", "half"})
+OTHER_NAME: Final = ", other name"
+"""Suffix of the level of a given name when both are forenames that people bear."""
+UNLISTED: Final = ", unlisted"
+"""Suffix when neither is: two slips of the pen, or two names that no list holds."""
+
+
+@lru_cache(maxsize=PATTERNS_MAX)
+def levels_of(pattern: Pattern) -> tuple[tuple[str, str], ...]:
+    """Return field and level of each field of a person that is there on both sides, in order."""
+    return tuple(_levels(pattern))
+
+
+def _levels(pattern: Pattern) -> Iterator[tuple[str, str]]:
+    for name, presence, levels in _PERSON:
+        if not pattern.both & presence:
+            continue
+        level = _best(levels, pattern)
+        if name == "given_name" and level not in _SAME_NAME:
+            level += _suffix(pattern)
+        yield name, level
+
+
+def _suffix(pattern: Pattern) -> str:
+    if pattern.both & _KNOWN:
+        return OTHER_NAME
+    return "" if pattern.counted & _ONE_KNOWN else UNLISTED
+
+
+def _best(levels: tuple[_Level, ...], pattern: Pattern) -> str:
+    for level, equal, counted in levels:
+        if pattern.equal & equal == equal and (not counted or pattern.counted & counted):
+            return level
+    return DIFFERS
+
+
+LEVELS: Final = {
+    name: tuple(dict.fromkeys(level for level, _, _ in levels)) for name, _, levels in _PERSON
+}
+"""Field of a person to its levels, best first, without `DIFFERS`."""

@@ -1,0 +1,92 @@
+"""Descriptions as bytes: what one mention says, small enough to keep by the million.
+
+A packed description is a row of numbers of eight bytes, big-endian: first one
+with a bit for each token field that is there, then the tokens in ascending
+order, each its field's number (one byte) and seven bytes of the token: enough
+to tell a hundred million values of a field apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import pack as pack_numbers
+from struct import unpack as unpack_numbers
+from typing import TYPE_CHECKING, Final
+
+from anonymiser.tokens import FIELDS_OF
+from streams.values import Sex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.restricted import FieldToken
+    from streams.values import NodeKind
+
+WORD_BYTES: Final = 8
+TOKEN_BITS: Final = 56
+_TOKEN_BYTES: Final = TOKEN_BITS // 8
+
+_HASHED: Final = tuple(sorted(frozenset().union(*FIELDS_OF.values())))
+SEX: Final = "sex"  # no token: two values are no secret inside the enclave
+NUMBER_OF: Final[Mapping[str, int]] = {name: number for number, name in enumerate((*_HASHED, SEX))}
+_SEXES: Final[Mapping[Sex, int]] = {Sex.FEMALE: 1, Sex.MALE: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one mention, or all mentions of one entity, say, unpacked.
+
+    `chunks` are tokens with their field's number in the highest byte; `fields`
+    has a bit for each field that is there.
+    """
+
+    kind: NodeKind
+    chunks: frozenset[int] = field(repr=False)
+    fields: int
+
+
+def bit(name: str) -> int:
+    """Return the bit of a token field."""
+    return 1 << NUMBER_OF[name]
+
+
+def pack(tokens: Iterable[FieldToken], sex: Sex) -> bytes:
+    """Put tokens and sex into one string. Equal descriptions give equal bytes.
+
+    A field that linking does not know is left out; nothing known gives no bytes.
+    """
+    chunks = {
+        NUMBER_OF[token.field] << TOKEN_BITS | int.from_bytes(token.token[:_TOKEN_BYTES])
+        for token in tokens
+        if token.field in NUMBER_OF
+    }
+    if sex in _SEXES:
+        chunks.add(NUMBER_OF[SEX] << TOKEN_BITS | _SEXES[sex])
+    if not chunks:
+        return b""
+    return pack_numbers(f">{len(chunks) + 1}Q", fields_among(chunks), *sorted(chunks))
+
+
+def chunks_of(packed: bytes) -> tuple[int, ...]:
+    """Return the bits of the fields, then the tokens in ascending order; empty for nothing."""
+    return unpack_numbers(f">{len(packed) // WORD_BYTES}Q", packed)
+
+
+def profile(kind: NodeKind, packed: Iterable[bytes]) -> Profile:
+    """Unite what several mentions say; one or many, in any order."""
+    chunks: set[int] = set()
+    fields = 0
+    for one in packed:
+        if one:
+            there, *tokens = chunks_of(one)
+            fields |= there
+            chunks.update(tokens)
+    return Profile(kind, frozenset(chunks), fields)
+
+
+def fields_among(chunks: Iterable[int]) -> int:
+    """Return the bits of the fields that some chunks are of."""
+    fields = 0
+    for chunk in chunks:
+        fields |= 1 << (chunk >> TOKEN_BITS)
+    return fields
