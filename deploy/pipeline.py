@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
+from anonymiser.gate.batch import AT_ONCE, ReleasePolicy
 from anonymiser.gate.stage import Gate
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.stage import Linker
@@ -26,6 +27,7 @@ from streams.topics import REGISTRY, submissions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from types import TracebackType
 
     from anonymiser.keyring import Keys
@@ -40,9 +42,15 @@ BATCH: Final = 500
 _PAUSE_SECONDS: Final = 0.02
 
 
-def stages_of(keys: Keys, partners: Sequence[str]) -> tuple[Stage, ...]:
-    """Return the three stages of the enclave, in the order of the flow."""
-    return IntakeStage(keys, partners), Linker(keys, uuid4), Gate(keys)
+def stages_of(
+    keys: Keys, partners: Sequence[str], policy: ReleasePolicy = AT_ONCE
+) -> tuple[Stage, ...]:
+    """Return the three stages of the enclave, in the order of the flow.
+
+    With `AT_ONCE` nothing waits for a release batch: what is judged here is linkage and
+    networks, not how a batch hides its sources.
+    """
+    return IntakeStage(keys, partners), Linker(keys, uuid4), Gate(keys, policy=policy)
 
 
 class Pipeline:
@@ -53,6 +61,7 @@ class Pipeline:
             await pipeline.settle()
             rows = pipeline.networks.snapshot()
 
+    Under a `policy` that lets reports wait, `release` lets go what is due at an instant.
     `stages` takes the place of `stages_of(keys, partners)` in controls, which live under tests/.
     """
 
@@ -62,6 +71,7 @@ class Pipeline:
         keys: Keys,
         entries: Sequence[PartnerOnboarded],
         stages: Sequence[Stage] | None = None,
+        policy: ReleasePolicy = AT_ONCE,
     ) -> None:
         """Connect nothing yet. `entries` are the partners to onboard."""
         self._log = log
@@ -71,7 +81,7 @@ class Pipeline:
         self.safeguarding = Safeguarding()
         self.networks = ProjectionStore.in_memory(self.police)
         self.alerts = ProjectionStore.in_memory(self.safeguarding)
-        chosen = stages or stages_of(keys, [entry.partner for entry in entries])
+        chosen = stages or stages_of(keys, [entry.partner for entry in entries], policy)
         self._runners = [StageRunner(stage, log) for stage in chosen]
         self._projections = [
             self._projection(self.police, self.networks),
@@ -114,6 +124,12 @@ class Pipeline:
             if await self._is_caught_up():
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def release(self, at: datetime) -> None:
+        """Let go what has waited for the longest time at `at`, and let the projections see it."""
+        for runner in self._runners:
+            await runner.tick(at)
+        await self.settle()
 
     def _all(self) -> Sequence[StageRunner | ProjectionRunner]:
         return (*self._runners, *self._projections)

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from deploy.log_lines import tell, tell_error, write_json_lines
 from deploy.progress import Heartbeat, progress_file
 from streams.errors import InvalidInputError
+from streams.instants import to_millisecond
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from streams.loop import StageRunner
     from streams.ports import Log, Positions
 
-ROLES: Final = ("anonymiser", "linker", "gate", "ocg-network", "safeguarding")
+ROLES: Final = ("anonymiser", "linker", "gate", "desk", "ocg-network", "safeguarding")
 #: Those that have keys of the enclave in memory.
 KEY_HOLDERS: Final = ("anonymiser", "linker", "gate")
 
@@ -180,12 +181,34 @@ def build_linker(settings: Settings, *, rolling: bool = False) -> tuple[Log, Sta
 
 def _build_gate(settings: Settings) -> tuple[Log, Runner]:
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
+    from anonymiser.gate.batch import ReleasePolicy  # noqa: PLC0415 - see _kafka
     from anonymiser.gate.stage import Gate  # noqa: PLC0415 - see _kafka
     from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("gate", settings)
-    stage = Gate(keyring.load(settings.keys_dir))
-    return log, StageRunner(stage, log, Pace(spacing=_GATE_SPACING))
+    policy = ReleasePolicy(
+        reports_min=settings.release.reports_min,
+        partners_min=settings.release.partners_min,
+        delay_seconds_max=settings.release_seconds_max,
+    )
+    stage = Gate(keyring.load(settings.keys_dir), policy=policy)
+    return log, StageRunner(stage, log, Pace(spacing=_GATE_SPACING), clock=_now)
+
+
+def _now() -> datetime:
+    return to_millisecond(datetime.now(UTC))
+
+
+def _build_desk(settings: Settings) -> tuple[Log, Runner]:
+    import random  # noqa: PLC0415 - see _kafka
+
+    from anonymiser.desk.store import DeskStore, store_path  # noqa: PLC0415 - see _kafka
+    from anonymiser.desk.worker import DeskWorker  # noqa: PLC0415 - see _kafka
+    from deploy.planting import comparison  # noqa: PLC0415 - see _kafka
+
+    log = _kafka("desk", settings)
+    store = DeskStore.open(store_path(settings.stores_dir))
+    return log, DeskWorker(store, log, source=random.SystemRandom(), compare=comparison())
 
 
 def _build_ocg_network(settings: Settings) -> tuple[Log, Runner]:
@@ -212,6 +235,7 @@ def _build_projection(name: str, projection: Projection, settings: Settings) -> 
 _BUILDERS: Final[dict[str, Callable[[Settings], tuple[Log, Runner]]]] = {
     "linker": build_linker,
     "gate": _build_gate,
+    "desk": _build_desk,
     "ocg-network": _build_ocg_network,
     "safeguarding": _build_safeguarding,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.processes import ProcessIdentity
@@ -24,6 +24,26 @@ class InvalidSettingError(InvalidInputError):
 def _absolute(path: Path) -> Path:
     """Child processes may run elsewhere, so a relative home is settled once."""
     return path.expanduser().absolute()
+
+
+#: The longest wait of a batch on a cluster, where sources are real: an hour.
+RELEASE_SECONDS_MAX: Final = 3_600.0
+#: The same on a broker that Rivelin runs by itself, to be tried out; it hides nobody.
+RELEASE_SECONDS_MAX_TRIAL: Final = 2.0
+
+
+class ReleaseSettings(BaseModel):
+    """When reports go to police: so many from so many partners, or after the longest wait.
+
+    `delay_seconds_max` unset is an hour on a cluster, and two seconds on the broker that
+    `rivelin up` starts for itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reports_min: int = Field(default=5, ge=1)
+    partners_min: int = Field(default=3, ge=1)
+    delay_seconds_max: float | None = Field(default=None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -43,6 +63,7 @@ class Settings(BaseSettings):
     bootstrap_servers: str | None = None
     replication_factor: int = Field(default=1, ge=1)
     min_insync_replicas: int = Field(default=1, ge=1)
+    release: ReleaseSettings = ReleaseSettings()
     name: str = Field(default_factory=getpass.getuser, description="who looks")
     purpose: str | None = Field(default=None, description="why, a code of the register")
 
@@ -60,6 +81,14 @@ class Settings(BaseSettings):
     def manages_broker(self) -> bool:
         """Whether `rivelin up` starts a broker of its own."""
         return self.bootstrap_servers is None
+
+    @property
+    def release_seconds_max(self) -> float:
+        """How long a report for police waits for others at the most."""
+        chosen = self.release.delay_seconds_max
+        if chosen is not None:
+            return chosen
+        return RELEASE_SECONDS_MAX_TRIAL if self.manages_broker else RELEASE_SECONDS_MAX
 
     @property
     def kafka_dir(self) -> Path:

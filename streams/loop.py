@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from streams.errors import LostPositionsError
 from streams.ports import URGENT
 from streams.topics import SHARED_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
 
     from streams.ports import Log, Outgoing, Positions, Record, Sink, Source
 
@@ -21,6 +22,8 @@ IDLE_WAIT: Final = timedelta(milliseconds=100)
 NO_WAIT: Final = timedelta(0)
 #: How old reference data may be in a running process; asking before every batch costs more.
 REFRESH_SPACING: Final = timedelta(milliseconds=200)
+#: And in one that has nothing to do: what was taken back is soon gone from a store as well.
+IDLE_REFRESH_SPACING: Final = timedelta(seconds=1)
 _LONG_AGO: Final = timedelta(days=1)
 
 
@@ -53,6 +56,41 @@ class Stage(Protocol):
         """Turn input into output and take it into the state; total, never raises for bad input."""
 
 
+@runtime_checkable
+class TimedStage(Stage, Protocol):
+    """A stage that lets something go after a time although no record comes.
+
+    The time is an argument, so that the stage stays pure: what it does at an
+    instant is the same whoever says that the instant has come.
+    """
+
+    def due_at(self) -> datetime | None:
+        """Return when it wants to be called; None while nothing waits."""
+
+    def tick(self, at: datetime) -> Sequence[Outgoing]:
+        """Do what is due at `at` and take it into the state; nothing when nothing is."""
+
+
+@runtime_checkable
+class StoredStage(Stage, Protocol):
+    """A stage whose state outlives it in a store, which lags behind the log."""
+
+    def resume_at(self) -> Positions:
+        """Return where to read on in state and reference topics; absent ones from their start."""
+
+    def reads_anew(self) -> Sequence[str]:
+        """Return the state topics to be read again from their start; asked until there are none."""
+
+    def keep(self, written: Positions) -> None:
+        """Take note that all that was stepped is committed, and where own output now ends.
+
+        It may commit its store only here.
+        """
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How records are gathered into transactions; it decides how many, never what comes out.
@@ -72,10 +110,22 @@ class Pace:
 
 
 class StageRunner:
-    """Drives one stage over a log. After any error the process exits and starts anew."""
+    """Drives one stage over a log. After any error the process exits and starts anew.
 
-    def __init__(self, stage: Stage, log: Log, pace: Pace | None = None) -> None:
+    `clock` tells a timed stage when its time has come; without one only `tick` does.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        log: Log,
+        pace: Pace | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self._stage = stage
+        self._timed = stage if isinstance(stage, TimedStage) else None
+        self._stored = stage if isinstance(stage, StoredStage) else None
+        self._clock = clock
         self._log = log
         self._pace = pace or Pace()
         self._began: float | None = None
@@ -114,6 +164,18 @@ class StageRunner:
                 if _since(self._refreshed) >= REFRESH_SPACING:
                     await self._refresh()
                 await self._take(records)
+            elif self._stored is not None and _since(self._refreshed) >= IDLE_REFRESH_SPACING:
+                await self._refresh()
+                self._stored.keep({})
+            await self._tick_if_due()
+
+    async def tick(self, at: datetime) -> None:
+        """Let a timed stage do what is due at `at`, in a transaction that moves no position."""
+        if self._timed is None:
+            return
+        await self._refresh()
+        if outgoing := self._timed.tick(at):
+            await self._commit(outgoing, {})
 
     def positions(self) -> Positions:
         """Return the next offset of each source topic; call it after `start`."""
@@ -124,6 +186,8 @@ class StageRunner:
         await self._source.stop()
         await self._reference.stop()
         await self._sink.stop()
+        if self._stored is not None:
+            self._stored.close()
 
     async def _gather(self, stop: asyncio.Event) -> Sequence[Record]:
         records = list(await self._source.poll(BATCH_LIMIT, IDLE_WAIT))
@@ -134,26 +198,48 @@ class StageRunner:
             records += await self._source.poll(BATCH_LIMIT - len(records), min(wait, IDLE_WAIT))
         return records
 
+    async def _tick_if_due(self) -> None:
+        if self._timed is None or self._clock is None:
+            return
+        due_at = self._timed.due_at()
+        if due_at is not None and (now := self._clock()) >= due_at:
+            await self.tick(now)
+
     async def _take(self, records: Sequence[Record]) -> None:
         self._began = _now()
         outgoing = self._stage.step(records)
         positions = {record.topic: record.offset + 1 for record in records}
-        await self._sink.commit(outgoing, positions)
+        await self._commit(outgoing, positions)
+
+    async def _commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+        written = await self._sink.commit(outgoing, positions)
+        if self._stored is not None:
+            self._stored.keep(written)
 
     async def _recover(self) -> bool:
         """Fold the committed output; tell whether this stage, and no other, wrote any of it."""
+        has_written = await self._fold(self._stage.state_topics, self._resume_at())
+        while self._stored is not None and (topics := self._stored.reads_anew()):
+            has_written = await self._fold(topics, {}) or has_written
+        return has_written
+
+    async def _fold(self, topics: Sequence[str], starts: Positions) -> bool:
         own = _written_by(self._stage.name)
         has_written = False
-        async for records in read_to_end(self._log, self._stage.state_topics):
+        async for records in read_to_end(self._log, topics, starts=starts):
             has_written = has_written or any(record.topic in own for record in records)
             self._stage.recover(records)
         return has_written
+
+    def _resume_at(self) -> Positions:
+        return {} if self._stored is None else self._stored.resume_at()
 
     async def _start_reference(self) -> None:
         topics = self._stage.reference_topics
         if not topics:
             return
-        await self._reference.start(dict.fromkeys(topics, 0))
+        starts = self._resume_at()
+        await self._reference.start({topic: starts.get(topic, 0) for topic in topics})
         ends = await self._reference.ends()
         while any(self._reference.position(topic) < ends[topic] for topic in topics):
             self._stage.learn(await self._reference.poll(BATCH_LIMIT, IDLE_WAIT))
@@ -186,14 +272,17 @@ async def settle(*runners: StageRunner, limit: int = BATCH_LIMIT) -> None:
 
 
 async def read_to_end(
-    log: Log, topics: Sequence[str], limit: int = BATCH_LIMIT
+    log: Log, topics: Sequence[str], limit: int = BATCH_LIMIT, starts: Positions | None = None
 ) -> AsyncIterator[Sequence[Record]]:
-    """Yield every committed record of `topics`, batch by batch, up to the ends as of now."""
+    """Yield every committed record of `topics`, batch by batch, up to the ends as of now.
+
+    From the offsets of `starts` on; a topic that is not in it from its start.
+    """
     if not topics:
         return
     source = log.source()
     try:
-        await source.start(dict.fromkeys(topics, 0))
+        await source.start({topic: (starts or {}).get(topic, 0) for topic in topics})
         ends = await source.ends()
         while any(source.position(topic) < ends[topic] for topic in topics):
             records = await source.poll(limit, IDLE_WAIT)

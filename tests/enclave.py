@@ -9,6 +9,7 @@ from uuid import UUID
 
 from anonymiser import keyring
 from anonymiser.gate.audience import AudienceIds
+from anonymiser.gate.batch import AT_ONCE
 from anonymiser.gate.stage import Gate
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.recovery import RESOLUTION_CLASSES
@@ -32,15 +33,18 @@ from streams.restricted import (
     Relation,
     Report,
     ReportAdmitted,
+    ReporterNoted,
     ReportHeld,
     ReportLinked,
     ReportRetracted,
+    ReportWaiting,
     SplitDecided,
     SplitRequested,
     WithdrawalSubmitted,
 )
 from streams.sealing import seal
 from streams.shared import (
+    BatchReleased,
     FeedbackGiven,
     LawfulGateway,
     NominalDischarged,
@@ -95,8 +99,8 @@ _CLASSES = {
     POLICE: (PoliceReportShared, *_ON_BOTH),
     SAFEGUARDING: (SafeguardingReportShared, NominalRelayed, *_ON_BOTH),
     QUARANTINE: (Quarantined,),
-    HELD: (ReportHeld,),
-    OPERATIONS: (OperationRecorded,),
+    HELD: (ReportHeld, ReportWaiting, MergeDecided, ReporterNoted, PossibleLink),
+    OPERATIONS: (OperationRecorded, BatchReleased),
     OUTGOING: (ReportLinked,),
 }
 _KEYS = keyring.new_keys(random.Random(5).randbytes)
@@ -143,7 +147,7 @@ class Enclave:
         self.log = log if log is not None else MemoryLog()
         self.keys = keys if keys is not None else _KEYS
         self.linker = linker if linker is not None else Linker(self.keys, seeded_ids())
-        self.gate = gate if gate is not None else Gate(self.keys)
+        self.gate = gate if gate is not None else Gate(self.keys, policy=AT_ONCE)
         self._stages = None
 
     async def start(self):
@@ -153,7 +157,7 @@ class Enclave:
 
     async def restart(self, *, ids):
         """Forget everything but the log and begin again."""
-        self.linker, self.gate = Linker(self.keys, ids), Gate(self.keys)
+        self.linker, self.gate = Linker(self.keys, ids), Gate(self.keys, policy=AT_ONCE)
         await self._start()
 
     async def _start(self):

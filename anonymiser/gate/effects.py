@@ -6,28 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
+from anonymiser.gate.batch import merge_key, reporter_key, waiting_key
 from anonymiser.gate.handling import Verdict
+from anonymiser.gate.law import LAW_VERSION
 from streams.codec import encode
 from streams.errors import RivelinError
 from streams.parts import Reason
 from streams.ports import Outgoing
-from streams.restricted import Quarantined, ReportHeld
+from streams.restricted import Quarantined, ReporterNoted, ReportHeld, ReportWaiting
 from streams.shared import (
+    BatchReleased,
     FeedbackGiven,
     OperationRecorded,
     PoliceReportShared,
     SafeguardingReportShared,
 )
-from streams.topics import HELD, OPERATIONS, QUARANTINE, feedback_of
-from streams.values import Operation, Outcome, Purpose
+from streams.topics import HELD, OPERATIONS, PARTNER_ID, QUARANTINE, feedback_of
+from streams.values import Audience, Operation, Outcome, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from streams.ports import Record
-    from streams.restricted import ReceiptDue, ReportLinked, ReportRetracted
-    from streams.values import Audience
+    from streams.restricted import MergeDecided, ReceiptDue, ReportLinked, ReportRetracted
+    from streams.values import PartnerType
 
 SharedReport: TypeAlias = PoliceReportShared | SafeguardingReportShared
 _CIPHERTEXT_BYTES_MAX: Final = 250_000  # so that the quarantine record fits into a message
@@ -64,10 +67,12 @@ def held_key(partner: str, report_id: UUID) -> bytes:
     return f"{partner}/{report_id}".encode()
 
 
-def report_of(key: bytes) -> tuple[str, UUID]:
-    """Undo `held_key`."""
-    partner, _, report_id = key.decode().rpartition("/")
-    return partner, UUID(report_id)
+def report_of(key: bytes) -> tuple[str, UUID] | None:
+    """Undo `held_key`; None if it is the key of something else that stands there."""
+    partner, *rest = key.decode().split("/")
+    if len(rest) != 1 or not PARTNER_ID.fullmatch(partner):
+        return None
+    return partner, UUID(rest[0])
 
 
 def hold(linked: ReportLinked, reasons: tuple[Reason, ...], at: datetime) -> Effect:
@@ -94,6 +99,61 @@ def let_go(partner: str, report_id: UUID) -> Effect:
     return Effect(HELD, None, held_key(partner, report_id))
 
 
+# --- what waits for a batch --------------------------------------------------------
+
+
+def wait(linked: ReportLinked, offset: int, since: datetime) -> Effect:
+    """Let a report wait to go to police with others; a later revision takes its place."""
+    waiting = ReportWaiting(
+        partner=linked.partner,
+        report_id=linked.report_id,
+        revision=linked.revision,
+        offset=offset,
+        since=since,
+        linked=encode(linked),
+    )
+    return Effect(HELD, waiting, waiting_key(linked.partner, linked.report_id))
+
+
+def wait_anew(events: Iterable[ReportWaiting]) -> Iterator[Effect]:
+    """Let reports wait on in another wording."""
+    for event in events:
+        yield Effect(HELD, event, waiting_key(event.partner, event.report_id))
+
+
+def wait_no_longer(partner: str, report_id: UUID) -> Effect:
+    """Take a report out of the batch."""
+    return Effect(HELD, None, waiting_key(partner, report_id))
+
+
+def wait_with(event: MergeDecided) -> Effect:
+    """Let a merge wait, so that it does not tell when the report came that caused it."""
+    return Effect(HELD, event, merge_key(event.absorbed_id))
+
+
+def waited(event: MergeDecided) -> Effect:
+    """Let a merge wait no longer."""
+    return Effect(HELD, None, merge_key(event.absorbed_id))
+
+
+def noted(partner: str, sector: PartnerType, at: datetime) -> Effect:
+    """Remember that a partner has reported."""
+    event = ReporterNoted(partner=partner, type=sector, noted_at=at)
+    return Effect(HELD, event, reporter_key(partner))
+
+
+def batch_released(partners: Sequence[str], at: datetime, *, late: bool) -> Effect:
+    """Tell audit how well a batch hid its sources; `partners` has one entry for each report."""
+    event = BatchReleased(
+        recipient=Audience.POLICE,
+        reports=len(partners),
+        partners=len(set(partners)),
+        late=late,
+        released_at=at,
+    )
+    return Effect(OPERATIONS, event)
+
+
 # --- what partners are told ---------------------------------------------------------
 
 
@@ -107,6 +167,7 @@ def feedback(linked: ReportLinked, verdict: Verdict, at: datetime) -> Effect:
         immediate_risk=linked.immediate_risk,
         offset=None,
         given_at=at,
+        law_version=verdict.law_version,
     )
     return Effect(feedback_of(linked.partner), given)
 
@@ -157,6 +218,7 @@ def disclosure(
         recipients=(audience,),
         gateway=linked.gateway,
         at=at,
+        law_version=LAW_VERSION,
     )
     return Effect(OPERATIONS, recorded)
 

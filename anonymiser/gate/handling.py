@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from anonymiser.gate.law import LAW_VERSION
 from anonymiser.gate.lawful import lawful_audiences, refusals
 from streams.parts import Reason
 from streams.topics import BY_NAME, POLICE, SAFEGUARDING
@@ -40,11 +41,15 @@ CONFLICT_CODE: Final = "conflict_of_interest"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to become of a report. `audiences` is empty unless the outcome is SHARED."""
+    """What is to become of a report. `audiences` is empty unless the outcome is SHARED.
+
+    `law_version` is that of the law table, None where the law was not asked.
+    """
 
     outcome: Outcome
     audiences: tuple[Audience, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    law_version: int | None = None
 
 
 def judge(
@@ -65,14 +70,14 @@ def judge(
     if verdict.outcome is not Outcome.SHARED:
         return verdict
     reasons = holds(linked, approved=approved, released=released)
-    return Verdict(Outcome.HELD, reasons=reasons) if reasons else verdict
+    return Verdict(Outcome.HELD, (), reasons, LAW_VERSION) if reasons else verdict
 
 
 def recipients(linked: ReportLinked, entry: PartnerEntry | None, at: datetime) -> Verdict:
     """Decide who may see a report at `at`, whatever it may have to wait for."""
     reasons = refusals(linked, entry, at) + conditions_missing(linked.handling)
     if reasons or entry is None:
-        return Verdict(Outcome.REFUSED, reasons=reasons)
+        return Verdict(Outcome.REFUSED, (), reasons, LAW_VERSION)
     left = lawful_audiences(linked, entry)
     for code, path, keeps_out in (
         ("recipient_not_lawful", "handling.recipients", _not_named),
@@ -81,8 +86,8 @@ def recipients(linked: ReportLinked, entry: PartnerEntry | None, at: datetime) -
     ):
         left = tuple(audience for audience in left if not keeps_out(linked, audience))
         if not left:
-            return Verdict(Outcome.REFUSED, reasons=(Reason(code=code, field=path),))
-    return Verdict(Outcome.SHARED, left)
+            return Verdict(Outcome.REFUSED, (), (Reason(code=code, field=path),), LAW_VERSION)
+    return Verdict(Outcome.SHARED, left, (), LAW_VERSION)
 
 
 def conditions_missing(handling: Handling) -> tuple[Reason, ...]:

@@ -1,5 +1,7 @@
 """Build what leaves, field by field, from an allow-list; nothing is copied and then deleted.
 
+What is built has no size of its own: `finished` pads it to a class.
+
 Node numbers stay as they were in the report, so that a split can name a
 mention to every audience. A gap in the police numbers therefore shows that
 something was kept back, and nothing of what.
@@ -7,8 +9,11 @@ something was kept back, and nothing of what.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from streams.codec import encode
+from streams.padding import size_class
 from streams.shared import (
     PoliceNode,
     PoliceReportShared,
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
 
     from anonymiser.gate.audience import AudienceIds
     from streams.restricted import LinkedNode, NumberedRelation, ReportLinked
+    from streams.values import PartnerType
+
+Shared = TypeVar("Shared", bound=PoliceReportShared | SafeguardingReportShared)
+
+#: The smallest size class of what leaves; most reports fit into it.
+SMALLEST_BYTES: Final = 1_024
 
 #: Roles that concern police whatever ties a person has.
 _OF_CONCERN: Final = frozenset({Role.SUSPECT, Role.VICTIM, Role.WITNESS})
@@ -45,6 +56,7 @@ def for_police(linked: ReportLinked, ids: AudienceIds) -> PoliceReportShared:
         facts=linked.facts,
         grading=linked.grading,
         handling=linked.handling,
+        narrative=linked.redacted,
     )
 
 
@@ -63,7 +75,30 @@ def for_safeguarding(linked: ReportLinked, ids: AudienceIds) -> SafeguardingRepo
         facts=linked.facts,
         grading=linked.grading,
         handling=linked.handling,
+        narrative=linked.redacted,
     )
+
+
+def finished(event: Shared, partner_type: PartnerType | None = None) -> Shared:
+    """Name the sector if it may be told, and pad the record to its size class."""
+    whole = replace(event, partner_type=partner_type, padding=b"")
+    bare = len(encode(whole))
+    size = size_class(bare, SMALLEST_BYTES)
+    while (filler := _filler(size - bare)) is None:
+        size = size_class(size + 1, SMALLEST_BYTES)
+    return replace(whole, padding=bytes(filler))
+
+
+def _filler(room: int) -> int | None:
+    """Return how many bytes of padding take up `room`, None if no number of them does.
+
+    Avro writes their number before them, in more bytes the more there are.
+    """
+    for length_bytes in range(1, 4):
+        count = room + 1 - length_bytes
+        if count >= 0 and max(1, -(-(2 * count).bit_length() // 7)) == length_bytes:
+            return count
+    return None
 
 
 def _police_node(node: LinkedNode, ids: AudienceIds) -> PoliceNode:

@@ -18,12 +18,17 @@ to mend and never shows a value.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never, cast
 
 from anonymiser.gate.audience import AudienceIds
+from anonymiser.gate.batch import KeptOnHeld, ReleasePolicy, shuffled
+from anonymiser.gate.cells import SMALL_CELL, Cells
 from anonymiser.gate.effects import (
     Effect,
     WithheldError,
+    batch_released,
     collection,
     combination,
     disclosure,
@@ -31,20 +36,37 @@ from anonymiser.gate.effects import (
     held_anew,
     hold,
     let_go,
+    noted,
     quarantine,
     receipt,
     report_of,
+    wait,
+    wait_anew,
+    wait_no_longer,
+    wait_with,
+    waited,
     withdrawal_receipt,
     withheld,
 )
-from anonymiser.gate.handling import CONFLICT_CODE, NEEDS_APPROVAL, TOPIC_OF, Verdict, judge
+from anonymiser.gate.facts import difference
+from anonymiser.gate.handling import (
+    CONFLICT_CODE,
+    NEEDS_APPROVAL,
+    TOPIC_OF,
+    Verdict,
+    judge,
+    recipients,
+)
+from anonymiser.gate.law import LAW_VERSION
+from anonymiser.gate.population import Population
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
-from anonymiser.gate.release import for_police, for_safeguarding
+from anonymiser.gate.release import finished, for_police, for_safeguarding
 from anonymiser.gate.residue import ResidueSearch
 from anonymiser.gate.state import GateState
 from streams.codec import decode, encode, schema_id
 from streams.errors import DecodeError
 from streams.parts import Reason
+from streams.ports import Record
 from streams.registry import Registry
 from streams.restricted import (
     AnswerSubmitted,
@@ -55,10 +77,12 @@ from streams.restricted import (
     PossibleLink,
     QuestionAsked,
     ReceiptDue,
+    ReporterNoted,
     ReportHeld,
     ReportLinked,
     ReportRetracted,
     ReportSubmitted,
+    ReportWaiting,
     SplitDecided,
     SplitRequested,
 )
@@ -94,14 +118,17 @@ if TYPE_CHECKING:
     from anonymiser.gate.effects import SharedReport
     from anonymiser.gate.state import Holding, Seen, SharedEvent
     from anonymiser.keyring import Keys
-    from streams.ports import Outgoing, Record
+    from streams.ports import Outgoing
     from streams.restricted import Report
+    from streams.sealing import Entropy
+    from streams.values import PartnerType
 
 _AUDIENCE_OF: Final = {topic: audience for audience, topic in TOPIC_OF.items()}
 _BUILD: Final[Mapping[Audience, Callable[[ReportLinked, AudienceIds], SharedReport]]] = {
     Audience.POLICE: for_police,
     Audience.SAFEGUARDING: for_safeguarding,
 }
+_HELD: Final = (ReportHeld, PossibleLink, ReportWaiting, MergeDecided, ReporterNoted)
 _SHARED: Final = (
     PoliceReportShared,
     SafeguardingReportShared,
@@ -132,6 +159,12 @@ _INPUT: Final = {
     ),
 }
 
+#: What must not come before a merge that waits: it may name an id that the merge makes known.
+_AFTER_MERGES: Final = (SplitDecided, NominalEnrolled, NominalDischarged)
+_SMALL_CELL: Final = Reason(code=SMALL_CELL, field="nodes")
+
+_TOO_FEW: Final = Verdict(Outcome.HELD, (), (_SMALL_CELL,), LAW_VERSION)
+
 Command: TypeAlias = (
     OriginatorApproved
     | HoldDecided
@@ -151,30 +184,49 @@ Input: TypeAlias = (
     | NominalDischarged
     | Command
 )
+Ready: TypeAlias = "dict[Audience, SharedReport]"
 
 
 class Gate:
-    """The stage. Its own output is its memory; equal input gives equal bytes."""
+    """The stage. Its own output is its memory; equal input and entropy give equal bytes.
+
+    `tick` is input too: it lets go what has waited for the longest time.
+    """
 
     name = "gate"
     sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS)
     state_topics = (HELD, POLICE, SAFEGUARDING)
     reference_topics = (REGISTRY, POLICE)
 
-    def __init__(self, keys: Keys, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        registry: Registry | None = None,
+        *,
+        policy: ReleasePolicy | None = None,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        """Start with no memory. `entropy` shuffles batches and must not be guessed."""
         self._sealing = keys.sealing
         self._ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
         self._registry = registry if registry is not None else Registry()
+        self._policy = policy if policy is not None else ReleasePolicy()
+        self._entropy = entropy
         self._state = GateState(self._ids.values())
+        self._kept_on_held = KeptOnHeld()
         self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
         self._parted: dict[UUID, int] = {}
+        self._cells = Cells(None)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Take in the register of partners, and at which offsets police were told of splits.
 
         Raises: DecodeError if a record does not decode.
         """
-        self._registry.learn(record for record in records if record.topic == REGISTRY)
+        if told := [record for record in records if record.topic == REGISTRY]:
+            self._registry.learn(told)
+            counted = self._registry.population
+            self._cells = Cells(None if counted is None else Population(counted))
         for record in records:
             if record.topic == POLICE and _is_split(record.value):
                 split = decode(record.value or b"", PersonSplit)
@@ -186,25 +238,42 @@ class Gate:
         Raises: DecodeError if its own record does not decode; it must not guess.
         """
         for record in records:
-            classes = (ReportHeld, PossibleLink) if record.topic == HELD else _SHARED
+            classes = _HELD if record.topic == HELD else _SHARED
             event = None if record.value is None else decode(record.value, *classes)
             self._remember(Effect(record.topic, event, record.key))
+            if record.topic == HELD:
+                self._kept_on_held.recover(record.key, record.value)
 
     def step(self, records: Sequence[Record]) -> Sequence[Outgoing]:
-        """Turn input into what leaves, is held, quarantined or told; never raises."""
-        return [outgoing for record in records for outgoing in self._take(record)]
+        """Turn input into what leaves, waits, is held, quarantined or told; never raises."""
+        outgoing = [one for record in records for one in self._take(record)]
+        return self._kept_on_held.compacted(outgoing)
+
+    def due_at(self) -> datetime | None:
+        """Return when something will have waited for the longest time; None if nothing waits."""
+        since = self._state.batch.waiting_since()
+        return None if since is None else since + self._policy.delay_max
+
+    def tick(self, at: datetime) -> Sequence[Outgoing]:
+        """Let go what has waited for the longest time at `at`; nothing while nothing is due."""
+        return self._kept_on_held.compacted(self._let_go_late(at))
 
     def _take(self, record: Record) -> list[Outgoing]:
+        at = record.appended_at
+        return [*self._let_go_late(at), *self._answer(record), *self._let_go_full(at)]
+
+    def _answer(self, record: Record) -> list[Outgoing]:
         try:
             event = read(record)
         except DecodeError as error:
             return self._settle([quarantine(record, None, Reason(code=error.code))])
+        told = self._tell_merges() if _ends_waiting(event) else []
         try:
-            return self._settle(list(self._react(event, record)))
+            return told + self._settle(list(self._react(event, record)))
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             linked = event if isinstance(event, ReportLinked) else None
             came_in = [] if linked is None else [collection(linked, record)]
-            return self._settle([*came_in, *withheld(record, linked, error)])
+            return told + self._settle([*came_in, *withheld(record, linked, error)])
 
     def _settle(self, effects: list[Effect]) -> list[Outgoing]:
         """Encode all before any is remembered: an effect that cannot be written never was."""
@@ -224,7 +293,91 @@ class Gate:
         elif effect.topic == HELD and isinstance(effect.event, ReportHeld):
             self._state.held.put(effect.event)
         elif effect.topic == HELD and effect.key is not None:
-            self._state.held.drop(report_of(effect.key))
+            self._forget(effect.event, effect.key)
+
+    def _forget(self, event: object | None, key: bytes) -> None:
+        self._state.batch.apply(event, key)
+        if event is None and (report := report_of(key)) is not None:
+            self._state.held.drop(report)
+
+    # --- batches --------------------------------------------------------------
+
+    def _let_go_late(self, at: datetime) -> list[Outgoing]:
+        due_at = self.due_at()
+        return [] if due_at is None or at < due_at else self._let_go(at, late=True)
+
+    def _let_go_full(self, at: datetime) -> list[Outgoing]:
+        batch, policy = self._state.batch, self._policy
+        if policy.is_full(len(batch.reports), batch.partners):
+            return self._let_go(at, late=False)
+        return self._tell_merges() if policy.is_at_once else []
+
+    def _let_go(self, at: datetime, *, late: bool) -> list[Outgoing]:
+        """Tell the merges that wait, then let the oldest reports go in random order."""
+        told = self._tell_merges()
+        waiting = self._state.batch.reports.first(self._policy.reports_max)
+        told += self._settle(list(self._note_reporters(waiting, at)))
+        partners = []
+        for holding in shuffled(waiting, self._entropy):
+            let_go, has_gone = self._let_go_one(holding, at, late=late)
+            told += let_go
+            partners += [holding.event.partner] if has_gone else []
+        if partners and not self._policy.is_at_once:
+            told += self._settle([batch_released(partners, at, late=late)])
+        return told
+
+    def _let_go_one(
+        self, holding: Holding[ReportWaiting], at: datetime, *, late: bool
+    ) -> tuple[list[Outgoing], bool]:
+        event, linked = holding.event, holding.linked
+        gone = wait_no_longer(event.partner, event.report_id)
+        try:
+            effects = list(self._to_police(linked, at, late=late))
+            written = self._settle([*effects, gone])
+        except Exception as error:  # noqa: BLE001 - as for a report that comes straight in
+            record = Record(OUTGOING, event.offset, at, None, None)
+            return self._settle([*withheld(record, linked, error), gone]), False
+        return written, any(effect.topic == POLICE for effect in effects)
+
+    def _to_police(self, linked: ReportLinked, at: datetime, *, late: bool) -> Iterator[Effect]:
+        """Let a report that has waited go, if police may have it still."""
+        report = self._open(linked)
+        verdict = recipients(linked, self._registry.entry(linked.partner), at)
+        if Audience.POLICE not in verdict.audiences:
+            yield feedback(linked, verdict, at)
+            return
+        sector = None if late else self._sector_of(linked)
+        event = self._fitted(linked, report, Audience.POLICE, sector)
+        if event is None:
+            yield hold(linked, (_SMALL_CELL,), at)
+            yield feedback(linked, _TOO_FEW, at)
+            return
+        yield Effect(POLICE, event)
+        yield disclosure(linked, event, Audience.POLICE, at)
+
+    def _tell_merges(self) -> list[Outgoing]:
+        """Tell police of the merges that wait, in their order."""
+        ids = self._ids[Audience.POLICE]
+        effects: list[Effect] = []
+        for event in self._state.batch.merges.values():
+            effects += [Effect(POLICE, _merge_for(event, ids)), waited(event)]
+        return self._settle(effects) if effects else []
+
+    def _note_reporters(
+        self, waiting: Sequence[Holding[ReportWaiting]], at: datetime
+    ) -> Iterator[Effect]:
+        for partner in dict.fromkeys(one.event.partner for one in waiting):
+            entry = self._registry.entry(partner)
+            if entry is not None and not self._state.batch.has_reported(partner):
+                yield noted(partner, entry.type, at)
+
+    def _sector_of(self, linked: ReportLinked) -> PartnerType | None:
+        """Return the sector, if enough of it have reported that it names none of them."""
+        entry = self._registry.entry(linked.partner)
+        if entry is None:
+            return None
+        reporters = self._state.batch.reporters(entry.type)
+        return entry.type if reporters >= self._policy.type_reporters_min else None
 
     # --- reactions ------------------------------------------------------------
 
@@ -233,7 +386,7 @@ class Gate:
         match event:
             case ReportLinked():
                 yield collection(event, record)
-                yield from self._judge(event, at, approved=False)
+                yield from self._judge(event, record, approved=False)
             case ReportRetracted():
                 yield from self._retract(event, at)
             case MergeDecided():
@@ -268,15 +421,20 @@ class Gate:
                 assert_never(event)
 
     def _judge(
-        self, linked: ReportLinked, at: datetime, *, approved: bool, released: bool = False
+        self, linked: ReportLinked, record: Record, *, approved: bool, released: bool = False
     ) -> Iterator[Effect]:
+        at = record.appended_at
         report = self._open(linked)
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved, released=released)
+        if verdict.outcome is Outcome.SHARED:
+            ready = self._ready(linked, report, verdict.audiences)
+            if None in ready.values():
+                verdict = _TOO_FEW
+            else:
+                yield from self._share(linked, cast("Ready", ready), record)
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
-        if verdict.outcome is Outcome.SHARED:
-            yield from self._share(linked, report, verdict.audiences, at)
         yield feedback(linked, verdict, at)
 
     def _open(self, linked: ReportLinked) -> Report:
@@ -289,24 +447,49 @@ class Gate:
             raise WithheldError("facts_differ", path)
         return report
 
-    def _share(
-        self, linked: ReportLinked, report: Report, audiences: Sequence[Audience], at: datetime
-    ) -> Iterator[Effect]:
-        events = [(one, self._build(linked, one)) for one in audiences]
+    def _ready(
+        self, linked: ReportLinked, report: Report, audiences: Sequence[Audience]
+    ) -> dict[Audience, SharedReport | None]:
+        """Make what each audience gets, or None where too few people could be meant."""
+        return {one: self._fitted(linked, report, one, None) for one in audiences}
+
+    def _fitted(
+        self, linked: ReportLinked, report: Report, audience: Audience, sector: PartnerType | None
+    ) -> SharedReport | None:
+        """Build what leaves, as coarse as it must be, and search its final bytes."""
+        built = _BUILD[audience](self._worded(linked), self._ids[audience])
+        fit = self._cells.fit(built, self._state.seen[audience].shown).event
+        event = None if fit is None else finished(fit, sector)
         search = ResidueSearch(report, linked)
-        for audience, event in events:
-            path = search.find(encode(event), self._given_ids(linked, self._ids[audience]))
-            if path is not None:
+        given = tuple(self._given_ids(linked, self._ids[audience]))
+        for one in (built,) if event is None else (built, event):
+            if (path := search.find(encode(one), given)) is not None:
                 raise WithheldError("residual_identifier", path)
-        yield from self._take_back(linked, audiences)
-        for audience, event in events:
-            yield Effect(TOPIC_OF[audience], event)
-            yield disclosure(linked, event, audience, at)
+        return event
+
+    def _worded(self, linked: ReportLinked) -> ReportLinked:
+        """Take the words out unless the agreement lets them leave."""
+        entry = self._registry.entry(linked.partner)
+        if linked.redacted is None or (entry is not None and entry.narrative_permitted):
+            return linked
+        return replace(linked, redacted=None)
+
+    def _share(self, linked: ReportLinked, ready: Ready, record: Record) -> Iterator[Effect]:
+        """Let a report go to each audience, to police in a batch unless somebody is in danger."""
+        yield from self._take_back(linked, tuple(ready))
+        waits = Audience.POLICE in ready and not linked.immediate_risk
+        before = self._state.batch.reports.get(linked.partner, linked.report_id)
+        if waits:
+            since = record.appended_at if before is None else before.event.since
+            yield wait(linked, record.offset, since)
+        elif before is not None:
+            yield wait_no_longer(linked.partner, linked.report_id)
+        for audience, event in ready.items():
+            if audience is not Audience.POLICE or not waits:
+                yield Effect(TOPIC_OF[audience], event)
+                yield disclosure(linked, event, audience, record.appended_at)
         if self._state.held.get(linked.partner, linked.report_id) is not None:
             yield let_go(linked.partner, linked.report_id)
-
-    def _build(self, linked: ReportLinked, audience: Audience) -> SharedReport:
-        return _BUILD[audience](linked, self._ids[audience])
 
     def _given_ids(self, linked: ReportLinked, ids: AudienceIds) -> Iterator[UUID]:
         yield ids.report(linked.partner, linked.report_id)
@@ -349,20 +532,24 @@ class Gate:
         yield feedback(holding.linked, verdict, record.appended_at)
 
     def _release(
-        self, holding: Holding, record: Record, *, approved: bool = False, released: bool = False
+        self,
+        holding: Holding[ReportHeld],
+        record: Record,
+        *,
+        approved: bool = False,
+        released: bool = False,
     ) -> Iterator[Effect]:
         """Judge a held report anew; what was granted before is granted still."""
         linked, waits_for = holding.linked, holding.event.reasons
         approved = approved or NEEDS_APPROVAL not in waits_for
         released = released or all(reason.code != CONFLICT_CODE for reason in waits_for)
-        at = record.appended_at
         try:
-            effects = list(self._judge(linked, at, approved=approved, released=released))
+            effects = list(self._judge(linked, record, approved=approved, released=released))
             _ = [effect.outgoing() for effect in effects]
         except Exception as error:  # noqa: BLE001 - as for a report that comes straight in
             effects = list(withheld(record, linked, error))
         yield from effects
-        if not any(effect.topic == HELD for effect in effects):
+        if not any(_is_about_hold(effect) for effect in effects):
             yield let_go(linked.partner, linked.report_id)
 
     def _retract(self, event: ReportRetracted, at: datetime) -> Iterator[Effect]:
@@ -371,19 +558,19 @@ class Gate:
                 yield self._withdrawn(audience, event.partner, event.report_id)
         if self._state.held.get(event.partner, event.report_id) is not None:
             yield let_go(event.partner, event.report_id)
+        if self._state.batch.reports.get(event.partner, event.report_id) is not None:
+            yield wait_no_longer(event.partner, event.report_id)
         yield withdrawal_receipt(event, at)
 
     def _merge(self, event: MergeDecided, record: Record) -> Iterator[Effect]:
-        for audience, seen in self._state.seen.items():
-            if seen.has_entity(event.absorbed_id):
-                ids = seen.ids
-                merged = PersonsMerged(
-                    kind=event.kind,
-                    kept_id=ids.entity(event.kept_id),
-                    absorbed_id=ids.entity(event.absorbed_id),
-                )
-                yield Effect(TOPIC_OF[audience], merged)
-        yield from held_anew(self._state.held.renamed(event.absorbed_id, event.kept_id))
+        state, old, new = self._state, event.absorbed_id, event.kept_id
+        hub = state.seen[Audience.SAFEGUARDING]
+        if hub.has_entity(old):
+            yield Effect(SAFEGUARDING, _merge_for(event, hub.ids))
+        if state.seen[Audience.POLICE].has_entity(old) or state.batch.tells_of(old):
+            yield wait_with(event)
+        yield from held_anew(state.held.renamed(old, new))
+        yield from wait_anew(state.batch.reports.renamed(old, new))
         yield combination(record)
 
     def _split(self, event: SplitDecided) -> Iterator[Effect]:
@@ -392,6 +579,8 @@ class Gate:
                 yield Effect(TOPIC_OF[audience], split)
         held = self._state.held.renamed(event.entity_id, event.new_entity_id, event.mentions)
         yield from held_anew(held)
+        waiting = self._state.batch.reports
+        yield from wait_anew(waiting.renamed(event.entity_id, event.new_entity_id, event.mentions))
         yield from self._unrelay(event.entity_id)
 
     def _unrelay(self, entity_id: UUID) -> Iterator[Effect]:
@@ -433,27 +622,24 @@ def _is_split(value: bytes | None) -> bool:
     return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
 
 
-def difference(report: Report, linked: ReportLinked) -> str | None:
-    """Name the first fact in which the opened submission and what became of it differ.
+def _ends_waiting(event: Input) -> bool:
+    """Tell whether merges that wait must be told first; a danger waits for nothing."""
+    is_urgent = isinstance(event, ReportLinked) and event.immediate_risk
+    return is_urgent or isinstance(event, _AFTER_MERGES)
 
-    What decides about sharing must be what the partner wrote, not what a stage made of it.
-    """
-    for path in (
-        "partner",
-        "report_id",
-        "revision",
-        "immediate_risk",
-        "service",
-        "data_category",
-        "gateway",
-        "purpose",
-        "handling",
-    ):
-        if getattr(report, path) != getattr(linked, path):
-            return path
-    flags = [(node.kind, node.protected, node.conflict) for node in report.nodes]
-    linked_flags = [(node.kind, node.protected, node.conflict) for node in linked.nodes]
-    return None if flags == linked_flags else "nodes"
+
+def _is_about_hold(effect: Effect) -> bool:
+    return isinstance(effect.event, ReportHeld) or (
+        effect.topic == HELD and effect.key is not None and report_of(effect.key) is not None
+    )
+
+
+def _merge_for(event: MergeDecided, ids: AudienceIds) -> PersonsMerged:
+    return PersonsMerged(
+        kind=event.kind,
+        kept_id=ids.entity(event.kept_id),
+        absorbed_id=ids.entity(event.absorbed_id),
+    )
 
 
 def _split_for(event: SplitDecided, seen: Seen) -> PersonSplit | None:

@@ -7,11 +7,22 @@ of does not tell it that they exist.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, assert_never
 
+from anonymiser.gate.batch import merge_of, waiting_of
+from anonymiser.gate.cells import Shown
 from streams.codec import decode, encode
-from streams.restricted import EnclaveMention, ReportHeld, ReportLinked
+from streams.restricted import (
+    EnclaveMention,
+    MergeDecided,
+    ReporterNoted,
+    ReportHeld,
+    ReportLinked,
+    ReportWaiting,
+)
 from streams.shared import (
     NominalRelayed,
     PersonsMerged,
@@ -23,10 +34,11 @@ from streams.shared import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from anonymiser.gate.audience import AudienceIds
-    from streams.values import Audience
+    from streams.values import Audience, PartnerType
 
 SharedEvent: TypeAlias = (
     PoliceReportShared
@@ -37,6 +49,7 @@ SharedEvent: TypeAlias = (
     | PersonSplit
 )
 ReportKey: TypeAlias = tuple[str, "UUID"]
+Kept = TypeVar("Kept", bound=ReportHeld | ReportWaiting)
 
 
 class Seen:
@@ -49,6 +62,8 @@ class Seen:
         self._entities: set[bytes] = set()
         self._kept: dict[UUID, UUID] = {}
         self._nominals: dict[UUID, None] = {}
+        #: What adds up over all that was ever shown of a person; small cells are counted with it.
+        self.shown = Shown()
 
     def apply(self, event: SharedEvent) -> None:
         """Fold one of the gate's own events in."""
@@ -56,6 +71,7 @@ class Seen:
             case PoliceReportShared() | SafeguardingReportShared():
                 self._nodes[event.report_id.bytes] = sum(1 << node.node for node in event.nodes)
                 self._entities.update(node.entity_id.bytes for node in event.nodes)
+                self.shown.apply(event)
             case ReportWithdrawn():
                 self._nodes.pop(event.report_id.bytes, None)
             case NominalRelayed():
@@ -66,9 +82,11 @@ class Seen:
             case PersonsMerged():
                 self._kept[event.absorbed_id] = event.kept_id
                 self._entities.add(event.kept_id.bytes)
+                self.shown.merge(event.kept_id, event.absorbed_id)
             case PersonSplit():
                 self._kept.pop(event.new_entity_id, None)
                 self._entities.add(event.new_entity_id.bytes)
+                self.shown.split(event.entity_id, event.new_entity_id)
             case _:
                 assert_never(event)
 
@@ -105,36 +123,47 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """A held report, decoded."""
+class Holding(Generic[Kept]):
+    """A report that is kept back, decoded."""
 
-    event: ReportHeld
+    event: Kept
     linked: ReportLinked
 
 
 @dataclass(slots=True)
-class Held:
-    """The reports that wait, and in which of them an entity stands."""
+class Held(Generic[Kept]):
+    """The reports that are kept back, oldest first, and in which of them an entity stands."""
 
-    _holdings: dict[ReportKey, Holding] = field(default_factory=dict)
+    _holdings: dict[ReportKey, Holding[Kept]] = field(default_factory=dict)
     _by_entity: dict[UUID, dict[ReportKey, None]] = field(default_factory=dict)
 
-    def get(self, partner: str, report_id: UUID) -> Holding | None:
-        """Return what is held of a report."""
+    def __len__(self) -> int:
+        return len(self._holdings)
+
+    def first(self, count: int) -> list[Holding[Kept]]:
+        """Return up to `count` of the reports, oldest first."""
+        return list(islice(self._holdings.values(), count))
+
+    def get(self, partner: str, report_id: UUID) -> Holding[Kept] | None:
+        """Return what is kept back of a report."""
         return self._holdings.get((partner, report_id))
 
-    def put(self, event: ReportHeld) -> None:
-        """Hold a report; a later revision replaces the earlier one."""
+    def put(self, event: Kept) -> None:
+        """Keep a report back; a later revision replaces the earlier one."""
         key = (event.partner, event.report_id)
-        self.drop(key)
+        self._forget(key)
         linked = decode(event.linked, ReportLinked)
-        self._holdings[key] = Holding(event, linked)
+        self._holdings[key] = Holding(event, linked)  # in the place of the earlier one
         for node in linked.nodes:
             self._by_entity.setdefault(node.entity_id, {})[key] = None
 
     def drop(self, key: ReportKey) -> None:
-        """Let go of a report; harmless if it is not held."""
-        holding = self._holdings.pop(key, None)
+        """Let go of a report; harmless if it is not here."""
+        self._forget(key)
+        self._holdings.pop(key, None)
+
+    def _forget(self, key: ReportKey) -> None:
+        holding = self._holdings.get(key)
         for node in holding.linked.nodes if holding is not None else ():
             keys = self._by_entity.get(node.entity_id, {})
             keys.pop(key, None)
@@ -143,8 +172,8 @@ class Held:
 
     def renamed(
         self, old: UUID, new: UUID, mentions: Iterable[EnclaveMention] | None = None
-    ) -> Iterator[ReportHeld]:
-        """Yield the held reports that name `old` (in one of `mentions`), now naming `new`."""
+    ) -> Iterator[Kept]:
+        """Yield the reports that name `old` (in one of `mentions`), now naming `new`."""
         only = None if mentions is None else {(m.partner, m.report_id, m.node) for m in mentions}
         for key in tuple(self._by_entity.get(old, ())):
             holding = self._holdings[key]
@@ -159,11 +188,79 @@ class Held:
                 yield replace(holding.event, linked=linked)
 
 
+class Batch:
+    """What waits to go to police together, and who has ever reported; a fold of `enclave.held`.
+
+    Asking costs the same however many wait.
+    """
+
+    def __init__(self) -> None:
+        self.reports: Held[ReportWaiting] = Held()
+        self.merges: dict[UUID, MergeDecided] = {}
+        self._waiting: Counter[str] = Counter()
+        self._sector: dict[str, PartnerType] = {}
+        self._reporters: Counter[PartnerType] = Counter()
+
+    def apply(self, event: object, key: bytes) -> None:
+        """Fold one of the gate's records in; what is none of a batch changes nothing."""
+        match event:
+            case ReportWaiting():
+                self._count(event.partner, event.report_id, -1)
+                self.reports.put(event)
+                self._count(event.partner, event.report_id, 1)
+            case MergeDecided():
+                self.merges[event.absorbed_id] = event
+            case ReporterNoted() if event.partner not in self._sector:
+                self._sector[event.partner] = event.type
+                self._reporters[event.type] += 1
+            case None:
+                self._let_go(key)
+            case _:
+                return
+
+    def _let_go(self, key: bytes) -> None:
+        if (report := waiting_of(key)) is not None:
+            self._count(*report, -1)
+            self.reports.drop(report)
+        elif (absorbed := merge_of(key)) is not None:
+            self.merges.pop(absorbed, None)
+
+    def _count(self, partner: str, report_id: UUID, change: int) -> None:
+        if self.reports.get(partner, report_id) is not None:
+            self._waiting[partner] += change
+            if not self._waiting[partner]:
+                del self._waiting[partner]
+
+    @property
+    def partners(self) -> int:
+        """From how many partners the waiting reports are."""
+        return len(self._waiting)
+
+    def tells_of(self, entity_id: UUID) -> bool:
+        """Tell whether a merge that waits will make this id known; it is the enclave's."""
+        return any(merge.kept_id == entity_id for merge in self.merges.values())
+
+    def has_reported(self, partner: str) -> bool:
+        """Tell whether a report of the partner was ever let go."""
+        return partner in self._sector
+
+    def reporters(self, sector: PartnerType) -> int:
+        """Return how many partners of a sector have reported."""
+        return self._reporters[sector]
+
+    def waiting_since(self) -> datetime | None:
+        """Return since when the first of all that waits does; what waits keeps its place."""
+        reports = [one.event.since for one in self.reports.first(1)]
+        merges = [one.decided_at for one in islice(self.merges.values(), 1)]
+        return min(reports + merges, default=None)
+
+
 class GateState:
     """Everything the gate remembers."""
 
     def __init__(self, ids: Iterable[AudienceIds]) -> None:
-        self.held = Held()
+        self.held: Held[ReportHeld] = Held()
+        self.batch = Batch()
         self.seen: dict[Audience, Seen] = {one.audience: Seen(one) for one in ids}
 
     def others_with(

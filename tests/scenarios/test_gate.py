@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from anonymiser.gate import stage
+from anonymiser.gate.batch import AT_ONCE
 from anonymiser.gate.release import for_police, for_safeguarding
 from anonymiser.gate.stage import Gate
 from streams.codec import encode
@@ -265,7 +266,9 @@ async def test_s2_waits_for_the_originator_and_then_goes(enclave):
     await enclave.approve(told)
     assert enclave.outcomes(told) == ["HELD", "SHARED"]
     assert len(enclave.events(POLICE)) == len(enclave.events(SAFEGUARDING)) == 1
-    assert enclave.log.records(HELD)[-1].value is None
+    key = f"{told.partner}/{told.report_id}".encode()
+    held = [record.value for record in enclave.log.records(HELD) if record.key == key]
+    assert held[-1] is None
 
 
 async def test_a_held_report_survives_a_restart(enclave):
@@ -624,7 +627,7 @@ async def test_a_leak_from_an_earlier_stage_is_stopped(enclave):
     await enclave.submit(report(person(**SECRET)), told)
     linked = enclave.events(OUTGOING)[1]
     leaking = replace(linked, revision=linked.revision, district="Testma")
-    gate = Gate(enclave.keys)
+    gate = Gate(enclave.keys, policy=AT_ONCE)
     gate.learn(enclave.log.records(REGISTRY))
     written = gate.step([replace(enclave.log.records(OUTGOING)[1], value=encode(leaking))])
     assert not {one.topic for one in written} & {POLICE, SAFEGUARDING}
@@ -686,7 +689,7 @@ async def test_a_fact_changed_on_the_way_is_noticed(enclave):
         replace(linked, gateway=Gateway.CA_2004_S10),
         replace(linked, partner="porter-housing"),
     ):
-        gate = Gate(enclave.keys)
+        gate = Gate(enclave.keys, policy=AT_ONCE)
         gate.learn(enclave.log.records(REGISTRY))
         written = gate.step([replace(enclave.log.records(OUTGOING)[0], value=encode(changed))])
         assert not {one.topic for one in written} & {POLICE, SAFEGUARDING}
@@ -699,7 +702,7 @@ async def test_equal_input_gives_equal_bytes(enclave):
     await enclave.withdraw(told)
     outputs = []
     for batch in (1, 100):
-        gate = Gate(enclave.keys)
+        gate = Gate(enclave.keys, policy=AT_ONCE)
         gate.learn(enclave.log.records(REGISTRY))
         records = enclave.log.records(OUTGOING)
         outputs.append(
@@ -724,7 +727,7 @@ async def test_every_report_has_an_outcome_and_an_entry_in_the_audit(enclave):
     kinds = [event.operation for event in enclave.events(OPERATIONS)]
     assert kinds.count(Operation.COLLECTION) == 3
     assert kinds.count(Operation.DISCLOSURE) == 2
-    assert isinstance(enclave.events(HELD)[0], ReportHeld)
+    assert len(enclave.events(HELD, ReportHeld)) == 1
     subjects = " ".join(event.subject for event in enclave.events(OPERATIONS))
     assert not any(str(one.report_id) in subjects for one in (told, bad, held))
     assert not any(partner in subjects for partner in PARTNERS)
