@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum
@@ -64,11 +65,12 @@ K: Final = 5
 #: The reason code of a report that no rung lets go.
 SMALL_CELL: Final = "small_cell"
 
-#: Of the people of one district, at most this share is also met in any other one (judgement).
-_MET_ELSEWHERE: Final = 0.25
-#: Of households, the share with a foster or kinship carer, and of people, that in an establishment.
+#: Of those who could be somebody, the share also met in one more district (judgement).
+_MET_ELSEWHERE: Final = 0.5
+#: Of households with children, the share with a foster or kinship carer (on the low side).
 _IN_CARE: Final = 0.05
-_IN_ESTABLISHMENT: Final = 0.05
+#: Of the families like one, the share still like it a year away from the day of the tables.
+_SAME_A_YEAR_ON: Final = 0.9
 #: More people than this behind one door are a hostel or a home, and no family.
 _HOUSEHOLD_MAX: Final = 8
 #: An estimate counts with what it may be short of by chance: so many standard deviations.
@@ -151,20 +153,16 @@ class Tied:
     """People (and their addresses) whom family ties or a shared door tie together."""
 
     members: dict[Key, None] = field(default_factory=dict)
-    family: dict[tuple[Key, Key], None] = field(default_factory=dict)
     has_carer: bool = False
 
     def absorb(self, other: Tied) -> None:
         """Take in all of another group."""
         self.members |= other.members
-        self.family |= other.family
         self.has_carer |= other.has_carer
 
     def rename(self, old: Key, new: Key) -> None:
         """Let one member go by another's id."""
         self.members = {new if one == old else one: None for one in self.members}
-        pairs = (tuple(new if one == old else one for one in pair) for pair in self.family)
-        self.family = {(one, other): None for one, other in pairs if one != other}
 
 
 class Shown:
@@ -276,8 +274,6 @@ def ties(event: SharedReport, shown: Shown) -> list[Tied]:
         is_family = RELATIONS[relation.kind].bond in _FAMILY
         if (is_family or relation.kind in _HOME) and one != other:
             group = _joined(groups, one, other)
-            if is_family:
-                group.family[one, other] = None
             group.has_carer |= relation.kind in _RARE
     return list({id(group): group for group in groups.values()}.values())
 
@@ -396,20 +392,19 @@ class Cells:
         return small
 
     def counts(self, group: Tied, known: Mapping[Key, Known]) -> Iterator[int]:
-        """Yield, for each person of a group, how many people it could be."""
-        if len(known) <= _HOUSEHOLD_MAX:
-            yield from self._in_household(known, _IN_CARE if group.has_carer else 1.0)
-            return
-        families = list(_families(group, known))
-        alone = {key: one for key, one in known.items() if not any(key in f for f in families)}
-        for family in families:
-            yield from self._in_household(family, _IN_ESTABLISHMENT)
-        alike = [_look(one)[0] for one in alone.values()]
-        for one, look in zip(alone.values(), alike, strict=True):
-            count = next(iter(self._in_household({b"": one}, _IN_ESTABLISHMENT)))
-            yield max(count, alike.count(look))
+        """Yield, for each person of a group, how many people it could be.
 
-    def _in_household(self, known: Mapping[Key, Known], share: float) -> Iterator[int]:
+        Those of a group who look the same hide among each other, and behind a
+        door that is no family's only among each other: there may be one hostel.
+        """
+        looks = Counter(_look(one)[0] for one in known.values())
+        if len(known) > _HOUSEHOLD_MAX:
+            yield from looks.values()
+            return
+        for one, count in self._in_household(known, _IN_CARE if group.has_carer else 1.0):
+            yield max(count, looks[one])
+
+    def _in_household(self, known: Mapping[Key, Known], share: float) -> Iterator[tuple[Look, int]]:
         """Count everybody as living with all the others, wherever any of them was met."""
         if not known or self._population is None:
             return
@@ -417,10 +412,13 @@ class Cells:
         places = self._population.finest(place for one in known.values() for place in one.places)
         for _, narrowed in looks:
             share *= narrowed
+        share *= _SAME_A_YEAR_ON ** max(
+            self._population.years_from(one.seen) for one in known.values()
+        )
         share *= _MET_ELSEWHERE ** max(0, len(places) - 1)
         for number, (look, _) in enumerate(looks):
             others = [one for at, (one, _) in enumerate(looks) if at != number]
-            yield self._least(places or (EVERYWHERE,), look, others, share)
+            yield look, self._least(places or (EVERYWHERE,), look, others, share)
 
     def _least(self, places: Iterable[Place], look: Look, others: list[Look], share: float) -> int:
         if self._population is None:
@@ -438,16 +436,6 @@ def at_least(count: int, share: float) -> int:
 def _with(told: Mapping[Key, Known], key: Key, shown: Shown) -> Known | None:
     now = told.get(key)
     return shown.known(key) if now is None else shown.joined(key, now)
-
-
-def _families(group: Tied, known: Mapping[Key, Known]) -> Iterator[dict[Key, Known]]:
-    """Yield the people of a large group family by family."""
-    tied: dict[Key, set[Key]] = {}
-    for one, other in group.family:
-        together = tied.get(one, {one}) | tied.get(other, {other})
-        tied |= dict.fromkeys(together, together)
-    for members in {id(one): one for one in tied.values()}.values():
-        yield {key: known[key] for key in sorted(members) if key in known}
 
 
 def _look(known: Known) -> tuple[Look, float]:

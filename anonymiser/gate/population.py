@@ -54,6 +54,8 @@ _OF_ONE_SEX: Final = 0.5
 #: Nobody is found by a household larger than this; such a view counts nobody and is made coarser.
 _OTHERS_MAX: Final = 10
 
+_YEAR_DAYS: Final = 365.2425
+
 _Household: TypeAlias = tuple[Look, ...]
 
 
@@ -71,6 +73,7 @@ class Population:
     """The counts of one reference population. Asking twice costs a look into a table."""
 
     def __init__(self, facts: ReferencePopulationSet) -> None:
+        self._day = facts.decided_at.toordinal()
         self._area_of = {one.district: one.police_area for one in facts.districts}
         self._around = {district(d): police_area(area) for d, area in self._area_of.items()}
         self._tables: dict[Place, _Table] = defaultdict(_Table)
@@ -84,6 +87,10 @@ class Population:
     def area_of(self, name: str) -> str | None:
         """Return the police area of a postcode district, None if it was not counted."""
         return self._area_of.get(name)
+
+    def years_from(self, day: int) -> int:
+        """Return how many whole years lie between the tables and a proleptic day."""
+        return int(abs(day - self._day) / _YEAR_DAYS)
 
     def finest(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """Return each place once, without the areas that one of the districts lies in."""
