@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.tokens import TOKEN_BYTES
@@ -59,8 +60,14 @@ def open_tokens(sealed: bytes, data_key: bytes, label_token: bytes) -> tuple[Fie
 
 def _packed(tokens: Sequence[FieldToken]) -> bytes:
     """Each token after its field's name and the length of that in one byte."""
-    names = ((token.field.encode(), token.token) for token in tokens)
-    return b"".join(bytes([len(name)]) + name + token for name, token in names)
+    return b"".join([part for token in tokens for part in (_field_name(token.field), token.token)])
+
+
+@cache
+def _field_name(field: str) -> bytes:
+    """A field's name after its length in one byte; there are some eighty names, and no more."""
+    name = field.encode()
+    return bytes([len(name)]) + name
 
 
 def _unpacked(packed: bytes) -> Iterator[FieldToken]:

@@ -63,13 +63,25 @@ def _record(schema: dict[str, Any], cls: type[Any], known: dict[str, Any]) -> Wr
     hints = fields_of(cls)
     fields = {field["name"]: field["type"] for field in schema["fields"]}
     writes = [_write(type_, hints[name], known) for name, type_ in fields.items()]
-    if len(fields) == 1:
-        (only,), (name,) = writes, fields
-        return lambda event: only(getattr(event, name))
     take = attrgetter(*fields)
+    match writes:
+        case [only]:
+            return lambda event: only(take(event))
+        case [first, second]:
+            return _pair(take, first, second)
     return lambda event: b"".join(
         [write(value) for write, value in zip(writes, take(event), strict=True)]
     )
+
+
+def _pair(take: Callable[[Any], tuple[Any, Any]], first: Write, second: Write) -> Write:
+    """Tokens are pairs, and nothing is written as often."""
+
+    def write(event: object) -> bytes:
+        one, other = take(event)
+        return first(one) + second(other)
+
+    return write
 
 
 def _list(write_item: Write) -> Write:
@@ -114,11 +126,14 @@ def _whole_number(value: Any) -> bytes:  # noqa: ANN401 - an int, if all is well
 
 
 def _text(text: str) -> bytes:
-    return _bytes(text.encode())
+    data = text.encode()
+    size = len(data)
+    return (_LENGTH[size] if size < _SHORT else _long(size)) + data
 
 
 def _bytes(data: bytes) -> bytes:
-    return _long(len(data)) + data
+    size = len(data)
+    return (_LENGTH[size] if size < _SHORT else _long(size)) + data
 
 
 def _uuid(value: UUID) -> bytes:
@@ -139,6 +154,8 @@ def _day(day: date) -> bytes:
 
 
 _ONE_BYTE: Final = tuple(bytes([value]) for value in range(_GROUP + 1))
+_LENGTH: Final = _ONE_BYTE[::2]
+_SHORT: Final = len(_LENGTH)
 _SCALARS: Final[Mapping[Hint, Write]] = {
     str: _text,
     bytes: _bytes,
