@@ -18,6 +18,7 @@ from anonymiser.keyring import new_keys
 from anonymiser.linker.stage import Linker
 from anonymiser.tokens import Tokeniser
 from streams.codec import decode, encode
+from streams.errors import RivelinError
 from streams.parts import Grading, Handling, SourceFacts
 from streams.ports import Record
 from streams.restricted import (
@@ -54,6 +55,10 @@ _TICK: Final = timedelta(milliseconds=1)
 _DECISIONS: Final = (ReportAdmitted, MentionResolved, MergeDecided, PossibleLink)
 
 
+class NotLinkedError(RivelinError):
+    """The linker decided nothing about a record: a bug, which its log names by class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Linked:
     """What the linker made of the records.
@@ -76,6 +81,8 @@ def link(
     """Hand the records in, in order, and fold what is decided.
 
     Keys and ids come from one seed: the same file gives the same answer.
+
+    Raises: NotLinkedError naming the record.
     """
     entropy = Random(1)  # noqa: S311 - nothing secret: an evaluation throws its keys away
     keys = new_keys(entropy.randbytes)
@@ -148,6 +155,8 @@ class _Fold:
         for one in outgoing:
             if one.topic == RESOLUTIONS:
                 self._decided(record, decode(one.value or b"", *_DECISIONS))
+        if record not in self._report:
+            raise NotLinkedError(f"the linker decided nothing about record {record!r}")
 
     def _decided(self, record: str, decision: object) -> None:
         match decision:

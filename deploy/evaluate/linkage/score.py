@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Final
 
 from deploy.evaluate.linkage.linking import clusters_of
 from deploy.evaluate.linkage.truth import pairs_between, pairs_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
     from uuid import UUID
 
     from deploy.evaluate.linkage.linking import Linked
@@ -88,6 +90,68 @@ def _asked(linked: Linked, entity: Mapping[str, str]) -> tuple[int, int]:
         for left, right in linked.questions
     ]
     return sum(right for right, _ in counts), sum(asked for _, asked in counts)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginScore:
+    """How well the people of one origin of names are linked; a pair counts for both its sides."""
+
+    origin: str
+    records: int
+    auto: PairCount
+    auto_review: PairCount
+
+
+def by_origin(linked: Linked, truth: Truth, origins: Mapping[str, str]) -> tuple[OriginScore, ...]:
+    """Score each origin by itself, the most records first: is linkage fair to all names?
+
+    `origins` is record to origin. A pair is counted for an origin if one of
+    its two records is of it, so that a false link is everybody's.
+    """
+    entity = {record: truth.get(record, f"\0{record}") for record in linked.clusters}
+    found = _pairs_in(linked.clusters)
+    asked = found | _pairs_asked(linked)
+    true = _pairs_in(entity)
+    counts = Counter(origins[record] for record in linked.clusters)
+    return tuple(
+        OriginScore(
+            origin,
+            records,
+            _count_of(origin, origins, true, found),
+            _count_of(origin, origins, true, asked),
+        )
+        for origin, records in counts.most_common()
+    )
+
+
+def _pairs_in(groups: Mapping[str, Hashable]) -> frozenset[frozenset[str]]:
+    members: defaultdict[Hashable, list[str]] = defaultdict(list)
+    for record, group in groups.items():
+        members[group].append(record)
+    return frozenset(
+        frozenset(pair) for records in members.values() for pair in combinations(records, 2)
+    )
+
+
+def _pairs_asked(linked: Linked) -> frozenset[frozenset[str]]:
+    members = clusters_of(linked.clusters)
+    return frozenset(
+        frozenset(pair)
+        for left, right in linked.questions
+        for pair in product(members.get(left, ()), members.get(right, ()))
+    )
+
+
+def _count_of(
+    origin: str,
+    origins: Mapping[str, str],
+    true: frozenset[frozenset[str]],
+    found: frozenset[frozenset[str]],
+) -> PairCount:
+    def of_it(pairs: Iterable[frozenset[str]]) -> int:
+        return sum(any(origins[record] == origin for record in pair) for pair in pairs)
+
+    return PairCount(of_it(true), of_it(found), of_it(true & found))
 
 
 def share(value: float) -> float:
