@@ -35,6 +35,8 @@ COMMAND_MODULES = (
     "deploy.cli.report",
     "deploy.cli.submit",
     "deploy.cli.duty",
+    "deploy.cli.links",
+    "deploy.cli.holds",
     "deploy.cli.keys",
     "deploy.cli.bench",
     "deploy.cli.evaluate",

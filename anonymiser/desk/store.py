@@ -1,0 +1,680 @@
+"""The desk's memory on SQLite: rows of what the topics say, and the positions, in one transaction.
+
+A cache of the log that may be deleted: it is folded again. An event costs the
+same on day one and in year ten; nothing is held in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Self, assert_never
+from uuid import UUID
+
+from anonymiser.desk.cases import Asked, Bar, Case, CaseState, Opinion, Side, in_order
+from anonymiser.desk.changes import TOPICS, Drop, Mark, Part, Put, Unite, changes_of
+from anonymiser.desk.planted import answered_at
+from streams.errors import InvalidInputError, RivelinError
+from streams.restricted import EnclaveMention
+from streams.values import Answer, LinkClosed, LinkQuestion, LinkVerdict, NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from anonymiser.desk.changes import Change
+    from streams.ports import Positions, Record
+
+VERSION: Final = 1
+"""The meaning of the rows: with a new one the store is folded anew in a new file."""
+_BUSY_SECONDS: Final = 10.0
+_TABLES: Final[Mapping[str, str]] = {
+    "positions": "topic TEXT PRIMARY KEY, position INTEGER NOT NULL",
+    "reports": "partner TEXT, report_id TEXT, revision INTEGER NOT NULL,"
+    " is_withdrawn INTEGER NOT NULL, PRIMARY KEY (partner, report_id)",
+    "mentions": "partner TEXT, report_id TEXT, node INTEGER, entity_id TEXT NOT NULL,"
+    " kind TEXT NOT NULL, is_child INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " PRIMARY KEY (partner, report_id, node)",
+    "redirects": "absorbed TEXT PRIMARY KEY, kept TEXT NOT NULL",
+    "links": "link_id TEXT PRIMARY KEY, kind TEXT NOT NULL, left_id TEXT NOT NULL,"
+    " right_id TEXT NOT NULL, left_root TEXT NOT NULL, right_root TEXT NOT NULL,"
+    " agreed TEXT NOT NULL, contradicted TEXT NOT NULL, score INTEGER, weights_version INTEGER,"
+    " bars TEXT NOT NULL, noticed_at TEXT NOT NULL, doubt TEXT, closed TEXT,"
+    " taken_over TEXT, planted TEXT",
+    "reviews": "topic TEXT, offset INTEGER, link_id TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " decided_by TEXT NOT NULL, decided_at TEXT NOT NULL, over_budget TEXT,"
+    " PRIMARY KEY (topic, offset)",
+    "asked": "topic TEXT, offset INTEGER, link_id TEXT NOT NULL, side_id TEXT NOT NULL,"
+    " question TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at TEXT NOT NULL,"
+    " PRIMARY KEY (topic, offset)",
+    "holders": "question_id TEXT PRIMARY KEY, topic TEXT NOT NULL, offset INTEGER NOT NULL,"
+    " partner TEXT NOT NULL, decoy INTEGER NOT NULL",
+    "answers": "offset INTEGER PRIMARY KEY, question_id TEXT NOT NULL, partner TEXT NOT NULL,"
+    " answer TEXT NOT NULL, answered_at TEXT NOT NULL",
+    "escalations": "link_id TEXT PRIMARY KEY, at TEXT NOT NULL",
+    "holds": "partner TEXT, report_id TEXT, revision INTEGER NOT NULL, reasons TEXT NOT NULL,"
+    " held_at TEXT NOT NULL, PRIMARY KEY (partner, report_id)",
+    "quarantined": "offset INTEGER PRIMARY KEY, partner TEXT NOT NULL, report_id TEXT,"
+    " revision INTEGER, stage TEXT NOT NULL, reasons TEXT NOT NULL,"
+    " immediate_risk INTEGER NOT NULL, bytes INTEGER NOT NULL, quarantined_at TEXT NOT NULL",
+    "hold_decisions": "topic TEXT, offset INTEGER, partner TEXT NOT NULL, report_id TEXT,"
+    " revision INTEGER, quarantined_offset INTEGER, verdict TEXT NOT NULL, reason TEXT,"
+    " decided_by TEXT NOT NULL, decided_for TEXT NOT NULL, decided_at TEXT NOT NULL,"
+    " PRIMARY KEY (topic, offset)",
+}
+_INDEXES: Final = (
+    "mentions_by_entity ON mentions (entity_id)",
+    "links_by_left ON links (left_root)",
+    "links_by_right ON links (right_root)",
+    "redirects_by_kept ON redirects (kept)",
+    "reviews_by_link ON reviews (link_id)",
+    "reviews_by_name ON reviews (decided_by, decided_at)",
+    "asked_by_link ON asked (link_id)",
+    "holders_by_event ON holders (topic, offset)",
+    "answers_by_question ON answers (question_id)",
+    "decisions_by_report ON hold_decisions (partner, report_id)",
+    "decisions_by_offset ON hold_decisions (quarantined_offset)",
+)
+
+#: Somebody said one thing or the other; "unsure" leaves a link open for a second reviewer.
+_DECIDED: Final = (
+    "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND r.decided_at >= l.noticed_at"
+)
+_ON_BOTH_SIDES: Final = (
+    "EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.left_root)"
+    " AND EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.right_root)"
+)
+_REAL_OPEN: Final = (
+    "l.planted IS NULL AND l.closed IS NULL AND l.left_root <> l.right_root"
+    f" AND NOT {_DECIDED} AND r.verdict <> 'UNSURE') AND {_ON_BOTH_SIDES}"
+)
+_PLANTED_OPEN: Final = (
+    "l.planted IS NOT NULL"
+    f" AND NOT {_DECIDED} AND r.verdict <> 'UNSURE' AND r.decided_by = :reviewer)"
+)
+_TOUCHES_CHILD: Final = (
+    "(json_extract(l.planted, '$.sides[0][2]') OR json_extract(l.planted, '$.sides[1][2]')"
+    " OR EXISTS (SELECT 1 FROM mentions m WHERE m.is_child"
+    " AND m.entity_id IN (l.left_root, l.right_root)))"
+)
+_OPEN_QUARANTINE: Final = (
+    "NOT EXISTS (SELECT 1 FROM hold_decisions d WHERE d.quarantined_offset = q.offset)"
+    " AND NOT EXISTS (SELECT 1 FROM reports p WHERE p.partner = q.partner"
+    " AND p.report_id = q.report_id AND (p.is_withdrawn"
+    " OR p.revision > q.revision OR (q.stage = 'intake' AND p.revision = q.revision)))"
+)
+
+
+class NoDeskStoreError(RivelinError):
+    """The desk has no store here yet. Start its process (`rivelin up`) and look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A report that the gate holds."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    reasons: tuple[tuple[str, str | None], ...]
+    held_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a person said about a hold or a quarantined record."""
+
+    verdict: str
+    reason: str | None
+    decided_by: str
+    decided_for: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A quarantined record without its content; `offset` is its place on the topic."""
+
+    offset: int
+    partner: str
+    report_id: UUID | None
+    revision: int | None
+    stage: str
+    reasons: tuple[tuple[str, str | None], ...]
+    immediate_risk: bool
+    size_bytes: int
+    quarantined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One verdict of one reviewer; `truth` is known of planted pairs only."""
+
+    link_id: UUID
+    decided_by: str
+    verdict: LinkVerdict
+    decided_at: datetime
+    over_budget: str | None
+    truth: LinkVerdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much waits for a human, and since when the oldest of each has."""
+
+    links: int
+    links_touching_child: int
+    links_escalated: int
+    oldest_link: datetime | None
+    holds: int
+    oldest_hold: datetime | None
+    quarantined: int
+    oldest_quarantined: datetime | None
+
+
+class DeskStore:
+    """One file. One writer, any number of readers."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def open(cls, path: Path | None) -> Self:
+        """Open for writing and make what is missing; without a path in memory."""
+        connection = sqlite3.connect(
+            path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        for name, columns in _TABLES.items():
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+        for index in _INDEXES:
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {index}")
+        return cls(connection)
+
+    @classmethod
+    def look(cls, path: Path) -> Self:
+        """Open an existing store for reading only.
+
+        Raises: NoDeskStoreError.
+        """
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+            )
+            connection.execute("SELECT 1 FROM positions").fetchone()
+        except sqlite3.OperationalError:
+            raise NoDeskStoreError(
+                f"the desk has no store of version {VERSION} yet: start it with `rivelin up`"
+            ) from None
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    # --- writing ------------------------------------------------------------------
+
+    def positions(self) -> Positions:
+        """Return for each topic of the desk the offset of the next record not in the rows."""
+        known = {row["topic"]: row["position"] for row in self._all("SELECT * FROM positions")}
+        return {topic: known.get(topic, 0) for topic in TOPICS}
+
+    def take(self, records: Sequence[Record], positions: Positions) -> None:
+        """Fold records in, and move the positions, in one transaction.
+
+        A record below the position of its topic was taken before and changes nothing.
+        """
+        known = self.positions()
+        with self._transaction():
+            for record in records:
+                if record.offset >= known[record.topic]:
+                    for change in changes_of(record):
+                        self._apply(change)
+            for topic, position in positions.items():
+                self._run("INSERT OR REPLACE INTO positions VALUES (?, ?)", (topic, position))
+
+    def dump(self) -> Mapping[str, list[tuple[Any, ...]]]:
+        """Return every row but the positions, in order: what two stores are compared by."""
+        return {
+            name: sorted((tuple(row) for row in self._all(f"SELECT * FROM {name}")), key=repr)  # noqa: S608 - names of our own
+            for name in _TABLES
+            if name != "positions"
+        }
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Put(table, row):
+                names = ", ".join(row)
+                marks = ", ".join("?" * len(row))
+                self._run(
+                    f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names of our own
+                    tuple(row.values()),
+                )
+                if table == "links":
+                    self._settle_roots(row)
+            case Drop(table, key):
+                where = " AND ".join(f"{name} = ?" for name in key)
+                self._run(f"DELETE FROM {table} WHERE {where}", tuple(key.values()))  # noqa: S608 - names of our own
+            case Unite(absorbed, kept):
+                self._unite(absorbed, kept)
+            case Part(entity, new, mentions):
+                self._part(entity, new, mentions)
+            case Mark(link_id, column, value):
+                mark = f"UPDATE links SET {column} = ? WHERE link_id = ?"  # noqa: S608 - names of our own
+                self._run(mark, (value, link_id))
+            case _:
+                assert_never(change)
+
+    def _unite(self, absorbed: str, kept: str) -> None:
+        self._run("INSERT OR REPLACE INTO redirects VALUES (?, ?)", (absorbed, kept))
+        self._run("UPDATE mentions SET entity_id = ? WHERE entity_id = ?", (kept, absorbed))
+        for side in ("left", "right"):
+            change = f"UPDATE links SET {side}_root = ? WHERE {side}_root = ?"  # noqa: S608 - two words of our own
+            self._run(change, (kept, absorbed))
+
+    def _part(self, entity: str, new: str, mentions: Sequence[EnclaveMention]) -> None:
+        self._run("DELETE FROM redirects WHERE absorbed = ?", (new,))
+        for one in mentions:
+            self._run(
+                "UPDATE mentions SET entity_id = ? WHERE partner = ? AND report_id = ?"
+                " AND node = ?",
+                (new, one.partner, str(one.report_id), one.node),
+            )
+        about = "SELECT * FROM links WHERE left_root = ? OR right_root = ?"
+        for row in self._all(about, (entity, entity)):
+            self._settle_roots(dict(row))
+
+    def _settle_roots(self, row: Mapping[str, Any]) -> None:
+        roots = (self._root(row["left_id"]), self._root(row["right_id"]), row["link_id"])
+        self._run("UPDATE links SET left_root = ?, right_root = ? WHERE link_id = ?", roots)
+
+    def _root(self, entity: str) -> str:
+        find = "SELECT kept FROM redirects WHERE absorbed = ?"
+        while (row := self._one(find, (entity,))) is not None:
+            entity = row["kept"]
+        return entity
+
+    # --- possible links --------------------------------------------------------------
+
+    def queue(self, reviewer: str, limit: int, now: datetime) -> list[Case]:
+        """Return what is open for a reviewer, the first `limit` in the order of the desk."""
+        rows = self._all(
+            "SELECT l.link_id FROM links l LEFT JOIN escalations e ON e.link_id = l.link_id"  # noqa: S608 - no value in it
+            f" WHERE ({_REAL_OPEN}) OR ({_PLANTED_OPEN})"
+            f" ORDER BY e.at IS NULL, NOT coalesce({_TOUCHES_CHILD}, 0), l.noticed_at, l.link_id"
+            " LIMIT :limit",
+            {"reviewer": reviewer, "limit": limit},
+        )
+        return in_order([self.case(UUID(row["link_id"]), reviewer, now) for row in rows])
+
+    def open_links(self, noticed_before: datetime) -> list[tuple[UUID, UUID, datetime]]:
+        """Return open links, planted ones too, that nobody escalated yet: both ids, and since."""
+        rows = self._all(
+            "SELECT l.left_id, l.right_id, l.noticed_at FROM links l"  # noqa: S608 - no value in it
+            " WHERE l.noticed_at <= :before"
+            " AND NOT EXISTS (SELECT 1 FROM escalations e WHERE e.link_id = l.link_id)"
+            f" AND (({_REAL_OPEN}) OR (l.planted IS NOT NULL AND NOT {_DECIDED})))"
+            " ORDER BY l.noticed_at, l.link_id",
+            {"before": noticed_before.isoformat()},
+        )
+        return [(UUID(row[0]), UUID(row[1]), _at(row[2])) for row in rows]
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many real links are open, and how many planted ones nobody decided yet."""
+        real = f"SELECT count(*) FROM links l WHERE {_REAL_OPEN}"  # noqa: S608 - no value in it
+        planted = f"SELECT count(*) FROM links l WHERE l.planted IS NOT NULL AND NOT {_DECIDED})"  # noqa: S608 - no value in it
+        return self._number(real), self._number(planted)
+
+    def find(self, prefix: str) -> UUID:
+        """Return the one link whose id begins with `prefix`.
+
+        Raises: InvalidInputError; it does not repeat what was typed.
+        """
+        typed = prefix.strip().lower()
+        is_id = bool(typed) and all(letter in "0123456789abcdef-" for letter in typed)
+        rows = self._all("SELECT link_id FROM links WHERE link_id LIKE ? LIMIT 2", (f"{typed}%",))
+        if not is_id or not rows:
+            raise InvalidInputError("there is no possible link of this id; `rivelin links list`")
+        if len(rows) > 1:
+            raise InvalidInputError("several possible links begin like this: type more of the id")
+        return UUID(rows[0]["link_id"])
+
+    def case(self, link_id: UUID, reviewer: str, now: datetime) -> Case:
+        """Return a link as it stands for a reviewer; a planted one is open until they decided."""
+        row = self._one("SELECT * FROM links WHERE link_id = ?", (str(link_id),))
+        if row is None:
+            raise InvalidInputError("there is no possible link of this id")
+        planted = json.loads(row["planted"]) if row["planted"] else None
+        opinions = self._opinions(row, reviewer if planted else None)
+        sides = self._sides(row, planted)
+        escalated = self._one("SELECT at FROM escalations WHERE link_id = ?", (row["link_id"],))
+        return Case(
+            link_id=link_id,
+            kind=NodeKind(row["kind"]),
+            left_id=UUID(row["left_id"]),
+            right_id=UUID(row["right_id"]),
+            agreed=tuple(json.loads(row["agreed"])),
+            contradicted=tuple(json.loads(row["contradicted"])),
+            score_centibits=row["score"],
+            weights_version=row["weights_version"],
+            bars=tuple(Bar(*bar) for bar in json.loads(row["bars"])),
+            noticed_at=_at(row["noticed_at"]),
+            escalated_at=None if escalated is None else _at(escalated["at"]),
+            sides=sides,
+            state=_state(row, opinions, sides),
+            opinions=opinions,
+            asked=self._asked(row, planted, sides, now),
+            planted=planted is not None,
+            doubt=row["doubt"],
+            taken_over=row["taken_over"],
+        )
+
+    def _opinions(self, row: sqlite3.Row, only: str | None) -> tuple[Opinion, ...]:
+        """Return what was said since the link was noticed, or noticed again by new evidence.
+
+        Of a planted pair what others decided is not told: to them it is decided, not to you.
+        """
+        rows = self._all(
+            "SELECT verdict, decided_by, decided_at FROM reviews WHERE link_id = :link"
+            " AND decided_at >= :since"
+            " AND (:only IS NULL OR decided_by = :only OR verdict = 'UNSURE')"
+            " ORDER BY decided_at, topic, offset",
+            {"link": row["link_id"], "only": only, "since": row["noticed_at"]},
+        )
+        return tuple(Opinion(LinkVerdict(row[0]), row[1], _at(row[2])) for row in rows)
+
+    def _sides(self, row: sqlite3.Row, planted: Mapping[str, Any] | None) -> tuple[Side, Side]:
+        if planted is not None:
+            left, right = (Side(*one) for one in planted["sides"])
+            return left, right
+        return self._side(row["left_root"]), self._side(row["right_root"])
+
+    def _side(self, entity: str) -> Side:
+        row = self._one(
+            "SELECT count(DISTINCT partner || ' ' || report_id), count(DISTINCT partner),"
+            " coalesce(max(is_child), 0) FROM mentions WHERE entity_id = ?",
+            (entity,),
+        )
+        return Side(row[0], row[1], bool(row[2])) if row is not None else Side(0, 0, False)  # noqa: FBT003 - no child
+
+    # --- questions ---------------------------------------------------------------------
+
+    def holders(self, link_id: UUID) -> tuple[tuple[EnclaveMention, ...], ...]:
+        """Return for each side of a link the latest record that each partner holds of it."""
+        row = self._one(
+            "SELECT left_root, right_root FROM links WHERE link_id = ?", (str(link_id),)
+        )
+        return () if row is None else tuple(self._holders(root) for root in row)
+
+    def _holders(self, entity: str) -> tuple[EnclaveMention, ...]:
+        rows = self._all(
+            "SELECT partner, report_id, node, max(offset) FROM mentions WHERE entity_id = ?"
+            " GROUP BY partner ORDER BY partner",
+            (entity,),
+        )
+        return tuple(_mention(row) for row in rows)
+
+    def decoys(
+        self, link_id: UUID, count: int, choose: Callable[[int], int]
+    ) -> tuple[EnclaveMention, ...]:
+        """Return up to `count` records of other people; `choose` gives a random number below."""
+        last = self._number("SELECT coalesce(max(rowid), 0) FROM mentions")
+        found: dict[tuple[str, str, int], EnclaveMention] = {}
+        for _ in range(count * 4 if last else 0):
+            row = self._one(
+                "SELECT m.* FROM mentions m WHERE m.rowid > ? AND m.kind = 'PERSON'"
+                " AND m.entity_id NOT IN (SELECT left_root FROM links WHERE link_id = ?"
+                " UNION SELECT right_root FROM links WHERE link_id = ?) ORDER BY m.rowid LIMIT 1",
+                (choose(last), str(link_id), str(link_id)),
+            )
+            if row is not None and len(found) < count:
+                found[row["partner"], row["report_id"], row["node"]] = _mention(row)
+        return tuple(found.values())
+
+    def _asked(
+        self,
+        link: sqlite3.Row,
+        planted: Mapping[str, Any] | None,
+        sides: tuple[Side, Side],
+        now: datetime,
+    ) -> tuple[Asked, ...]:
+        rows = self._all(
+            "SELECT * FROM asked WHERE link_id = ? ORDER BY asked_at, topic, offset",
+            (link["link_id"],),
+        )
+        groups: dict[tuple[str, str, str], list[sqlite3.Row]] = {}
+        for row in rows:
+            groups.setdefault((row["question"], row["asked_by"], row["asked_at"]), []).append(row)
+        return tuple(
+            Asked(
+                LinkQuestion(question),
+                by,
+                _at(at),
+                *self._answered(link, planted, sides, group, now),
+            )
+            for (question, by, at), group in groups.items()
+        )
+
+    def _answered(
+        self,
+        link: sqlite3.Row,
+        planted: Mapping[str, Any] | None,
+        sides: tuple[Side, Side],
+        asked: Sequence[sqlite3.Row],
+        now: datetime,
+    ) -> tuple[tuple[int, int], tuple[tuple[Answer, ...], tuple[Answer, ...]]]:
+        if planted is not None:
+            return _planted_answers(link, planted, sides, asked[0], now)
+        holders, answers = [0, 0], [[], []]  # type: tuple[list[int], list[list[Answer]]]
+        for row in asked:
+            side = int(row["side_id"] != link["left_id"])
+            for holder in self._all(_ANSWERS, (row["topic"], row["offset"])):
+                holders[side] += 1
+                if holder["answer"] is not None:
+                    answers[side].append(Answer(holder["answer"]))
+        return (holders[0], holders[1]), (tuple(answers[0]), tuple(answers[1]))
+
+    # --- reviewers ------------------------------------------------------------------------
+
+    def decided_since(self, reviewer: str, since: datetime) -> int:
+        """Return how many verdicts a reviewer gave from an instant on, planted pairs too."""
+        return self._number(
+            "SELECT count(*) FROM reviews WHERE decided_by = ? AND decided_at >= ?",
+            (reviewer, since.isoformat()),
+        )
+
+    def reviews(self) -> list[Review]:
+        """Return every verdict in the order of giving."""
+        rows = self._all(
+            "SELECT r.*, json_extract(l.planted, '$.truth') AS truth FROM reviews r"
+            " LEFT JOIN links l ON l.link_id = r.link_id ORDER BY r.decided_at, r.topic, r.offset"
+        )
+        return [
+            Review(
+                link_id=UUID(row["link_id"]),
+                decided_by=row["decided_by"],
+                verdict=LinkVerdict(row["verdict"]),
+                decided_at=_at(row["decided_at"]),
+                over_budget=row["over_budget"],
+                truth=None if row["truth"] is None else LinkVerdict(row["truth"]),
+            )
+            for row in rows
+        ]
+
+    # --- holds and quarantine ------------------------------------------------------------
+
+    def holds(self) -> list[Hold]:
+        """Return what the gate holds, the oldest first."""
+        rows = self._all("SELECT * FROM holds ORDER BY held_at, partner, report_id")
+        return [_hold(row) for row in rows]
+
+    def rulings(self, partner: str, report_id: UUID) -> list[Ruling]:
+        """Return what people said about a report that was held, in the order of saying."""
+        rows = self._all(
+            "SELECT * FROM hold_decisions WHERE partner = ? AND report_id = ?"
+            " AND quarantined_offset IS NULL ORDER BY decided_at, topic, offset",
+            (partner, str(report_id)),
+        )
+        return [
+            Ruling(
+                verdict=row["verdict"],
+                reason=row["reason"],
+                decided_by=row["decided_by"],
+                decided_for=row["decided_for"],
+                decided_at=_at(row["decided_at"]),
+            )
+            for row in rows
+        ]
+
+    def quarantined(self) -> list[Quarantine]:
+        """Return quarantined records that nobody closed and no later revision replaced."""
+        rows = self._all(
+            f"SELECT q.* FROM quarantined q WHERE {_OPEN_QUARANTINE}"  # noqa: S608 - no value in it
+            " ORDER BY q.immediate_risk DESC, q.offset"
+        )
+        return [_quarantine(row) for row in rows]
+
+    def waiting(self) -> Waiting:
+        """Return how much waits for a human."""
+        links = self._one(
+            f"SELECT count(*), sum(coalesce({_TOUCHES_CHILD}, 0)), min(l.noticed_at),"  # noqa: S608 - no value in it
+            " sum(EXISTS (SELECT 1 FROM escalations e WHERE e.link_id = l.link_id))"
+            f" FROM links l WHERE {_REAL_OPEN}"
+        )
+        holds = self._one("SELECT count(*), min(held_at) FROM holds")
+        kept = self._one(
+            f"SELECT count(*), min(q.quarantined_at) FROM quarantined q WHERE {_OPEN_QUARANTINE}"  # noqa: S608 - no value in it
+        )
+        assert links is not None and holds is not None and kept is not None  # noqa: PT018, S101 - a count is always a row
+        return Waiting(
+            links=links[0],
+            links_touching_child=links[1] or 0,
+            links_escalated=links[3] or 0,
+            oldest_link=_maybe_at(links[2]),
+            holds=holds[0],
+            oldest_hold=_maybe_at(holds[1]),
+            quarantined=kept[0],
+            oldest_quarantined=_maybe_at(kept[1]),
+        )
+
+    # --- the connection ----------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
+
+    def _run(self, statement: str, values: Any = ()) -> None:  # noqa: ANN401 - as in sqlite3
+        self._connection.execute(statement, values)
+
+    def _all(self, statement: str, values: Any = ()) -> list[sqlite3.Row]:  # noqa: ANN401 - as in sqlite3
+        return self._connection.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, values: Any = ()) -> sqlite3.Row | None:  # noqa: ANN401 - as in sqlite3
+        row: sqlite3.Row | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+    def _number(self, statement: str, values: Any = ()) -> int:  # noqa: ANN401 - as in sqlite3
+        row = self._one(statement, values)
+        return 0 if row is None else int(row[0])
+
+
+#: The holders of one event, decoys not, each with its latest own answer.
+_ANSWERS: Final = (
+    "SELECT (SELECT a.answer FROM answers a WHERE a.question_id = h.question_id"
+    " AND a.partner = h.partner ORDER BY a.offset DESC LIMIT 1) AS answer"
+    " FROM holders h WHERE h.topic = ? AND h.offset = ? AND NOT h.decoy ORDER BY h.question_id"
+)
+
+
+def store_path(folder: Path) -> Path:
+    """Return where the desk's store lies; another version is another file."""
+    return folder / f"desk-v{VERSION}.sqlite"
+
+
+_CLOSED: Final = {
+    LinkClosed.MERGED.value: CaseState.UNITED,
+    LinkClosed.UNSUPPORTED.value: CaseState.UNSUPPORTED,
+    LinkClosed.GONE.value: CaseState.GONE,
+}
+
+
+def _state(row: sqlite3.Row, opinions: Sequence[Opinion], sides: tuple[Side, Side]) -> CaseState:
+    decided = [one.verdict for one in opinions if one.verdict is not LinkVerdict.UNSURE]
+    if decided:
+        return CaseState(decided[-1].value)
+    if row["closed"] is not None:
+        return _CLOSED[row["closed"]]
+    if row["left_root"] == row["right_root"]:
+        return CaseState.UNITED
+    return CaseState.OPEN if all(side.reports for side in sides) else CaseState.GONE
+
+
+def _planted_answers(
+    link: sqlite3.Row,
+    planted: Mapping[str, Any],
+    sides: tuple[Side, Side],
+    asked: sqlite3.Row,
+    now: datetime,
+) -> tuple[tuple[int, int], tuple[tuple[Answer, ...], tuple[Answer, ...]]]:
+    holders = (sides[0].partners, sides[1].partners)
+    told = planted["answers"].get(asked["question"], [Answer.UNKNOWN.value] * 2)
+    if now < answered_at(UUID(link["link_id"]), _at(asked["asked_at"])):
+        return holders, ((), ())
+    left, right = ((Answer(one),) * many for one, many in zip(told, holders, strict=True))
+    return holders, (left, right)
+
+
+def _mention(row: sqlite3.Row) -> EnclaveMention:
+    return EnclaveMention(
+        partner=row["partner"], report_id=UUID(row["report_id"]), node=row["node"]
+    )
+
+
+def _hold(row: sqlite3.Row) -> Hold:
+    return Hold(
+        partner=row["partner"],
+        report_id=UUID(row["report_id"]),
+        revision=row["revision"],
+        reasons=_reasons(row["reasons"]),
+        held_at=_at(row["held_at"]),
+    )
+
+
+def _quarantine(row: sqlite3.Row) -> Quarantine:
+    return Quarantine(
+        offset=row["offset"],
+        partner=row["partner"],
+        report_id=None if row["report_id"] is None else UUID(row["report_id"]),
+        revision=row["revision"],
+        stage=row["stage"],
+        reasons=_reasons(row["reasons"]),
+        immediate_risk=bool(row["immediate_risk"]),
+        size_bytes=row["bytes"],
+        quarantined_at=_at(row["quarantined_at"]),
+    )
+
+
+def _reasons(text: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple((code, path) for code, path in json.loads(text))
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _maybe_at(text: str | None) -> datetime | None:
+    return None if text is None else _at(text)
