@@ -30,9 +30,9 @@ from streams.restricted import (
 from streams.values import Answer, LinkQuestion, LinkVerdict, NodeKind, Sex
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
-    from random import Random
 
     from anonymiser.desk.policy import DeskPolicy
 
@@ -115,7 +115,7 @@ def plants_due(open_links: int, open_planted: int, policy: DeskPolicy) -> int:
 
 
 def plant(
-    source: Random, compare: Callable[[Described, Described], Compared], at: datetime
+    source: random.Random, compare: Callable[[Described, Described], Compared], at: datetime
 ) -> PairPlanted | None:
     """Make one pair; None if the comparison asks about none of many."""
     for _ in range(_TRIES):
@@ -132,7 +132,7 @@ def answered_at(link_id: UUID, asked_at: datetime) -> datetime:
     return asked_at + timedelta(hours=shortest + link_id.int % (longest - shortest))
 
 
-def _planted(source: Random, pair: Pair, compared: Compared, at: datetime) -> PairPlanted:
+def _planted(source: random.Random, pair: Pair, compared: Compared, at: datetime) -> PairPlanted:
     noticed_at = at - timedelta(minutes=source.randrange(_NOTICED_DAYS_MAX * 24 * 60))
     link = PossibleLink(
         kind=NodeKind.PERSON,
@@ -159,7 +159,7 @@ def _planted(source: Random, pair: Pair, compared: Compared, at: datetime) -> Pa
     )
 
 
-def _side(source: Random, described: Described, at: datetime) -> PlantedSide:
+def _side(source: random.Random, described: Described, at: datetime) -> PlantedSide:
     reports = source.choice((1, 1, 1, 2, 3))
     born = described.identity.born_on
     age = (at.date() - born).days / _DAYS_PER_YEAR if born is not None else None
@@ -173,7 +173,7 @@ def _side(source: Random, described: Described, at: datetime) -> PlantedSide:
 # --- households -------------------------------------------------------------------
 
 
-def _somebody(source: Random, today: date, sex: Sex | None = None) -> Described:
+def _somebody(source: random.Random, today: date, sex: Sex | None = None) -> Described:
     sex = sex or source.choice((Sex.FEMALE, Sex.MALE))
     years = source.choice((9, 12, 13, 14, 15, 16, 17, 19, 24))
     born = today - timedelta(days=round(years * _DAYS_PER_YEAR) + source.randrange(1, 300))
@@ -192,27 +192,27 @@ def _changed(one: Described, sex: Sex | None = None, **fields: object) -> Descri
     return Described(replace(one.identity, **fields), sex or one.sex)  # type: ignore[arg-type]  # fields of Identity by name
 
 
-def _another_name(source: Random, one: Described, sex: Sex, *, initial: bool = False) -> str:
+def _another_name(source: random.Random, one: Described, sex: Sex, *, initial: bool = False) -> str:
     names: Iterator[str] = (name for name in _GIVEN[sex] if name != one.identity.given_name)
     fitting = list(names)
     alike = [name for name in fitting if name[0] == (one.identity.given_name or " ")[0]]
     return source.choice(alike if initial and alike else fitting)
 
 
-def _twins(source: Random, today: date) -> Pair:
+def _twins(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     sex = source.choice((one.sex, one.sex, Sex.FEMALE, Sex.MALE))
     other = _changed(one, sex, given_name=_another_name(source, one, sex, initial=True))
     return Pair(one, other, LinkVerdict.DIFFERENT, _says(twin=(_YES, _YES)))
 
 
-def _sibling_with_wrong_date(source: Random, today: date) -> Pair:
+def _sibling_with_wrong_date(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     other = _changed(one, given_name=_another_name(source, one, one.sex))
     return Pair(one, other, LinkVerdict.DIFFERENT, _says(birth=(_YES, _NO)))
 
 
-def _parent_of_one_name(source: Random, today: date) -> Pair:
+def _parent_of_one_name(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     born = one.identity.born_on
     years = source.randint(20, 34)
@@ -220,20 +220,20 @@ def _parent_of_one_name(source: Random, today: date) -> Pair:
     return Pair(one, _changed(one, born_on=older), LinkVerdict.DIFFERENT, _says())
 
 
-def _called_by_another_name(source: Random, today: date) -> Pair:
+def _called_by_another_name(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     other = _changed(one, given_name=_another_name(source, one, one.sex))
     return Pair(one, other, LinkVerdict.SAME, _says(name=(_YES, _YES)))
 
 
-def _date_mistyped(source: Random, today: date) -> Pair:
+def _date_mistyped(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     born = one.identity.born_on or today
     wrong = date(born.year - 10, (born.month + 4) % 12 + 1, min(28, born.day % 28 + 2))
     return Pair(one, _changed(one, born_on=wrong), LinkVerdict.SAME, _says(birth=(_YES, _NO)))
 
 
-def _sex_mistyped(source: Random, today: date) -> Pair:
+def _sex_mistyped(source: random.Random, today: date) -> Pair:
     one = _somebody(source, today)
     other = _changed(one, Sex.MALE if one.sex is Sex.FEMALE else Sex.FEMALE)
     return Pair(one, other, LinkVerdict.SAME, _says(moved=(_NO, _UNKNOWN)))

@@ -34,7 +34,7 @@ def case(**changes):
         "bars": (),
         "noticed_at": AT - timedelta(days=2),
         "escalated_at": None,
-        "sides": (Side(1, 1, False), Side(2, 1, False)),
+        "sides": (Side(1, 1, is_child=False), Side(2, 1, is_child=False)),
         "state": CaseState.OPEN,
         "opinions": (),
         "asked": (),
@@ -130,9 +130,9 @@ def test_spaces_around_and_within_a_name_do_not_make_another_reviewer():
 
 
 def test_overdue_links_stand_first_then_those_of_children_then_the_oldest():
-    child = Side(1, 1, True)
+    child = Side(1, 1, is_child=True)
     old, young = case(noticed_at=AT - timedelta(days=4)), case(noticed_at=AT)
-    of_child = case(noticed_at=AT, sides=(child, Side(1, 1, False)))
+    of_child = case(noticed_at=AT, sides=(child, Side(1, 1, is_child=False)))
     overdue_one = case(noticed_at=AT, escalated_at=AT)
 
     assert in_order([young, old, of_child, overdue_one]) == [overdue_one, of_child, old, young]
@@ -205,7 +205,27 @@ def test_a_reason_to_refuse_is_none_to_release():
 
 
 def test_a_quarantined_record_is_closed_by_its_number():
-    kept = Quarantine(4, "loxley-council", None, None, "intake", (), True, 90, AT)
+    kept = Quarantine(
+        offset=4,
+        partner="loxley-council",
+        report_id=None,
+        revision=None,
+        stage="intake",
+        reasons=(),
+        immediate_risk=True,
+        size_bytes=90,
+        quarantined_at=AT,
+    )
+        4,
+        "loxley-council",
+        None,
+        None,
+        "intake",
+        (),
+        immediate_risk=True,
+        size_bytes=90,
+        quarantined_at=AT,
+    )
     reason = HoldReason.RESOLVED_WITH_PARTNER
 
     closed = decisions.close(kept, reason, person="Ida Reviewer", body="desk", at=AT)
