@@ -216,16 +216,6 @@ def test_a_quarantined_record_is_closed_by_its_number():
         size_bytes=90,
         quarantined_at=AT,
     )
-        4,
-        "loxley-council",
-        None,
-        None,
-        "intake",
-        (),
-        immediate_risk=True,
-        size_bytes=90,
-        quarantined_at=AT,
-    )
     reason = HoldReason.RESOLVED_WITH_PARTNER
 
     closed = decisions.close(kept, reason, person="Ida Reviewer", body="desk", at=AT)
