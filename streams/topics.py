@@ -137,6 +137,8 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "SplitDecided",
             "ReceiptDue",
             "PossibleLink",
+            "PossibleLinkClosed",
+            "LinkDecided",
             "AnswerSubmitted",
             "OriginatorApproved",
         ),
