@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from anonymiser.linker.recovery import RESOLUTION_CLASSES
 from anonymiser.report_keys import record_key, seal_tokens
 from anonymiser.tokens import Tokeniser
-from streams.codec import decode, encode
+from streams.codec import decode
+from streams.content import content_of
 from streams.errors import DecodeError
 from streams.identifiers import read
 from streams.restricted import (
@@ -155,13 +156,13 @@ class Retokeniser:
         """Another sealing of the same revision may hold other content, which was refused."""
         if self._sealings[revision] == 1 or not opened.is_whole:
             return True
-        digest = self._old.content_digest(encode(opened.report))
+        digest = self._old.content_digest(content_of(opened.report))
         return digest == self._left[revision].digest
 
     def _anew(self, opened: Opened, nodes: set[int]) -> RecordRetokenised:
         report, tokeniser = opened.report, self._new
         origin = report.origin_reference
-        digest = tokeniser.content_digest(encode(report)) if opened.is_whole else b""
+        digest = tokeniser.content_digest(content_of(report)) if opened.is_whole else b""
         return RecordRetokenised(
             partner=report.partner,
             report_id=report.report_id,

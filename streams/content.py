@@ -29,9 +29,11 @@ from streams.identifiers import (
 )
 from streams.instants import london_day
 from streams.parts import Reason
+from streams.restricted import Report
 from streams.taxonomy import joins
 from streams.topics import PARTNER_ID
 from streams.values import GradingScheme, HandlingCode, NodeKind, Sex
+from streams.writing import sparse_writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from streams.identifiers import Spelt
     from streams.parts import Grading, Handling
-    from streams.restricted import Identity, Node, PersonFacts, Place, Relation, Report
+    from streams.restricted import Identity, Node, PersonFacts, Place, Relation
 
 NODES_MAX: Final = 50
 RELATIONS_MAX: Final = 500
@@ -55,6 +57,7 @@ EVENT_AHEAD_MAX: Final = timedelta(minutes=15)
 #: And the writing of the report: some systems keep the day alone and write its last minute.
 REPORT_AHEAD_MAX: Final = timedelta(hours=24)
 
+_CONTENT: Final = sparse_writer_of(Report)
 _GRADES: Final[Mapping[GradingScheme, tuple[str, str]]] = {
     GradingScheme.SCHEME_3X5X2: ("123", "ABCDE"),
     GradingScheme.SCHEME_5X5X5: ("ABCDE", "12345"),
@@ -108,6 +111,15 @@ def faults(
     """
     known = tuple(map(reading_of, report.nodes)) if readings is None else readings
     return tuple(islice(_faults(report, at, known), FAULTS_MAX))
+
+
+def content_of(report: Report) -> bytes:
+    """Return the bytes by which two submissions of one revision are told to be the same.
+
+    They do not depend on the version of the schema: a partner's next SDK, or the
+    enclave's, gives the same bytes for the same report.
+    """
+    return _CONTENT(report)
 
 
 def reading_of(node: Node) -> Reading:

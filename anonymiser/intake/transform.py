@@ -24,7 +24,7 @@ from anonymiser.narrative.identities import declared_by
 from anonymiser.narrative.redact import Redaction, Redactor
 from anonymiser.report_keys import record_key, seal_tokens
 from streams.codec import decode, encode
-from streams.content import faults, reading_of
+from streams.content import content_of, faults, reading_of
 from streams.errors import DecodeError, TooLargeError
 from streams.instants import london_day, to_millisecond
 from streams.parts import Reason
@@ -260,7 +260,7 @@ def _tokenised(
         revision=report.revision,
         supersedes=report.supersedes,
         received_at=arrival.received_at,
-        content_digest=tokeniser.content_digest(encode(report)),
+        content_digest=tokeniser.content_digest(content_of(report)),
         origin_token=tokeniser.origin_token(origin) if origin is not None else None,
         immediate_risk=report.immediate_risk,
         service=report.service,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from anonymiser.intake.transform import transform
 from producers.check import check
 from streams.codec import UnencodableError, decode
+from streams.content import content_of
 from streams.parts import Grading, Handling
 from streams.restricted import Identity, PersonFacts, Place, ReceiptDue, ReportTokenised
 from streams.taxonomy import RelationKind
@@ -119,3 +121,36 @@ def test_intake_tells_exactly_what_the_partners_own_check_tells(changes):
         return  # what cannot be sent is nobody's report
     problems = [(one.code, one.field) for one in check(told, RECEIVED_AT)]
     assert [(reason.code, reason.field) for reason in told_by_intake(value)] == problems
+
+
+@settings(max_examples=300, deadline=None)
+@given(one=CHANGES, other=CHANGES)
+def test_two_reports_have_one_content_if_and_only_if_they_say_the_same(one, other):
+    first, second = report(**one), report(**other)
+    assert (content_of(first) == content_of(second)) is (first == second)
+    assert content_of(first) == content_of(replace(first))
+
+
+def test_the_content_of_a_report_is_known_by_heart():
+    """Its bytes are for ever: another value here means that no report is its own duplicate."""
+    digest = hashlib.sha256(content_of(report())).hexdigest()
+    assert digest == "866f219c1dafbf383422ba69d7343f4cf97fd1159011d6cc33e5e1def3fef876"
+
+
+def test_a_newborn_is_not_somebody_of_unknown_age():
+    newborn, unknown = (
+        report(nodes=(replace(unnamed(), person=PersonFacts(age=age)),), relations=())
+        for age in (0, None)
+    )
+    assert content_of(newborn) != content_of(unknown)
+
+
+def test_what_a_later_version_adds_changes_no_content_while_it_is_empty():
+    """Version 2 of identity added three fields; none of their names is in what version 1 said."""
+    assert b"chi_number" not in content_of(report())
+    assert b"chi_number" in with_a_chi_number(report())
+
+
+def with_a_chi_number(told):
+    node = replace(told.nodes[0], identity=Identity(chi_number="1904851231"))
+    return content_of(replace(told, nodes=(node,)))
