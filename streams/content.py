@@ -22,7 +22,6 @@ from streams.identifiers import (
     UnreadableIdentifierError,
     canonical,
     carried_by,
-    declared,
     disagreements,
     district,
     read,
@@ -226,7 +225,7 @@ def _node(node: Node, reading: Reading, reported_on: date, path: str) -> Iterato
     yield from _text(node.label, f"{path}.label", LABEL_CHARS_MAX)
     yield from _text(node.reference, f"{path}.reference")
     if node.identity is not None:
-        yield from _identity(node, node.identity, f"{path}.identity")
+        yield from _identity(node, node.identity, reading, f"{path}.identity")
         for fault in reading[1]:
             yield Fault(fault.code, f"{path}.identity.{fault.field}", fault.rule)
         yield from _carried(node, node.identity, reading[0], f"{path}.identity")
@@ -235,19 +234,26 @@ def _node(node: Node, reading: Reading, reported_on: date, path: str) -> Iterato
         yield from _person(node.person, node.kind, f"{path}.person")
 
 
-def _identity(node: Node, identity: Identity, path: str) -> Iterator[Fault]:
-    stated: dict[str, bool] = {}
-    for field, value in declared(identity):
-        is_blank = isinstance(value, str) and not value.strip()
-        stated[field] = stated.get(field, False) or is_blank
-    if not stated:
+def _identity(node: Node, identity: Identity, reading: Reading, path: str) -> Iterator[Fault]:
+    spelt, unreadable = reading
+    if not spelt and not unreadable:
         yield Fault("empty", path)
-    for field, is_blank in stated.items():
-        if field not in IDENTIFIED_BY[node.kind]:
+    allowed, blank = IDENTIFIED_BY[node.kind], _blank(spelt)
+    for field in dict.fromkeys([one.told_in for one in spelt] + [one.field for one in unreadable]):
+        if field not in allowed:
             yield Fault("wrong_kind", f"{path}.{field}")
-        if is_blank:
+        if field in blank:
             yield Fault("empty", f"{path}.{field}")
     yield from _count(len(identity.known_as), KNOWN_AS_MAX, f"{path}.known_as")
+
+
+def _blank(spelt: Sequence[Spelt]) -> frozenset[str]:
+    """What is left blank reads as a placeholder; an error is more use to its partner."""
+    return frozenset(
+        one.told_in
+        for one in spelt
+        if one.form is None and isinstance(one.value, str) and not one.value.strip()
+    )
 
 
 def _carried(node: Node, identity: Identity, spelt: Sequence[Spelt], path: str) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from dataclasses import field as attribute
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from streams.identifiers import names, numbers, places, things
@@ -125,9 +126,8 @@ def district(text: str) -> str | None:
 
 def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:
     """Yield field and value of all that an identity holds, as spelt; names in `known_as` singly."""
-    for field in _FIELDS:
-        value = getattr(identity, field)
-        if field == "known_as":
+    for field, value in zip(_FIELDS, _VALUES(identity), strict=True):
+        if isinstance(value, tuple):
             yield from ((field, name) for name in value)
         elif value is not None:
             yield field, value
@@ -167,3 +167,4 @@ def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
 
 _LINKED_AS: Final[Mapping[str, str]] = {"chi_number": "nhs_number"}
 _FIELDS: Final = tuple(field.name for field in fields(Identity))
+_VALUES: Final = attrgetter(*_FIELDS)

@@ -27,6 +27,8 @@ _UNKNOWN_WORDS: Final = frozenset(
         *("anon", "anonymous", "noname", "unnamed", "nfa", "nofixedabode", "nofixedaddress"),
     }
 )
+_UNKNOWN_CHARS_MAX: Final = max(map(len, _UNKNOWN_WORDS))
+_SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015./_]")
 _SLASHED_UNKNOWN: Final = re.compile(r"\W*n\s*[/\\.]\s*[akro]\.?\W*", re.IGNORECASE)
 
 
@@ -54,21 +56,26 @@ def letters_of(text: str) -> str:
 
 def alnum_of(text: str) -> str:
     """Folded, letters and digits only."""
+    if text.isascii() and text.isalnum():
+        return text.lower()
     return "".join(filter(str.isalnum, fold(text)))
 
 
 def compact(text: str) -> str:
     """NFKC, upper case, without blanks, hyphens, dots and slashes: how numbers are compared."""
-    return re.sub(r"[\s\-\u2010-\u2015./_]", "", unify(text)).upper()
+    plain = unify(text)
+    return (plain if plain.isalnum() else _SEPARATORS.sub("", plain)).upper()
 
 
 def stands_for_unknown(text: str) -> bool:
     """Tell whether a text says that the value is not known: 'N/A', 'UNKNOWN', '???', 'xxx'."""
     bare = alnum_of(text)
+    if len(bare) > _UNKNOWN_CHARS_MAX:
+        return not bare.strip("x")
     return (
         not bare
         or bare in _UNKNOWN_WORDS
-        or (set(bare) == {"x"} and len(bare) > 1)
+        or (len(bare) > 1 and not bare.strip("x"))
         or _SLASHED_UNKNOWN.fullmatch(text) is not None
     )
 
