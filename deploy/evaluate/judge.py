@@ -21,7 +21,7 @@ from deploy.leaks import Document, LeakSearch, identifiers_of
 from streams.codec import decode
 from streams.errors import UnknownSchemaError
 from streams.loop import read_to_end
-from streams.restricted import PossibleLink
+from streams.restricted import PossibleLink, PossibleLinkClosed
 from streams.topics import RESOLUTIONS, SHARED_TOPICS, partner_topics
 from streams.values import Audience
 
@@ -95,20 +95,24 @@ def _resolved_mentions(
             yield name, ids.entity(entity)
 
 
-async def _asked(log: Log) -> list[tuple[UUID, UUID]]:
-    """Return the pairs of enclave ids that humans were asked about, as they then were."""
-    asked: list[tuple[UUID, UUID]] = []
+async def _asked(log: Log) -> set[tuple[UUID, UUID]]:
+    """Return the pairs of enclave ids that humans are asked about, as they were when asked."""
+    asked: set[tuple[UUID, UUID]] = set()
     async for records in read_to_end(log, (RESOLUTIONS,)):
-        asked += (ids for record in records if (ids := _question(record)) is not None)
+        for record in records:
+            _ask(asked, record)
     return asked
 
 
-def _question(record: Record) -> tuple[UUID, UUID] | None:
+def _ask(asked: set[tuple[UUID, UUID]], record: Record) -> None:
     try:
-        question = decode(record.value or b"", PossibleLink)
+        event = decode(record.value or b"", PossibleLink, PossibleLinkClosed)
     except UnknownSchemaError:  # another decision
-        return None
-    return question.left_id, question.right_id
+        return
+    if isinstance(event, PossibleLink):
+        asked.add((event.left_id, event.right_id))
+    else:
+        asked.difference_update({(event.left_id, event.right_id), (event.right_id, event.left_id)})
 
 
 async def _leaks(told: Told, outcome: Outcome) -> int:

@@ -25,6 +25,7 @@ from streams.restricted import (
     MentionResolved,
     MergeDecided,
     PossibleLink,
+    PossibleLinkClosed,
     ReportAdmitted,
     ReportTokenised,
     TokenisedNode,
@@ -52,7 +53,13 @@ PARTNERS: Final = ("ashdale-council", "birchley-health", "cedarwick-school", "du
 _NAMESPACE: Final = UUID("b7a4e9c2-77a1-5c0e-8a55-2d0f3e6b9c41")
 _START: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _TICK: Final = timedelta(milliseconds=1)
-_DECISIONS: Final = (ReportAdmitted, MentionResolved, MergeDecided, PossibleLink)
+_DECISIONS: Final = (
+    ReportAdmitted,
+    MentionResolved,
+    MergeDecided,
+    PossibleLink,
+    PossibleLinkClosed,
+)
 
 
 class NotLinkedError(RivelinError):
@@ -148,7 +155,7 @@ class _Fold:
         self._entity: dict[UUID, UUID] = {}
         self._report: dict[str, UUID] = {}
         self._kept: dict[UUID, UUID] = {}
-        self._asked: list[tuple[UUID, UUID]] = []
+        self._asked: set[tuple[UUID, UUID]] = set()
         self._askers: set[str] = set()
 
     def take(self, record: str, outgoing: Iterable[Outgoing]) -> None:
@@ -166,8 +173,10 @@ class _Fold:
             case MergeDecided(kept_id=kept, absorbed_id=absorbed):
                 self._kept[absorbed] = kept
             case PossibleLink(left_id=left, right_id=right):
-                self._asked.append((left, right))
+                self._asked.add((left, right))
                 self._askers.add(record)
+            case PossibleLinkClosed(left_id=left, right_id=right):
+                self._asked -= {(left, right), (right, left)}
             case _:
                 pass
 
