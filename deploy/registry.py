@@ -61,7 +61,7 @@ async def onboard(settings: Settings, entries: Iterable[PartnerOnboarded]) -> To
         report = await ensure_topics(settings, specs)
     except KafkaConnectionError:
         raise BrokerUnreachableError(f"no broker answers at {settings.bootstrap}") from None
-    await _write(settings, ordered)
+    await write(settings, ordered)
     return report
 
 
@@ -74,7 +74,7 @@ async def suspend(settings: Settings, partner: str, reason: str, by: str, at: da
     if (await read_registry(settings)).entry(partner) is None:
         raise UnknownPartnerError(f"no partner {partner!r} is in the register")
     event = PartnerSuspended(partner=partner, reason=reason, decided_by=by, decided_at=at)
-    await _write(settings, (event,))
+    await write(settings, (event,))
 
 
 async def read_registry(settings: Settings) -> Registry:
@@ -119,7 +119,11 @@ def _unserved(settings: Settings, partners: Sequence[str]) -> tuple[str, ...]:
     return tuple(one for one in partners if not fresh or submissions_of(one) not in served)
 
 
-async def _write(settings: Settings, events: Sequence[RegistryEvent]) -> None:
+async def write(settings: Settings, events: Sequence[RegistryEvent]) -> None:
+    """Append events to the register as they are; whoever calls has checked them.
+
+    Raises: BrokerUnreachableError, LogError.
+    """
     if not events:
         return
     log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)

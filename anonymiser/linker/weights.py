@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from streams.shared import LinkWeightsPublished
+
 CENTIBITS: Final = 100
 _SMALLEST: Final = 0.5
 """Added to every count, so that a level that was never seen has a finite weight."""
@@ -62,6 +64,20 @@ class LinkWeights:
     def growth(self, persons: int) -> int:
         """Return what is added to both thresholds among so many people; never falls with them."""
         return round(CENTIBITS * log2(max(persons, self.population_min) / self.population))
+
+
+def published(event: LinkWeightsPublished) -> LinkWeights:
+    """Return weights of the register as linking uses them."""
+    return LinkWeights(
+        version=event.version,
+        levels=tuple(
+            LevelWeight(field=one.field, level=one.level, centibits=one.centibits)
+            for one in event.weights
+        ),
+        threshold=event.threshold_centibits,
+        review_threshold=event.review_threshold_centibits,
+        population=event.population,
+    )
 
 
 def fitted(
