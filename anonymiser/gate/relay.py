@@ -15,12 +15,12 @@ record, so that it is told when the child is reported. Police are never told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from uuid import UUID
 
 from anonymiser.gate.effects import Effect
 from streams.parts import Reason
-from streams.restricted import PossibleLink
+from streams.restricted import LinkDecided, PossibleLink, PossibleLinkClosed
 from streams.shared import (
     FeedbackGiven,
     PersonsMerged,
@@ -30,7 +30,7 @@ from streams.shared import (
     SafeguardingReportShared,
 )
 from streams.topics import HELD, SAFEGUARDING, feedback_of
-from streams.values import ChildAtEvent, Outcome
+from streams.values import ChildAtEvent, LinkVerdict, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,8 +158,20 @@ class DoubtRelay:
 
     # --- reactions ----------------------------------------------------------------
 
-    def notice(self, event: PossibleLink) -> Iterator[Effect]:
-        """Tell of a possible link at once if it concerns a known child, else let it wait."""
+    def take(self, event: PossibleLink | PossibleLinkClosed | LinkDecided) -> Iterator[Effect]:
+        """Tell of a possible link that is open or no longer; "unsure" leaves it open."""
+        match event:
+            case PossibleLink():
+                yield from self._notice(event)
+            case LinkDecided(verdict=LinkVerdict.UNSURE):
+                return
+            case PossibleLinkClosed() | LinkDecided():
+                yield from self._close(event.left_id, event.right_id)
+            case _:
+                assert_never(event)
+
+    def _notice(self, event: PossibleLink) -> Iterator[Effect]:
+        """Tell at once if a known child is concerned, else let it wait."""
         pair = self._pair(event.left_id, event.right_id)
         if pair in self._told or pair in self._waiting:
             return
@@ -168,7 +180,7 @@ class DoubtRelay:
         else:
             yield Effect(HELD, event, link_key(event.left_id, event.right_id))
 
-    def close(self, left_id: UUID, right_id: UUID) -> Iterator[Effect]:
+    def _close(self, left_id: UUID, right_id: UUID) -> Iterator[Effect]:
         """Tell that somebody has decided, to whom the doubt was told."""
         pair = self._pair(left_id, right_id)
         if pair in self._told:

@@ -71,10 +71,12 @@ from streams.registry import Registry
 from streams.restricted import (
     AnswerSubmitted,
     HoldDecided,
+    LinkDecided,
     LinkReviewed,
     MergeDecided,
     OriginatorApproved,
     PossibleLink,
+    PossibleLinkClosed,
     QuestionAsked,
     ReceiptDue,
     ReporterNoted,
@@ -146,6 +148,8 @@ _INPUT: Final = {
         SplitDecided,
         ReceiptDue,
         PossibleLink,
+        PossibleLinkClosed,
+        LinkDecided,
         AnswerSubmitted,
         OriginatorApproved,
     ),
@@ -180,6 +184,8 @@ Input: TypeAlias = (
     | SplitDecided
     | ReceiptDue
     | PossibleLink
+    | PossibleLinkClosed
+    | LinkDecided
     | NominalEnrolled
     | NominalDischarged
     | Command
@@ -395,8 +401,8 @@ class Gate:
                 yield from self._split(event)
             case ReceiptDue():
                 yield receipt(event, at)
-            case PossibleLink():
-                yield from self._doubts.notice(event)
+            case PossibleLink() | PossibleLinkClosed() | LinkDecided():
+                yield from self._doubts.take(event)
             case NominalEnrolled():
                 yield from self._enrol(event)
             case NominalDischarged():
