@@ -50,7 +50,7 @@ from streams.taxonomy import RELATIONS, Bond, RelationKind
 from streams.values import AgeBand, ChildAtEvent, NodeKind, Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from anonymiser.gate.population import Look, Place, Population
@@ -415,16 +415,23 @@ class Cells:
         share *= _SAME_A_YEAR_ON ** max(
             self._population.years_from(one.seen) for one in known.values()
         )
-        share *= _MET_ELSEWHERE ** max(0, len(places) - 1)
         for number, (look, _) in enumerate(looks):
             others = [one for at, (one, _) in enumerate(looks) if at != number]
             yield look, self._least(places or (EVERYWHERE,), look, others, share)
 
-    def _least(self, places: Iterable[Place], look: Look, others: list[Look], share: float) -> int:
+    def _least(self, places: Sequence[Place], look: Look, others: list[Look], share: float) -> int:
+        """Count those of the place that has fewest, or of all places those met in all of them.
+
+        Any of the places may be taken for the home; and whoever was met in several
+        is looked for among all who live in one of them, of whom ever fewer are met in
+        the others too.
+        """
         if self._population is None:
             return 0
-        found = (self._population.count(place, look, others) for place in places)
-        return min(at_least(count, living_so * share) for count, living_so in found)
+        found = [self._population.count(place, look, others) for place in places]
+        apart = (at_least(count, living_so * share) for count, living_so in found)
+        met = share * _MET_ELSEWHERE ** (len(found) - 1) * min(living_so for _, living_so in found)
+        return min(*apart, at_least(sum(count for count, _ in found), met))
 
 
 def at_least(count: int, share: float) -> int:
