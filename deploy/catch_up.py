@@ -1,4 +1,4 @@
-"""Waiting until the projections of a home hold everything that the log holds."""
+"""Waiting until the last batch is released and the projections hold all that the log holds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from anonymiser.gate.batch import is_of_batch
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.store import NoStoreError, ProjectionStore, store_path
 from streams.errors import RivelinError
+from streams.loop import read_to_end
+from streams.topics import HELD
 
 if TYPE_CHECKING:
     from consumers.projection import Projection
@@ -29,14 +32,32 @@ async def wait_until_caught_up(
 ) -> None:
     """Return once both projections hold, and have told, what was there when this was called.
 
+    What waits for a release batch counts as there. On a cluster that may take an hour.
+
     Raises: NotCaughtUpError.
     """
     try:
         async with asyncio.timeout(seconds_max):
+            await _released(log)
             for projection in (OcgNetwork(), Safeguarding()):
                 await _holds_all(settings, log, projection)
     except TimeoutError:
         raise NotCaughtUpError(f"a projection did not catch up; see {settings.logs_dir}") from None
+
+
+async def _released(log: Log) -> None:
+    """Wait until nothing stands on `enclave.held` that waits to go to police with others."""
+    while await _waiting(log):  # noqa: ASYNC110 - another process gives no event
+        await asyncio.sleep(_PROBE_SECONDS)
+
+
+async def _waiting(log: Log) -> set[bytes]:
+    keys: set[bytes] = set()
+    async for records in read_to_end(log, (HELD,)):
+        for record in records:
+            if is_of_batch(record.key):
+                (keys.discard if record.value is None else keys.add)(record.key or b"")
+    return keys
 
 
 async def _holds_all(settings: Settings, log: Log, projection: Projection) -> None:

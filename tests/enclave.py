@@ -150,8 +150,10 @@ class Enclave:
         self.gate = gate if gate is not None else Gate(self.keys, policy=AT_ONCE)
         self._stages = None
 
-    async def start(self):
-        await self.write(REGISTRY, *(onboarded(*one) for one in PARTNERS.items()))
+    async def start(self, extra=()):
+        """Onboard the partners of every test, and `extra` entries."""
+        self.partners = (*PARTNERS, *(entry.partner for entry in extra))
+        await self.write(REGISTRY, *(onboarded(*one) for one in PARTNERS.items()), *extra)
         await self._start()
         return self
 
@@ -161,7 +163,7 @@ class Enclave:
         await self._start()
 
     async def _start(self):
-        intake = IntakeStage(self.keys, tuple(PARTNERS), random.Random(3).randbytes)
+        intake = IntakeStage(self.keys, self.partners, random.Random(3).randbytes)
         self._stages = [StageRunner(one, self.log) for one in (intake, self.linker, self.gate)]
         for stage in self._stages:
             await stage.start()

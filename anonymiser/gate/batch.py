@@ -113,6 +113,11 @@ def merge_of(key: bytes) -> UUID | None:
     return UUID(key.removeprefix(_MERGE).decode()) if key.startswith(_MERGE) else None
 
 
+def is_of_batch(key: bytes | None) -> bool:
+    """Tell whether a record of `enclave.held` is of a report or merge that waits for a batch."""
+    return key is not None and key.startswith(_BETWEEN)
+
+
 class KeptOnHeld:
     """Which keys of batches stand on `enclave.held`, so that each is written once a transaction."""
 
@@ -121,7 +126,7 @@ class KeptOnHeld:
 
     def recover(self, key: bytes | None, value: bytes | None) -> None:
         """Take in a record of the topic."""
-        if key is not None and key.startswith(_BETWEEN):
+        if key is not None and is_of_batch(key):
             (self._standing.discard if value is None else self._standing.add)(key)
 
     def compacted(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
@@ -144,4 +149,4 @@ class KeptOnHeld:
 
 
 def _is_between(one: Outgoing) -> bool:
-    return one.topic == HELD and one.key is not None and one.key.startswith(_BETWEEN)
+    return one.topic == HELD and is_of_batch(one.key)
