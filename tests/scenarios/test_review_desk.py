@@ -1,0 +1,668 @@
+"""The review desk, through real sealing, intake, linker, gate and desk over the in-memory log."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from uuid import UUID, uuid4
+
+import pytest
+
+from anonymiser.desk import decisions, questions
+from anonymiser.desk.cases import CaseState, link_id_of
+from anonymiser.desk.changes import TOPICS
+from anonymiser.desk.policy import DeskPolicy
+from anonymiser.desk.store import DeskStore
+from anonymiser.desk.worker import DeskWorker
+from deploy.planting import comparison
+from streams.codec import decode
+from streams.loop import NO_WAIT, read_to_end
+from streams.parts import Handling
+from streams.restricted import (
+    AnswerSubmitted,
+    ApprovalSubmitted,
+    LinkEscalated,
+    LinkReviewed,
+    PairPlanted,
+    QuestionAsked,
+)
+from streams.shared import FeedbackGiven, PossibleLinkTold, QuestionPut
+from streams.topics import (
+    DESK,
+    OUTGOING,
+    POLICE,
+    RESOLUTIONS,
+    REVIEW_COMMANDS,
+    SAFEGUARDING,
+    feedback_of,
+    submissions_of,
+)
+from streams.values import (
+    Answer,
+    Audience,
+    ConditionCode,
+    HandlingCode,
+    HoldReason,
+    HoldVerdict,
+    LinkQuestion,
+    LinkVerdict,
+    NodeKind,
+    Outcome,
+)
+from tests.enclave import Enclave, corrected, mention, person, report
+
+TWIN = {
+    "family_name": "Testmann",
+    "born_on": date(2011, 5, 4),
+    "address": "3 Nowhere Gardens",
+    "postcode": "S99 9ZZ",
+}
+TOM, TIM = {**TWIN, "given_name": "Tom"}, {**TWIN, "given_name": "Tim"}
+
+
+class Room(Enclave):
+    """An enclave with a desk; `now` is what the desk's clock says."""
+
+    def __init__(self, *, compare=None, policy=None):
+        super().__init__()
+        self.store = DeskStore.open(None)
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.desk = DeskWorker(
+            self.store,
+            self.log,
+            source=random.Random(11),
+            compare=compare,
+            policy=policy,
+            now=lambda: self.now,
+        )
+        self._ids = count(1)
+
+    async def start(self, extra=()):
+        await super().start(extra)
+        await self.desk.start()
+        return self
+
+    async def settle(self):
+        await super().settle()
+        while await self.desk.turn(NO_WAIT):
+            pass
+
+    async def twins(self):
+        """Two reports of two partners that ask whether two children are one."""
+        tom = report(person(age=14, **TOM))
+        tim = report(person(age=14, **TIM), partner="porter-housing")
+        await self.submit(tom, tim)
+        (case,) = self.queue()
+        self.now = case.noticed_at + timedelta(minutes=1)
+        return tom, tim, case
+
+    def queue(self, reviewer="Ida"):
+        return self.store.queue(reviewer, 50, self.now)
+
+    def case(self, link_id, reviewer="Ida"):
+        return self.store.case(link_id, reviewer, self.now)
+
+    async def decide(self, case, verdict, reviewer="Ida"):
+        event = decisions.review(
+            self.case(case.link_id, reviewer),
+            verdict,
+            reviewer=reviewer,
+            decided_today=0,
+            over_budget=None,
+            policy=DeskPolicy(),
+            at=self.now,
+        )
+        await self.write(DESK if case.planted else REVIEW_COMMANDS, event)
+        await self.settle()
+
+    async def ask(self, case, question=LinkQuestion.TWIN, decoys=()):
+        asked = questions.ask(
+            self.case(case.link_id),
+            question,
+            self.store.holders(case.link_id),
+            decoys,
+            reviewer="Ida",
+            new_id=lambda: UUID(int=next(self._ids) << 64),
+            policy=DeskPolicy(),
+            at=self.now,
+        )
+        await self.write(REVIEW_COMMANDS, *asked)
+        await self.settle()
+
+    def put(self, partner):
+        return self._feedback(partner, QuestionPut)
+
+    def _feedback(self, partner, wanted):
+        records = self.log.records(feedback_of(partner))
+        found = [decode(record.value, FeedbackGiven, QuestionPut) for record in records]
+        return [one for one in found if isinstance(one, wanted)]
+
+    def outcomes(self, one):
+        given = self._feedback(one.partner, FeedbackGiven)
+        return [x.outcome for x in given if x.report_id == one.report_id]
+
+    async def answer(self, partner, put, answer):
+        event = AnswerSubmitted(
+            partner=partner,
+            question_id=put.question_id,
+            report_id=put.report_id,
+            node=put.node,
+            question=put.question,
+            answer=answer,
+        )
+        await self.write(submissions_of(partner), event)
+        await self.settle()
+
+    def told(self, topic=SAFEGUARDING):
+        records = [record.value for record in self.log.records(topic)]
+        frames = [value for value in records if value[1:5] == (235).to_bytes(4, "big")]
+        return [decode(value, PossibleLinkTold) for value in frames]
+
+
+@pytest.fixture
+async def room():
+    return await Room().start()
+
+
+# --- possible links -------------------------------------------------------------------
+
+
+async def test_twins_of_two_partners_wait_at_the_desk_as_a_childs_case(room):
+    _, _, case = await room.twins()
+
+    assert case.state is CaseState.OPEN
+    assert case.touches_child
+    assert case.contradicted == ("given_name",)
+    assert [(side.reports, side.partners) for side in case.sides] == [(1, 1), (1, 1)]
+    assert sum(bar.centibits for bar in case.bars) == case.score_centibits
+
+
+async def test_a_verdict_closes_the_link_for_everybody(room):
+    _, _, case = await room.twins()
+    await room.decide(case, LinkVerdict.DIFFERENT)
+
+    assert room.queue() == room.queue("Ola") == []
+    assert room.case(case.link_id).state is CaseState.DIFFERENT
+    assert room.case(case.link_id).taken_over == "DIFFERENT"
+
+
+async def test_same_makes_the_two_one_and_different_afterwards_makes_them_the_two_they_were(room):
+    tom, tim, case = await room.twins()
+    before = room.mentions()
+
+    await room.decide(case, LinkVerdict.SAME)
+    assert room.who(tom) == room.who(tim)
+
+    await room.decide(case, LinkVerdict.DIFFERENT, "Ola")
+    assert room.mentions() == before
+    assert room.case(case.link_id).state is CaseState.DIFFERENT
+
+
+async def test_unsure_leaves_a_link_open_and_says_who_was(room):
+    _, _, case = await room.twins()
+    await room.decide(case, LinkVerdict.UNSURE)
+
+    (still,) = room.queue("Ola")
+    assert [(one.verdict, one.decided_by) for one in still.opinions] == [
+        (LinkVerdict.UNSURE, "Ida")
+    ]
+
+
+async def test_a_link_that_no_report_supports_any_longer_is_closed_by_itself(room):
+    tom, _, case = await room.twins()
+    await room.withdraw(tom)
+
+    assert room.queue() == []
+    assert room.case(case.link_id).state is CaseState.GONE
+
+
+async def test_a_correction_that_takes_the_likeness_away_takes_the_link_off_the_list(room):
+    tom, _, case = await room.twins()
+    other = person(given_name="Halvar", family_name="Probefield", born_on=date(1990, 1, 2))
+    await room.submit(corrected(tom, other))
+
+    assert room.queue() == []
+    assert room.case(case.link_id).state in (CaseState.UNSUPPORTED, CaseState.GONE)
+
+
+async def test_after_a_merge_the_desk_counts_the_reports_of_the_whole_person(room):
+    tom, _, case = await room.twins()
+    again = report(person(age=14, **TOM), partner="sheaf-health")
+    await room.submit(again)
+
+    assert room.who(again) == room.who(tom)
+    sides = {(side.reports, side.partners) for side in room.case(case.link_id).sides}
+    assert sides == {(2, 2), (1, 1)}
+
+
+# --- questions to holders -----------------------------------------------------------------
+
+
+async def test_each_holder_is_asked_about_its_own_record_under_an_id_of_its_own(room):
+    tom, tim, case = await room.twins()
+    await room.ask(case)
+
+    (to_council,), (to_housing,) = room.put("loxley-council"), room.put("porter-housing")
+    assert (to_council.report_id, to_council.node) == (tom.report_id, 0)
+    assert (to_housing.report_id, to_housing.node) == (tim.report_id, 0)
+    assert to_council.question_id != to_housing.question_id
+    assert room.put("sheaf-health") == []
+
+
+async def test_what_a_holder_is_asked_is_the_same_for_a_doubted_record_and_for_a_decoy(room):
+    _, _, case = await room.twins()
+    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
+    await room.submit(other)
+    await room.ask(case, decoys=(mention(other),))
+
+    (doubted,), (decoy,) = room.put("loxley-council"), room.put("sheaf-health")
+    of_itself = {"question_id": None, "report_id": None, "told_at": None}
+    assert replace(doubted, **of_itself) == replace(decoy, **of_itself)
+
+
+async def test_answers_are_shown_by_side_and_decide_nothing(room):
+    _, _, case = await room.twins()
+    before = room.mentions()
+    await room.ask(case)
+    (put,) = room.put("loxley-council")
+    await room.answer("loxley-council", put, Answer.YES)
+
+    (asked,) = room.case(case.link_id).asked
+    assert asked.is_waiting
+    assert sorted(map(len, asked.answers)) == [0, 1]
+    assert (Answer.YES,) in asked.answers
+    assert room.mentions() == before
+    assert room.queue() != []
+    assert [one.answered for one in room.put("loxley-council")] == [False, True]
+
+
+async def test_the_last_answer_of_a_partner_counts_and_nobody_elses(room):
+    _, _, case = await room.twins()
+    await room.ask(case)
+    (put,) = room.put("loxley-council")
+    await room.answer("loxley-council", put, Answer.YES)
+    await room.answer("loxley-council", put, Answer.NO)
+    await room.answer("sheaf-health", put, Answer.YES)  # was not asked
+
+    (asked,) = room.case(case.link_id).asked
+    assert sorted(asked.answers) == [(), (Answer.NO,)]
+
+
+async def test_answers_about_decoys_are_in_no_case(room):
+    _, _, case = await room.twins()
+    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
+    await room.submit(other)
+    await room.ask(case, decoys=(mention(other),))
+    (decoy,) = room.put("sheaf-health")
+    await room.answer("sheaf-health", decoy, Answer.YES)
+
+    (asked,) = room.case(case.link_id).asked
+    assert asked.holders == (1, 1)
+    assert asked.answers == ((), ())
+
+
+async def test_nobody_is_asked_the_same_twice_within_a_fortnight(room):
+    _, _, case = await room.twins()
+    await room.ask(case)
+    with pytest.raises(questions.AlreadyAskedError):
+        await room.ask(case)
+    await room.ask(case, LinkQuestion.MOVED)
+
+    room.now += timedelta(days=14)
+    await room.ask(case)
+
+
+async def test_decoys_are_records_of_other_people(room):
+    _, _, case = await room.twins()
+    assert room.store.decoys(case.link_id, 5, random.Random(1).randrange) == ()
+
+    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
+    await room.submit(other)
+    assert room.store.decoys(case.link_id, 5, random.Random(1).randrange) == (mention(other),)
+
+
+# --- safeguarding is told -----------------------------------------------------------------
+
+
+async def test_a_doubt_about_a_child_is_told_to_safeguarding_and_taken_back_once_decided(room):
+    _, _, case = await room.twins()
+    (told,) = room.told()
+    assert told.open
+
+    await room.decide(case, LinkVerdict.DIFFERENT)
+    assert [one.open for one in room.told()] == [True, False]
+    assert room.told()[1] == replace(told, open=False)
+
+
+async def test_police_are_never_told_of_a_doubt(room):
+    _, _, case = await room.twins()
+    await room.decide(case, LinkVerdict.SAME)
+    await room.decide(case, LinkVerdict.DIFFERENT)
+
+    assert room.told(POLICE) == []
+
+
+async def test_a_doubt_about_two_adults_is_told_to_nobody(room):
+    born = date(1985, 5, 4)
+    tom = report(person(**{**TOM, "born_on": born}))
+    tim = report(person(**{**TIM, "born_on": born}), partner="porter-housing")
+    await room.submit(tom, tim)
+
+    assert len(room.queue()) == 1
+    assert room.told() == []
+
+
+async def test_a_doubt_about_a_child_that_only_police_know_is_told_when_safeguarding_is(room):
+    for_police = Handling(
+        code=HandlingCode.C, recipients=(Audience.POLICE,), conditions=(ConditionCode.A3,)
+    )
+    tom = report(person(age=14, **TOM), handling=for_police)
+    tim = report(person(age=14, **TIM), partner="porter-housing", handling=for_police)
+    await room.submit(tom, tim)
+    assert room.told() == []
+
+    await room.submit(report(person(age=14, **TOM), partner="sheaf-health"))
+    assert [one.open for one in room.told()] == [True]
+
+
+async def test_a_restarted_gate_tells_a_doubt_no_second_time_and_takes_it_back_all_the_same(room):
+    _, _, case = await room.twins()
+    await room.restart(ids=uuid4)
+    await room.submit(report(person(age=14, **TOM), partner="sheaf-health"))
+    assert [one.open for one in room.told()] == [True]
+
+    await room.decide(case, LinkVerdict.DIFFERENT)
+    assert [one.open for one in room.told()] == [True, False]
+
+
+# --- waiting too long, planted pairs --------------------------------------------------------
+
+
+async def test_after_five_days_a_link_is_escalated_once_and_stands_first(room):
+    _, _, case = await room.twins()
+    room.now += timedelta(days=4)
+    assert await room.desk.tick() == 0
+
+    room.now += timedelta(days=2)
+    assert await room.desk.tick() == 1
+    assert await room.desk.tick() == 0
+    (escalated,) = [decode(one.value, LinkEscalated) for one in room.log.records(DESK)]
+    assert link_id_of(escalated.left_id, escalated.right_id) == case.link_id
+    assert room.queue()[0].escalated_at == room.now
+
+
+@pytest.fixture
+async def planted_room():
+    room = await Room(compare=comparison()).start()
+    await room.twins()
+    await room.desk.tick()
+    await room.settle()
+    return room
+
+
+async def test_planted_pairs_stand_in_the_queue_and_look_like_the_rest(planted_room):
+    queue = planted_room.queue()
+    planted = [case for case in queue if case.planted]
+
+    assert len(planted) == DeskPolicy().planted_min
+    assert all(case.bars and case.contradicted and case.score_centibits for case in planted)
+
+
+async def test_a_planted_pair_is_open_for_each_reviewer_until_they_decide(planted_room):
+    planted = next(case for case in planted_room.queue() if case.planted)
+    await planted_room.decide(planted, LinkVerdict.SAME)
+
+    assert planted.link_id not in [case.link_id for case in planted_room.queue()]
+    assert planted.link_id in [case.link_id for case in planted_room.queue("Ola")]
+    assert planted_room.case(planted.link_id, "Ola").opinions == ()
+
+
+async def test_planted_pairs_reach_neither_linker_nor_gate_and_merge_nobody(planted_room):
+    before = planted_room.mentions()
+    for case in [case for case in planted_room.queue() if case.planted]:
+        await planted_room.decide(case, LinkVerdict.SAME)
+
+    said = _events(planted_room, DESK, PairPlanted, LinkReviewed)
+    assert len([one for one in said if isinstance(one, LinkReviewed)]) == 2
+    assert not planted_room.log.records(REVIEW_COMMANDS)
+    assert planted_room.mentions() == before
+    pairs = [case for case in planted_room.queue("Ola") if case.planted]
+    ids = [one.bytes for case in pairs for one in (case.left_id, case.right_id)]
+    assert len(ids) == 4
+    elsewhere = (OUTGOING, RESOLUTIONS, POLICE, SAFEGUARDING)
+    records = [one for topic in elsewhere for one in planted_room.log.records(topic)]
+    assert not [one for one in records if any(name in one.value for name in ids)]
+
+
+async def test_a_planted_pair_measures_who_decides_about_it(planted_room):
+    for case in [case for case in planted_room.queue() if case.planted]:
+        await planted_room.decide(case, LinkVerdict.SAME)
+
+    reviews = planted_room.store.reviews()
+    assert [one.truth is not None for one in reviews] == [True, True]
+
+
+async def test_a_question_about_a_planted_pair_is_answered_after_hours_or_days(planted_room):
+    planted = next(case for case in planted_room.queue() if case.planted)
+    asked = questions.ask(
+        planted,
+        LinkQuestion.TWIN,
+        ((), ()),
+        (),
+        reviewer="Ida",
+        new_id=uuid4,
+        policy=DeskPolicy(),
+        at=planted_room.now,
+    )
+    await planted_room.write(DESK, *asked)
+    await planted_room.settle()
+    (waiting,) = planted_room.case(planted.link_id).asked
+    assert waiting.is_waiting
+
+    planted_room.now += timedelta(days=4)
+    (answered,) = planted_room.case(planted.link_id).asked
+    assert not answered.is_waiting
+    assert all(answered.answers)
+
+
+# --- the store ---------------------------------------------------------------------------------
+
+
+async def test_the_desk_folds_to_the_same_rows_in_any_batches_and_with_a_tail_twice(room):
+    _, _, case = await room.twins()
+    await room.ask(case)
+    (put,) = room.put("loxley-council")
+    await room.answer("loxley-council", put, Answer.YES)
+    await room.decide(case, LinkVerdict.SAME)
+    await room.decide(case, LinkVerdict.DIFFERENT)
+
+    again = DeskStore.open(None)
+    async for records in read_to_end(room.log, TOPICS, 1):
+        ends = {record.topic: record.offset + 1 for record in records}
+        again.take(records, ends)
+        again.take(records, ends)
+
+    assert again.dump() == room.store.dump()
+    assert sum(map(len, again.dump().values())) > 8
+
+
+async def test_the_topics_may_be_read_in_any_order(room):
+    _, _, case = await room.twins()
+    await room.ask(case)
+    (put,) = room.put("loxley-council")
+    await room.answer("loxley-council", put, Answer.YES)
+    await room.decide(case, LinkVerdict.DIFFERENT)
+
+    again = DeskStore.open(None)
+    for topic in reversed(TOPICS):
+        async for records in read_to_end(room.log, (topic,)):
+            again.take(records, {topic: records[-1].offset + 1})
+
+    assert again.dump() == room.store.dump()
+    assert again.case(case.link_id, "Ida", room.now) == room.case(case.link_id)
+
+
+# --- holds ------------------------------------------------------------------------------------
+
+
+def needing_approval():
+    handling = Handling(
+        code=HandlingCode.C, recipients=tuple(Audience), conditions=(ConditionCode.S2,)
+    )
+    return report(handling=handling)
+
+
+async def rule(room, held, verdict, reason, body="desk"):
+    event = decisions.rule(held, verdict, reason, person="Ida", body=body, at=room.now)
+    await room.write(REVIEW_COMMANDS, event)
+    await room.settle()
+
+
+async def test_a_report_that_needs_approval_waits_at_the_desk_until_its_partner_approves(room):
+    waits = needing_approval()
+    await room.submit(waits)
+    (hold,) = room.store.holds()
+    assert hold.reasons == (("originator_approval_required", "handling.conditions"),)
+
+    approval = ApprovalSubmitted(partner=waits.partner, report_id=waits.report_id, revision=1)
+    await room.write(submissions_of(waits.partner), approval)
+    await room.settle()
+    assert room.store.holds() == []
+    assert room.outcomes(waits) == [Outcome.HELD, Outcome.SHARED]
+
+
+async def test_the_desk_approves_on_the_word_of_a_named_person_of_the_partner(room):
+    waits = needing_approval()
+    await room.submit(waits)
+    (hold,) = room.store.holds()
+    await room.write(REVIEW_COMMANDS, decisions.approve(hold, person="Jo", at=room.now))
+    await room.settle()
+
+    assert room.outcomes(waits) == [Outcome.HELD, Outcome.SHARED]
+    (said,) = room.store.rulings(waits.partner, waits.report_id)
+    assert (said.verdict, said.decided_by, said.decided_for) == ("APPROVE", "Jo", waits.partner)
+
+
+async def test_an_approval_of_what_does_not_wait_changes_nothing_and_is_answered(room):
+    shared = report()
+    await room.submit(shared)
+    approval = ApprovalSubmitted(partner=shared.partner, report_id=shared.report_id, revision=1)
+    await room.write(submissions_of(shared.partner), approval)
+    await room.settle()
+
+    assert room.outcomes(shared) == [Outcome.SHARED, Outcome.DUPLICATE]
+
+
+async def test_a_partner_cannot_approve_the_report_of_another(room):
+    waits = needing_approval()
+    await room.submit(waits)
+    for partner in ("porter-housing", waits.partner):
+        approval = ApprovalSubmitted(partner=partner, report_id=waits.report_id, revision=1)
+        await room.write(submissions_of("porter-housing"), approval)
+        await room.settle()
+
+    assert room.outcomes(waits) == [Outcome.HELD]
+
+
+async def test_a_report_about_the_partners_own_staff_goes_on_once_the_desk_releases_it(room):
+    about_staff = report(person(conflict=True, given_name="Arvid", family_name="Testmann"))
+    await room.submit(about_staff)
+    (hold,) = room.store.holds()
+    await rule(room, hold, HoldVerdict.RELEASE, HoldReason.STAFF_EXCLUDED)
+
+    assert room.outcomes(about_staff) == [Outcome.HELD, Outcome.SHARED]
+    assert room.store.holds() == []
+
+
+async def test_the_gate_believes_no_release_by_the_body_that_reported(room):
+    about_staff = report(person(conflict=True, given_name="Arvid", family_name="Testmann"))
+    await room.submit(about_staff)
+    (hold,) = room.store.holds()
+    forged = decisions.rule(
+        hold, HoldVerdict.RELEASE, HoldReason.STAFF_EXCLUDED, person="Ida", body="x", at=room.now
+    )
+    await room.write(REVIEW_COMMANDS, replace(forged, decided_for=about_staff.partner))
+    await room.settle()
+
+    assert room.outcomes(about_staff) == [Outcome.HELD]
+
+
+async def test_a_refused_hold_ends_with_a_receipt_that_says_why(room):
+    about_staff = report(person(conflict=True, given_name="Arvid", family_name="Testmann"))
+    await room.submit(about_staff)
+    (hold,) = room.store.holds()
+    await rule(room, hold, HoldVerdict.REFUSE, HoldReason.REDIRECTED_TO_STANDARDS)
+
+    assert room.outcomes(about_staff) == [Outcome.HELD, Outcome.REFUSED]
+    last = room._feedback(about_staff.partner, FeedbackGiven)[-1]
+    assert [one.code for one in last.reasons] == ["redirected_to_standards"]
+    assert room.store.holds() == []
+
+
+@pytest.mark.parametrize("first", ["approve", "release"])
+async def test_a_report_that_waits_for_two_things_needs_both_in_either_order(room, first):
+    both = replace(
+        needing_approval(),
+        nodes=(person(conflict=True, given_name="Arvid", family_name="Testmann"),),
+    )
+    await room.submit(both)
+
+    async def do(which):
+        (hold,) = room.store.holds()
+        if which == "approve":
+            await room.write(REVIEW_COMMANDS, decisions.approve(hold, person="Jo", at=room.now))
+            await room.settle()
+        else:
+            await rule(room, hold, HoldVerdict.RELEASE, HoldReason.NO_CONFLICT_FOUND)
+
+    await do(first)
+    assert room.outcomes(both) == [Outcome.HELD, Outcome.HELD]
+    await do("release" if first == "approve" else "approve")
+    assert room.outcomes(both) == [Outcome.HELD, Outcome.HELD, Outcome.SHARED]
+
+
+# --- quarantine ---------------------------------------------------------------------------------
+
+
+async def test_what_cannot_be_opened_waits_in_quarantine_until_somebody_closes_it(room):
+    await room.write(submissions_of("loxley-council"), _no_submission())
+    await room.settle()
+    (kept,) = room.store.quarantined()
+    assert kept.stage == "intake"
+    assert kept.report_id is None
+
+    reason = HoldReason.RESOLVED_WITH_PARTNER
+    closed = decisions.close(kept, reason, person="Ida", body="desk", at=room.now)
+    await room.write(REVIEW_COMMANDS, closed)
+    await room.settle()
+    assert room.store.quarantined() == []
+    assert room.store.waiting().quarantined == 0
+
+
+def _no_submission():
+    """An event that no partner may send."""
+    return QuestionAsked(
+        kind=NodeKind.PERSON,
+        left_id=UUID(int=1),
+        right_id=UUID(int=2),
+        question=LinkQuestion.TWIN,
+        holders=(),
+        asked_by="x",
+        asked_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+async def test_how_much_waits_is_counted(room):
+    await room.twins()
+    await room.submit(needing_approval())
+
+    waiting = room.store.waiting()
+    assert (waiting.links, waiting.links_touching_child, waiting.links_escalated) == (1, 1, 0)
+    assert (waiting.holds, waiting.quarantined) == (1, 0)
+    assert waiting.oldest_link is not None
+
+
+def _events(room, topic, *classes):
+    return [decode(record.value, *classes) for record in room.log.records(topic)]
