@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anonymiser import keyring
 from deploy.bench.cases import PARTNERS, entries, partner_name
+from deploy.bench.intake import measure_intake
 from deploy.bench.load import Load, until
 from deploy.bench.meter import Sample, between, look
 from deploy.bench.watch import Watch
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 CURVE_MARKS: Final = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
+INTAKE_REPORTS: Final = 1_000
 _BACKLOG_MAX: Final = 1_500
 _SERVED_SECONDS_MAX: Final = 60.0
 _DRAIN_SECONDS_MAX: Final = 120.0
@@ -54,17 +56,26 @@ class Plan:
     reports: int = 20_000
 
 
+def intake_alone() -> dict[str, Any]:
+    """Return what intake costs by itself, on this machine as it is now."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return {**_machine(), **measure_intake(INTAKE_REPORTS, now)}
+
+
 async def measure(plan: Plan, say: Say) -> dict[str, Any]:
     """Run every phase and return the figures, as plain values."""
     with TemporaryDirectory(prefix="rivelin-bench-") as folder:
         settings = Settings(home=Path(folder) / "home", bootstrap_servers=None)
         system = System(settings)
+        say(f"intake alone, over {INTAKE_REPORTS} reports")
+        intake = measure_intake(INTAKE_REPORTS, datetime.now(UTC).replace(microsecond=0))
         began = time.monotonic()
         try:
             await system.start()
             started = time.monotonic() - began
             async with _bench(system, say) as bench:
-                return {**_machine(), "start_seconds": round(started, 1), **await bench.run(plan)}
+                facts = {**_machine(), "start_seconds": round(started, 1), "intake": intake}
+                return {**facts, **await bench.run(plan)}
         finally:
             system.stop()
 

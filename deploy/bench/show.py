@@ -25,6 +25,22 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
     return "\n".join(_lines(figures))
 
 
+def intake_as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return what intake costs alone, as two tables."""
+    return "\n".join(_intake_lines(figures))
+
+
+def _intake_lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Intake alone, {figures['measured_at']}, Python {figures['python']}, one core (load"
+        f" average {figures['load_average']}): {figures['reports']} reports without narrative,"
+        f" {figures['nodes_per_report']} nodes and {figures['tokens_per_report']} tokens each."
+    )
+    rates, costs = figures["reports_per_core_second"], figures["microseconds"]
+    yield from ("", *_table(("", "reports a second a core"), rates.items()))
+    yield from ("", *_table(("step", "CPU microseconds a report"), costs.items()))
+
+
 def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Measured {figures['measured_at']}, Python {figures['python']}, {figures['cores']} cores"
@@ -42,6 +58,8 @@ def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
         "",
     )
     yield from _table(("reports in the log", "/s", *_ORDER), _curve_rows(figures))
+    if intake := figures.get("intake"):
+        yield from ("", *_intake_lines({**figures, **intake}))
     yield from ("", "Memory, MB resident:", "")
     yield from _table(("reports in the log", *_ORDER), _memory_rows(figures))
 

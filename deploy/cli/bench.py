@@ -17,7 +17,7 @@ def register(app: Typer) -> None:
     app.command()(bench)
 
 
-def bench(
+def bench(  # noqa: PLR0913 - one argument an option
     *,
     reports: Annotated[
         int, typer.Option(help="How many reports the log holds at the end.", min=1_000)
@@ -25,14 +25,21 @@ def bench(
     latency_rate: Annotated[float, typer.Option(help="Reports a second when timing.")] = 100.0,
     sustained_rate: Annotated[float, typer.Option(help="Reports a second to sustain.")] = 300.0,
     seconds: Annotated[float, typer.Option(help="For how long, each.")] = 60.0,
+    only_intake: Annotated[
+        bool, typer.Option("--intake", help="Time intake alone, without a broker (seconds).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
     """Measure throughput, latency, CPU and memory with a broker of its own (some minutes)."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
-    from deploy.bench.run import Plan, measure  # noqa: PLC0415 - the same
-    from deploy.bench.show import as_markdown  # noqa: PLC0415 - the same
+    from deploy.bench.run import Plan, intake_alone, measure  # noqa: PLC0415 - the same
+    from deploy.bench.show import as_markdown, intake_as_markdown  # noqa: PLC0415 - the same
 
+    if only_intake:
+        intake = intake_alone()
+        show_json(intake) if as_json else show_text(intake_as_markdown(intake))
+        return
     plan = Plan(
         latency_rate=latency_rate, sustained_rate=sustained_rate, seconds=seconds, reports=reports
     )

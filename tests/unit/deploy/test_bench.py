@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.bench import cases
+from deploy.bench.intake import measure_intake
 from deploy.bench.meter import LOAD, Sample, between
 from deploy.bench.run import quantiles
-from deploy.bench.show import as_markdown
+from deploy.bench.show import as_markdown, intake_as_markdown
 from producers.check import check
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -40,6 +41,18 @@ def test_every_partner_sends_its_share():
 
     assert {senders.count(cases.partner_name(number)) for number in range(20)} == {10}
     assert {entry.partner for entry in cases.entries(NOW)} == set(senders)
+
+
+def test_intake_is_timed_step_by_step_and_its_parts_are_within_the_whole():
+    figures = measure_intake(16, NOW)
+    told = intake_as_markdown({**figures, "measured_at": "now", "python": "3", "load_average": 1.0})
+
+    assert figures["reports"] == 16
+    assert figures["nodes_per_report"] > 2
+    assert figures["tokens_per_report"] > 40
+    assert all(cost > 0 for cost in figures["microseconds"].values())
+    assert set(figures["reports_per_core_second"]) == {"without HPKE", "whole step"}
+    assert "|opened to encoded|" in told
 
 
 @pytest.mark.parametrize(
