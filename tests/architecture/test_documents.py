@@ -10,6 +10,7 @@ import pytest
 
 from deploy.cli import COMMAND_MODULES, EXIT_CODES, build_app
 from deploy.roles import ROLES
+from streams.identifiers import RULES
 from streams.values import Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,14 @@ def test_the_glossary_knows_every_outcome_and_role():
 def test_the_guide_for_partners_explains_every_outcome():
     guide = text_of("docs/CONNECTING.md")
     assert [one for one in Outcome if f"| `{one}` |" not in guide] == []
+
+
+def test_the_guide_for_partners_tells_the_rule_of_every_identifier_and_every_reason_to_refuse_one():
+    guide = text_of("docs/CONNECTING.md")
+    rows = "\n".join(line.split("|")[1] for line in guide.splitlines() if line.startswith("| `"))
+    assert [one for one in (*RULES, "born_on") if f"`{one}`" not in rows] == []
+    reasons = ("wrong_kind", "disagrees_with_family_name", "disagrees_with_birth_date")
+    assert [one for one in (*reasons, "disagrees_with_sex") if f"`{one}`" not in guide] == []
 
 
 def test_the_guide_for_operators_tells_every_exit_code_and_role():
