@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli import replies
 from deploy.cli.output import progress, say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON documen
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(help="Onboard, suspend and list partners.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Onboard, suspend and list partners; answer and approve as one.", no_args_is_help=True
+    )
     group.command("add")(add)
     group.command("suspend")(suspend)
     group.command("list")(list_all)
+    group.command("questions")(replies.questions)
+    group.command("answer")(replies.answer)
+    group.command("approve")(replies.approve)
     app.add_typer(group, name="partner")
 
 

@@ -159,19 +159,25 @@ class _Run:
             return row
 
     def _connected(self) -> Partner:
-        from producers.sdk import Partner  # noqa: PLC0415 - keeps --help quick
+        return connected_as(self._settings, self._partner, self._pin)
 
-        return Partner(self._partner, self._settings.bootstrap, self._pin or self._own_pin())
 
-    def _own_pin(self) -> str | None:
-        from deploy.keys import fingerprint  # noqa: PLC0415 - keeps --help quick
-        from streams.errors import RivelinError  # noqa: PLC0415 - the same
+def connected_as(settings: Settings, partner: str, pin: str | None) -> Partner:
+    """Return a partner's connection, pinned to the fingerprint given or else to this home's."""
+    from producers.sdk import Partner  # noqa: PLC0415 - keeps --help quick
 
-        try:
-            return fingerprint(self._settings)
-        except RivelinError:
-            warn("no fingerprint is pinned: the first sealing key seen is trusted (--fingerprint)")
-            return None
+    return Partner(partner, settings.bootstrap, pin or _own_pin(settings))
+
+
+def _own_pin(settings: Settings) -> str | None:
+    from deploy.keys import fingerprint  # noqa: PLC0415 - keeps --help quick
+    from streams.errors import RivelinError  # noqa: PLC0415 - the same
+
+    try:
+        return fingerprint(settings)
+    except RivelinError:
+        warn("no fingerprint is pinned: the first sealing key seen is trusted (--fingerprint)")
+        return None
 
 
 async def _answered(sent: Sequence[tuple[int, Any]], wait: float | None) -> list[dict[str, Any]]:

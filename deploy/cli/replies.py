@@ -1,0 +1,157 @@
+"""`rivelin partner questions`, `answer` and `approve`: what a partner says beside its reports."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.codes import code_of
+from deploy.cli.output import say, show_json, show_table
+from deploy.cli.submit import Pin, connected_as
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from uuid import UUID
+
+    from producers.sdk import Partner, Question, Receipt
+
+EXIT_NO_RECEIPT = 1
+SHORT = 8
+
+PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
+Text = Annotated[str, typer.Argument(help="The question's id, or the beginning of it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Wait so many seconds for the receipt.")]
+
+
+def questions(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = False) -> None:
+    """List the routine questions about this partner's own records that wait for an answer.
+
+    Exit codes: 0 done, 4 not onboarded, 5 no broker.
+    """
+    from producers.sdk import ROUTINE  # noqa: PLC0415 - keeps --help quick
+
+    found = _as_partner(partner, fingerprint, lambda client: client.questions())
+    if as_json:
+        show_json([_facts(one) for one in found])
+        return
+    if not found:
+        say("No question waits.")
+        return
+    columns = ("question", "asked", "report", "about", "words")
+    show_table(columns, map(_row, found))
+    say(ROUTINE)
+
+
+def answer(
+    partner: PartnerId,
+    question: Text,
+    reply: Annotated[str, typer.Argument(help="YES, NO or UNKNOWN.")],
+    *,
+    fingerprint: Pin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from this partner's own record; nothing is decided by an answer.
+
+    Exit codes: 0 the broker has it, 3 no such question or answer, 4 not onboarded, 5 no broker.
+    """
+    from streams.values import Answer  # noqa: PLC0415 - keeps --help quick
+
+    said = code_of(Answer, reply, "REPLY")
+
+    async def work(client: Partner) -> Question:
+        one = _chosen(await client.questions(), question)
+        await client.answer(one, said)
+        return one
+
+    one = _as_partner(partner, fingerprint, work)
+    if as_json:
+        show_json({"question_id": str(one.question_id), "answer": said.value})
+    else:
+        say(f"{said.value} is recorded to {one.question.value} about report {one.report_id}.")
+
+
+def approve(  # noqa: PLR0913 - each is one option of the command
+    partner: PartnerId,
+    report_id: Annotated[str, typer.Argument(help="The report's id, as the partner gave it.")],
+    *,
+    revision: Annotated[int, typer.Option("--revision", min=1, help="Which revision.")] = 1,
+    wait: Wait = 30.0,
+    fingerprint: Pin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Allow a report of this partner under condition S2 to go on.
+
+    Exit codes: 0 it went on or was answered, 1 no receipt in time, 3 the id is none or the report
+    was not taken, 4 not onboarded, 5 no broker.
+    """
+    known = _uuid(report_id)
+
+    async def work(client: Partner) -> Receipt:
+        submission = await client.approve(known, revision)
+        return await submission.receipt(wait)
+
+    from producers.sdk import NoReceiptError  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        receipt = _as_partner(partner, fingerprint, work)
+    except NoReceiptError as error:
+        say(str(error))
+        raise typer.Exit(EXIT_NO_RECEIPT) from None
+    reasons = [one.code for one in receipt.reasons]
+    if as_json:
+        show_json({"report_id": report_id, "outcome": receipt.outcome.value, "reasons": reasons})
+    else:
+        say(f"{known}: {receipt.outcome.value}{' (' + ', '.join(reasons) + ')' if reasons else ''}")
+
+
+def _as_partner(partner: str, pin: str | None, work: Callable[[Partner], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the work gives
+    """Connect as a partner's own system would, and do the work."""
+    from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
+
+    async def run() -> Any:  # noqa: ANN401 - see above
+        async with connected_as(Settings(), partner, pin) as client:
+            return await work(client)
+
+    return asyncio.run(run())
+
+
+def _chosen(waiting: tuple[Question, ...], typed: str) -> Question:
+    from streams.errors import InvalidInputError  # noqa: PLC0415 - keeps --help quick
+
+    text = typed.strip().lower()
+    found = [one for one in waiting if text and str(one.question_id).startswith(text)]
+    if len(found) != 1:
+        what = "several questions begin like this" if found else "no such question waits"
+        raise InvalidInputError(f"{what}; `rivelin partner questions` lists them")
+    return found[0]
+
+
+def _uuid(text: str) -> UUID:
+    from uuid import UUID  # noqa: PLC0415 - keeps --help quick
+
+    from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
+
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInputError("REPORT_ID: write a UUID") from None
+
+
+def _row(one: Question) -> tuple[object, ...]:
+    facts = _facts(one)
+    asked = f"{one.asked_at:%Y-%m-%d %H:%M}Z"
+    return (facts["question_id"][:SHORT], asked, one.report_id, facts["about"], one.text)
+
+
+def _facts(one: Question) -> dict[str, Any]:
+    return {
+        "question_id": str(one.question_id),
+        "report_id": str(one.report_id),
+        "about": f"nodes[{one.node}]",
+        "question": one.question.value,
+        "text": one.text,
+        "asked_at": one.asked_at.isoformat(),
+    }
