@@ -1,4 +1,11 @@
-"""Official numbers of a person: format, check digit and canonical form, each with its source."""
+"""Official numbers of a person: format, check digit and canonical form, each with its source.
+
+The sums of NHS number, UPN and Luhn are python-stdnum's. What is its own here:
+UPN as a whole, for stdnum knows the authorities of 2011 only and refuses newer
+ones; ULN, PNC id, CRO number, National Insurance and driver numbers, CHI and
+police numbers, which no kept library has. stdnum's placeholders pass (0000000000
+is a valid NHS number to it), so those are looked for before its sum.
+"""
 
 from __future__ import annotations
 

@@ -262,6 +262,32 @@ BAD = {
         "wrong_check_digit",
         "nodes[0].identity.nhs_number",
     ),
+    "a date for a name": (
+        lambda w: w.sealed(**with_child(given_name="12/03/2011")),
+        REFUSED,
+        "unreadable_identifier",
+        "nodes[0].identity.given_name",
+    ),
+    "five hundred aliases": (
+        lambda w: w.sealed(**with_child(known_as=("Testa",) * 500)),
+        REFUSED,
+        "too_many_items",
+        "nodes[0].identity.known_as",
+    ),
+    "a licence of somebody else": (
+        lambda w: w.sealed(
+            **with_child(family_name="Inventsson", driver_number="MORGA657054SM9IJ")
+        ),
+        REFUSED,
+        "disagrees_with_family_name",
+        "nodes[0].identity.driver_number",
+    ),
+    "a narrative of 100 kB": (
+        lambda w: w.sealed(narrative="He was seen again. " * 5_400),
+        REFUSED,
+        "too_long",
+        "narrative",
+    ),
     "born tomorrow": (
         lambda w: w.sealed(**with_child(born_on=date.today() + timedelta(days=2))),  # noqa: DTZ011 - a day off is far enough
         REFUSED,

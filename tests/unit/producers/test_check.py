@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from producers.check import InvalidReportError, check, read
+from producers.check import InvalidReportError, check, problem, read
+from streams import content
 from streams.content import NODES_MAX
 from streams.json_form import to_json
 from streams.parts import Grading, Handling
@@ -346,6 +349,30 @@ def test_no_problem_shows_a_value():
     assert len(problems) >= 5
     shown = repr(problems) + "".join(map(str, problems)) + str(InvalidReportError(problems))
     assert [one for one in (*IDENTIFIERS, "9434765918") if one in shown] == []
+
+
+def test_every_rule_of_content_has_a_remedy_of_its_own():
+    codes = set(re.findall(r'Fault\(\s*"([a-z_]+)"', inspect.getsource(content)))
+    codes |= {"too_many_nodes", "too_many_items"}
+    codes |= {f"disagrees_with_{what}" for what in ("family_name", "birth_date", "sex")}
+    assert len(codes) > 25
+    plain = {code: f"{code.replace('_', ' ').capitalize()}." for code in codes}
+    assert [code for code in codes if problem(code, None).remedy == plain[code]] == []
+
+
+def test_a_carrier_that_disagrees_is_told_with_its_remedy():
+    identity = replace(child().identity, driver_number="MORGA657054SM9IJ")
+    problems = check(report(nodes=(replace(child(), identity=identity),), relations=()))
+    assert [(one.field, one.code) for one in problems] == [
+        ("nodes[0].identity.driver_number", "disagrees_with_family_name"),
+        ("nodes[0].identity.driver_number", "disagrees_with_birth_date"),
+    ]
+    assert all("MORGA" not in str(one) and "64" not in str(one) for one in problems)
+
+
+@pytest.mark.parametrize("postcode", ["S1", "s1 2he", "BFPO 58", "ZZ99 3VZ", "N/K"])
+def test_a_place_may_be_a_district_alone(postcode):
+    assert found(report(place=Place(postcode=postcode))) == []
 
 
 def test_every_problem_comes_with_a_remedy_in_a_sentence():
