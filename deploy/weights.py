@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.linker.levels import DIFFERS, LEVELS
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.linker.weights import WEIGHT_MAX
+from anonymiser.linker.weights import published as weights_of
 from deploy.registry import TEXT_CHARS_MAX, read_registry, write
 from streams.errors import InvalidInputError, RivelinError
 from streams.json_form import from_json, parse
@@ -15,12 +17,12 @@ from streams.shared import LinkWeightsPublished, PublishedWeight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from anonymiser.linker.weights import LinkWeights
     from deploy.settings import Settings
 
+UNPUBLISHED: Final = 0
 THRESHOLD_MAX: Final = 10_000
 """A hundred bits: more evidence than there are people."""
 
@@ -53,6 +55,23 @@ class WeightsFile:
             trained_on=trained_on,
         )
 
+    def for_trial(self) -> LinkWeights:
+        """Return the weights as linking uses them, as version 0: they are not published."""
+        return weights_of(self.event(UNPUBLISHED, "nobody", datetime.min.replace(tzinfo=UTC)))
+
+    def event(self, version: int, by: str, at: datetime) -> LinkWeightsPublished:
+        """Return what publishing these writes."""
+        return LinkWeightsPublished(
+            version=version,
+            weights=self.weights,
+            threshold_centibits=self.threshold_centibits,
+            review_threshold_centibits=self.review_threshold_centibits,
+            population=self.population,
+            trained_on=self.trained_on,
+            decided_by=by,
+            decided_at=at,
+        )
+
 
 def read_weights_file(path: Path) -> WeightsFile:
     """Read and check a file of weights.
@@ -67,10 +86,8 @@ def read_weights_file(path: Path) -> WeightsFile:
 
 
 def _problems(file: WeightsFile) -> Iterator[str]:
-    known = {(field, level) for field, levels in LEVELS.items() for level in (*levels, DIFFERS)}
-    known |= {(one.field, one.level) for one in WEIGHTS.levels}
     named = [(one.field, one.level) for one in file.weights]
-    if unknown := sorted(set(named) - known):
+    if unknown := [one for one in named if not _is_level(*one)]:
         yield f"there is no level {unknown[0][1]!r} of {unknown[0][0]!r}"
     if len(set(named)) < len(named):
         yield "a level stands twice"
@@ -86,6 +103,12 @@ def _problems(file: WeightsFile) -> Iterator[str]:
         yield "population is at least 1"
     if not file.trained_on.strip() or len(file.trained_on) > TEXT_CHARS_MAX:
         yield f"trained_on has 1 to {TEXT_CHARS_MAX} characters"
+
+
+def _is_level(field: str, level: str) -> bool:
+    """A level may say more behind a comma: "near, other name"."""
+    plain = level.partition(",")[0]
+    return field in LEVELS and plain in (*LEVELS[field], DIFFERS)
 
 
 async def published(settings: Settings) -> tuple[LinkWeightsPublished, ...]:
@@ -104,16 +127,7 @@ async def publish(
     Raises: BrokerUnreachableError, VersionTakenError.
     """
     versions = [WEIGHTS.version, *(one.version for one in await published(settings))]
-    event = LinkWeightsPublished(
-        version=max(versions) + 1,
-        weights=file.weights,
-        threshold_centibits=file.threshold_centibits,
-        review_threshold_centibits=file.review_threshold_centibits,
-        population=file.population,
-        trained_on=file.trained_on,
-        decided_by=by,
-        decided_at=at,
-    )
+    event = file.event(max(versions) + 1, by, at)
     await write(settings, (event,))
     if event not in await published(settings):
         raise VersionTakenError(f"version {event.version} was published by somebody else just now")

@@ -40,6 +40,7 @@ COMMAND_MODULES = (
     "deploy.cli.keys",
     "deploy.cli.bench",
     "deploy.cli.evaluate",
+    "deploy.cli.weights",
     "deploy.cli.views",
     "deploy.cli.replay",
     "deploy.cli.demo",

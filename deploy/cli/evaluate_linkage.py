@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - typer reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,14 +14,46 @@ from streams.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from anonymiser.linker.match import LinkPolicy
+    from deploy.evaluate.linkage.evaluation import Trial
     from deploy.evaluate.linkage.records import RecordFile
     from deploy.evaluate.linkage.truth import Truth
+
+
+FieldMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="Name the column of a field, or several as COLUMN+COLUMN.",
+    ),
+]
+Use = Annotated[str | None, typer.Option(metavar="FIELD,FIELD…", help="Use these fields only.")]
+Origin = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The column that tells where a record's names are from."),
+]
+Surnames = Annotated[
+    list[Path] | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="CSV of family names by origin (surname and origin, country or locale), instead.",
+    ),
+]
 
 
 class Beside(StrEnum):
     """Another tool that links the same records."""
 
     SPLINK = "splink"
+
+
+class Half(StrEnum):
+    """One half of the people, by the last digit or the letters of the entity's name."""
+
+    EVEN = "even"
+    ODD = "odd"
 
 
 def linkage(  # noqa: PLR0913 - each is an option of the command
@@ -38,17 +70,18 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
         Path,
         typer.Option(exists=True, dir_okay=False, help="CSV with the columns record and entity."),
     ],
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN",
-            help="Name the column of a field, or several as COLUMN+COLUMN.",
-        ),
+    columns: FieldMap = None,
+    use: Use = None,
+    half: Annotated[
+        Half | None,
+        typer.Option(help="Link one half of the people only: weights are trained on even ones."),
     ] = None,
-    use: Annotated[
-        str | None, typer.Option(metavar="FIELD,FIELD…", help="Use these fields only.")
+    weights: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="What `rivelin weights train` wrote."),
     ] = None,
+    origin: Origin = None,
+    surnames: Surnames = None,
     beside: Annotated[
         Beside | None,
         typer.Option(help="Link the same records with another tool too, on plain text."),
@@ -60,25 +93,46 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
     Fields are those of a report's identity, sex, and strong_id: an identifier
     without check rules. A value that a partner would be asked to correct counts
     as missing. `auto` is what was linked without a human, `auto_review` counts
-    what a human was asked as found too; `household` is the share of 500
-    invented households of each kind whose two people were taken for one.
+    what a human was asked as found too, `queue_share` is the share of records
+    that put a question to a human when they came in, and `household` the share
+    of 500 invented households of each kind whose two people were taken for one.
 
-    Exit codes: 0 done, 3 a file does not hold what it must.
+    Exit codes: 0 done, 1 the other tool is not installed, 3 a file does not hold what it must.
     """
     from deploy.evaluate.linkage.evaluation import evaluate  # noqa: PLC0415 - keeps --help quick
-    from deploy.evaluate.linkage.truth import read_truth  # noqa: PLC0415 - the same
 
-    file = read_told(records, columns or [], use)
-    known = read_truth(truth, (person.record for person in file.people))
-    _tell_untold(file, known)
-    peer = {} if beside is None else {"beside": {beside.value: _peer(file, known)}}
+    file = read_told(records, columns or [], use, origin)
+    trial = _trial(file, truth, half, surnames)
+    policy = None if weights is None else _policy(weights)
+    peer = {} if beside is None else {"beside": {beside.value: _peer(file, trial)}}
     with counting("records") as done:
-        found = evaluate(file, known, progress=done)
+        found = evaluate(trial, policy, done)
     figures = {**found.as_dict(), **peer}
     if as_json:
         show_json(figures)
     else:
         show_table(("figure", "value"), figure_rows(figures))
+
+
+def _trial(file: RecordFile, path: Path, half: Half | None, surnames: list[Path] | None) -> Trial:
+    from deploy.evaluate.linkage.evaluation import Trial  # noqa: PLC0415 - keeps --help quick
+    from deploy.evaluate.linkage.origins import origins_of, read_surnames  # noqa: PLC0415 - the same
+    from deploy.evaluate.linkage.training import in_half  # noqa: PLC0415 - the same
+    from deploy.evaluate.linkage.truth import read_truth  # noqa: PLC0415 - the same
+
+    truth = read_truth(path, (person.record for person in file.people))
+    _tell_untold(file, truth)
+    people = file.people if half is None else in_half(file.people, truth, half is Half.ODD)
+    is_told = surnames or any(person.origin for person in people)
+    origins = origins_of(people, read_surnames(surnames or ())) if is_told else None
+    return Trial(people, file.fields, truth, origins)
+
+
+def _policy(path: Path) -> LinkPolicy:
+    from anonymiser.linker.match import LinkPolicy  # noqa: PLC0415 - keeps --help quick
+    from deploy.weights import read_weights_file  # noqa: PLC0415 - the same
+
+    return LinkPolicy(weights=read_weights_file(path).for_trial())
 
 
 def generate(
@@ -104,11 +158,11 @@ def generate(
         show_text(str(path))
 
 
-def _peer(file: RecordFile, truth: Truth) -> dict[str, Any]:
+def _peer(file: RecordFile, trial: Trial) -> dict[str, Any]:
     from deploy.evaluate.linkage.beside import run_splink  # noqa: PLC0415 - need not be installed
 
     with progress("splink"):
-        return run_splink(file, truth).as_dict()
+        return run_splink(trial, is_foreign=file.foreign_postcodes).as_dict()
 
 
 def read_told(

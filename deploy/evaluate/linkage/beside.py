@@ -25,8 +25,8 @@ from streams.values import Sex
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from deploy.evaluate.linkage.records import Person, RecordFile
-    from deploy.evaluate.linkage.truth import Truth
+    from deploy.evaluate.linkage.evaluation import Trial
+    from deploy.evaluate.linkage.records import Person
 
 THRESHOLDS: Final = (0.5, 0.95)
 """Match probabilities from which on two records are linked."""
@@ -78,8 +78,8 @@ def _told(count: PairCount) -> dict[str, float]:
     }
 
 
-def run_splink(file: RecordFile, truth: Truth) -> Peer:
-    """Train Splink on the records and link them.
+def run_splink(trial: Trial, *, is_foreign: bool) -> Peer:
+    """Train Splink on the records and link them; `is_foreign`: postcodes are not British.
 
     Raises: PeerMissingError if it is not installed.
     """
@@ -90,14 +90,17 @@ def run_splink(file: RecordFile, truth: Truth) -> Peer:
             "splink is not installed; install requirements/beside.txt with --require-hashes"
         ) from None
     began = time.perf_counter()
-    rows = [_row(person, file.fields) for person in file.people]
+    rows = [_row(person, trial.fields) for person in trial.people]
     columns = [name for name in rows[0] if name != _RECORD and _is_told(name, rows)]
-    linker = _trained(splink, arrow, rows, columns, is_foreign=file.foreign_postcodes)
+    linker = _trained(splink, arrow, rows, columns, is_foreign=is_foreign)
     predicted = linker.inference.predict(threshold_match_probability=min(THRESHOLDS))
     edges = predicted.as_record_list()
     clusters = {one: _clusters(linker, predicted, one) for one in THRESHOLDS}
     seconds = time.perf_counter() - began
-    entity = {p.record: truth.get(p.record, f"\0{p.record}") for p in file.people}
+    entity = {
+        person.record: trial.truth.get(person.record, f"\0{person.record}")
+        for person in trial.people
+    }
     true = pairs_within(entity.values())
     return Peer(
         name="splink",

@@ -79,7 +79,7 @@ def read_records(
     rows: list[Row] = []
     for path in paths:
         reading, found = _read_file(path, mapped, origin)
-        readings[path.name] = reading
+        readings[str(path)] = reading
         rows += found
     _require_columns(mapped, readings)
     wanted = _wanted(readings, use)

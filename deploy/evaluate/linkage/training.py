@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from anonymiser.keyring import new_keys
 from anonymiser.linker.blocks import blocks_of
-from anonymiser.linker.levels import levels_of, pattern_of
+from anonymiser.linker.levels import DIFFERS, LEVELS, levels_of, pattern_of
 from anonymiser.linker.match import LinkPolicy, Verdict, compare
 from anonymiser.linker.packing import pack, profile
 from anonymiser.linker.standard import WEIGHTS
@@ -72,11 +72,27 @@ class Trained:
     pairs: float
     by_truth: bool
 
+    def m(self, one: LevelWeight) -> float | None:
+        """Return how often the level is found between descriptions of one person.
+
+        None if no two descriptions have the field.
+        """
+        return _share_of(self.same, one)
+
+    def u(self, one: LevelWeight) -> float | None:
+        """Return how often it is found between those of two; None as for `m`."""
+        return _share_of(self.different, one)
+
     @property
     def told(self) -> str:
         """How much was counted and how, in words that tell nothing of anybody."""
         how = "true pairs" if self.by_truth else "expected pairs (EM, no truth)"
         return f"{self.records} records, {self.pairs:.0f} {how}"
+
+
+def _share_of(counts: Counts, one: LevelWeight) -> float | None:
+    total = sum(count for (field, _), count in counts.items() if field == one.field)
+    return counts.get((one.field, one.level), 0.0) / total if total else None
 
 
 def train(people: Sequence[Person], truth: Truth | None, version: int, seed: int = 1) -> Trained:
@@ -180,9 +196,16 @@ def _counted(pairs: Iterable[tuple[Levels, float]]) -> Counts:
 
 
 def _completed(levels: tuple[LevelWeight, ...]) -> tuple[LevelWeight, ...]:
-    """Add the standard weight of what was never seen."""
+    """Add the standard weight of what was never seen; by field, the best level first."""
     seen = {(one.field, one.level) for one in levels}
-    return (*levels, *(one for one in WEIGHTS.levels if (one.field, one.level) not in seen))
+    unseen = (one for one in WEIGHTS.levels if (one.field, one.level) not in seen)
+    return tuple(sorted((*levels, *unseen), key=_place))
+
+
+def _place(one: LevelWeight) -> tuple[int, int, str]:
+    plain = one.level.partition(",")[0]
+    levels = (*LEVELS[one.field], DIFFERS)
+    return tuple(LEVELS).index(one.field), levels.index(plain), one.level
 
 
 # --- without a truth -----------------------------------------------------------------------------
