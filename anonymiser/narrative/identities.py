@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from jellyfish import damerau_levenshtein_distance
 from nicknames import NickNamer
 
-from anonymiser.narrative.lists import CAPITAL_GRAMMAR
+from anonymiser.narrative.lists import CAPITAL_GRAMMAR, GRAMMAR
 from anonymiser.narrative.spans import Kind, Layer, Span
 from anonymiser.narrative.spelling import fold
 from streams.values import NodeKind
@@ -34,6 +34,7 @@ _WORD_CHARACTERS_MIN: Final = 2
 _FUZZY_CHARACTERS_MIN: Final = 4
 _INSIDE_CHARACTERS_MIN: Final = 4
 _PIECES_MAX: Final = 12
+_EDGE_CHARACTERS_MAX: Final = 2
 _INITIAL_CHARACTERS_MAX: Final = 4
 _PART: Final = re.compile(r"[^\W_]+")
 _DATE_FORMS: Final = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%d%m%y", "%y%m%d")
@@ -142,7 +143,7 @@ class Index:
                 yield from self._initials_at(text, tokens, number)
         yield from self._across(tokens)
         for start, owner in self._fragments_in(text.lower()):
-            yield _span(start, start + FRAGMENT_CHARACTERS, owner)
+            yield _span(*_core(text, start, start + FRAGMENT_CHARACTERS), owner)
 
     def survives_in(self, text: str, tokens: Iterable[Token]) -> bool:
         """Tell whether a fragment or a whole short value is left in a text."""
@@ -178,6 +179,7 @@ class Index:
                 for shorter in _neighbours(part):
                     self._near.setdefault(shorter, []).append(part)
         if len(parts) > 1:
+            self._parts.setdefault("".join(parts), owner)
             initials = "".join(part[0] for part in parts)
             for spelt in (initials, initials[0] + initials[-1], initials[-1] + initials[0]):
                 self._initials.setdefault(spelt, owner)
@@ -192,8 +194,11 @@ class Index:
         return self._inside(token)
 
     def _nearly(self, token: str) -> Owner | None:
-        """Return whose name the token is but for one letter, or two that changed places."""
-        if len(token) < _FUZZY_CHARACTERS_MIN or not self._near:
+        """Return whose name the token is but for one letter, or two that changed places.
+
+        A word of grammar is taken for itself: "they" is not Thuy.
+        """
+        if len(token) < _FUZZY_CHARACTERS_MIN or token in GRAMMAR:
             return None
         for shorter in _neighbours(token):
             for part in self._near.get(shorter, ()):
@@ -237,7 +242,7 @@ class Index:
         """Yield values that are spread over several tokens, or hidden inside some."""
         squeezed, place = _squeezed(tokens)
         for start, owner in self._fragments_in(squeezed):
-            first, last = place[start], place[start + FRAGMENT_CHARACTERS - 1]
+            first, last = _core_tokens(place, start, start + FRAGMENT_CHARACTERS)
             yield _span(tokens[first].start, tokens[last].end, owner)
         for part, owner in self._parts.items():
             if len(part) >= _FUZZY_CHARACTERS_MIN:
@@ -263,6 +268,35 @@ def _pieces(
         if starts and ends and place[end - 1] - place[at] < _PIECES_MAX:
             yield _span(tokens[place[at]].start, tokens[place[end - 1]].end, owner)
         at = squeezed.find(part, at + 1)
+
+
+def _core(text: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out a word of which a fragment holds two letters at most: "Kacper W" in "Kacper who".
+
+    The rest of the fragment goes, so it does not survive.
+    """
+    head = next((at for at in range(start, end) if not text[at].isalnum()), end)
+    tail = next((at for at in range(end, start, -1) if not text[at - 1].isalnum()), start)
+    is_split = start > 0 and text[start - 1].isalnum()
+    goes_on = end < len(text) and text[end].isalnum()
+    first = head if is_split and head - start <= _EDGE_CHARACTERS_MAX else start
+    last = tail if goes_on and end - tail <= _EDGE_CHARACTERS_MAX else end
+    return (first, last) if any(map(str.isalnum, text[first:last])) else (start, end)
+
+
+def _core_tokens(place: Sequence[int], start: int, end: int) -> tuple[int, int]:
+    """Do the same where a fragment runs over several tokens."""
+    first, last = place[start], place[end - 1]
+    inside = place[start:end]
+    if first == last:
+        return first, last
+    is_split = start > 0 and place[start - 1] == first
+    goes_on = end < len(place) and place[end] == last
+    if is_split and inside.count(first) <= _EDGE_CHARACTERS_MAX:
+        first += 1
+    if goes_on and inside.count(last) <= _EDGE_CHARACTERS_MAX:
+        last -= 1
+    return first, max(first, last)
 
 
 def _span(start: int, end: int, owner: Owner) -> Span:

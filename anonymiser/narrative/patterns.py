@@ -81,7 +81,7 @@ _CONTACTS: Final = _family(
     (
         Kind.EMAIL,
         (
-            r"[\w.+'-]{1,64}\s?(?:@|[(\[]\s?at\s?[)\]])\s?[\w-]{1,63}"
+            r"[\w.+'-]{1,64}(?:@|\s@\s|\s?[(\[]\s?at\s?[)\]]\s?)[\w-]{1,63}"
             r"(?:\s?(?:\.|[(\[]\s?dot\s?[)\]])\s?\w{1,63}){1,5}"
         ),
     ),
@@ -175,7 +175,7 @@ _NUMBERS: Final = _family(
         Kind.ADDRESS,
         (
             r"\b(?:(?:flat|apt|apartment|unit|room|floor|block|no|number|house)\.?\s?)?\d{1,5}[a-z]?"
-            rf"(?:\s?[-/]\s?\d{{1,4}}[a-z]?)?,?\s+(?:{_WORD}\s+){{1,3}}?{_STREETS}\b\.?"
+            rf"(?:\s?[-/]\s?\d{{1,4}}[a-z]?)?,?\s+(?:(?!{_NO_NAME}\s){_WORD}\s+){{1,3}}?{_STREETS}\b\.?"
         ),
     ),
     (

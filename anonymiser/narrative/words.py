@@ -35,6 +35,10 @@ _SENTENCE_ENDS: Final = ".!?"
 _QUOTES: Final = "\"'([{*-"
 
 
+#: Words that are needed as words: they go where they stand like a name.
+_NEEDED: Final = lists.OFTEN_GIVEN | lists.FREQUENT_FAMILIES | lists.ELSEWHERE
+
+
 class NameToo(Enum):
     """Whether a word is a name as well."""
 
@@ -84,6 +88,9 @@ def ordinary_words() -> Mapping[str, Word]:
         words[word] = kinds[int(facts[:2]), facts[2:]]
     for word in lists.OURS:
         words.setdefault(word, Word(_OURS_LEVEL, NameToo.NO))
+    for word in lists.ELSEWHERE & words.keys():
+        if words[word].name is NameToo.NO:
+            words[word] = Word(words[word].level, NameToo.FAMILY)
     return words
 
 
@@ -103,25 +110,30 @@ class AllowList:
         self._has_case = _has_case(text)
         #: True for a token that goes: found by an earlier layer, or judged here so far.
         self.gone = list(taken)
+        self._names: frozenset[str] | None = None
 
     def judge(self) -> Iterator[Span]:
         """Yield the tokens that no earlier layer took and that may not stay.
 
-        Unknown words go first, so that an ordinary word beside one is seen to be a name.
+        Unknown words go first, so that an ordinary word beside one is seen to be a name; twice,
+        for a word that goes may show the one before it to be a name as well.
         """
         unsure = []
         for number in range(len(self._tokens)):
             if self.gone[number]:
                 continue
             if (kind := self._by_itself(number)) is not None:
-                self.gone[number] = True
-                yield self._span(number, kind)
+                yield self._take(number, kind)
             else:
                 unsure.append(number)
-        for number in unsure:
-            if self._is_name_here(number):
-                self.gone[number] = True
-                yield self._span(number, Kind.PERSON)
+        for judge in (self._is_name_here, self._is_name_here, self._is_namesake):
+            for number in unsure:
+                if not self.gone[number] and judge(number):
+                    yield self._take(number, Kind.PERSON)
+
+    def _take(self, number: int, kind: Kind) -> Span:
+        self.gone[number] = True
+        return self._span(number, kind)
 
     def _span(self, number: int, kind: Kind) -> Span:
         token = self._tokens[number]
@@ -197,39 +209,130 @@ class AllowList:
         if self._before(number) in lists.TITLES:
             return True
         if self._starts(number):
-            return word.name is not NameToo.NO and self._is_name_at_start(number, base, word)
+            return self._is_name_at_start(number, base, word)
         if base in lists.GRAMMAR:
-            return word.name is not NameToo.NO and base in lists.AMBIGUOUS
+            return not self._starts_clause(number) and base != "i"
         return base not in lists.TITLED
 
     def _is_name_at_start(self, number: int, base: str, word: Word) -> bool:
-        beside = self._precedes_name(number) or self._after(number) in lists.AFTER_NAME
+        if word.name is NameToo.NO:
+            return self._is_actor(number, base)
+        if self._precedes_name(number) or self._is_before_comma(number):
+            return base not in lists.GRAMMAR or base in lists.AMBIGUOUS
+        beside = self._after(number) in lists.AFTER_NAME or self._is_with_another(number)
         if base in lists.GRAMMAR:
             return base in lists.AMBIGUOUS and beside
         if base in lists.TITLED:
             return False
-        return base in lists.GIVEN_FIRST or word.level > _COMMON_LEVEL or beside
+        is_certain = word.level > _COMMON_LEVEL and base not in lists.ELSEWHERE
+        return base in lists.GIVEN_FIRST or is_certain or beside
+
+    def _is_actor(self, number: int, base: str) -> bool:
+        """Tell "Gift said" from "Staff said": a singular word that acts and is no role we know."""
+        if base in lists.GRAMMAR or base in lists.TITLED or base in lists.OURS:
+            return False
+        if self._is_capital(self._tokens[number]) and self._precedes_name(number):
+            return True
+        return self._after(number) in lists.ACTS and not base.endswith("s")
 
     def _is_lower_name(self, number: int, base: str, word: Word) -> bool:
-        if word.name is NameToo.NO or base in lists.OURS or base in lists.TITLED:
+        if base in lists.OURS or base in lists.TITLED:
             return False
-        before = self._before(number)
+        before, after = self._before(number), self._after(number)
+        is_told = before in lists.RELATIVES and after in lists.AFTER_NAME
         if base in lists.GRAMMAR:
-            is_told = before in lists.RELATIVES and self._after(number) in lists.AFTER_NAME
-            return base in lists.AMBIGUOUS and is_told
-        if before in lists.BEFORE_NAME:
+            ends = self._follows_name(number) and (
+                after in lists.AFTER_NAME or self._is_last(number)
+            )
+            return base in lists.AMBIGUOUS and (is_told or ends)
+        if is_told or before in lists.BEFORE_NAME or self._follows_initial(number):
             return True
-        if base in lists.RARELY_WORDS or word.level > _COMMON_LEVEL:
-            return word.name is NameToo.GIVEN or self._follows_name(number)
-        if base in lists.FREQUENT_FAMILIES and self._follows_name(number):
+        if self._starts(number) and self._is_actor(number, base):
             return True
-        return base in lists.OFTEN_GIVEN and self._is_somebody(number, before)
+        if self._is_part_of_name(number) or self._is_bare(number, word):
+            return True
+        return word.name is not NameToo.NO and self._is_namelike(number, base, word)
 
-    def _is_somebody(self, number: int, before: str) -> bool:
+    def _is_namelike(self, number: int, base: str, word: Word) -> bool:
+        """Judge a word that is in the lists of names, in lower case."""
+        follows = self._follows_name(number)
+        is_certain = word.level > _COMMON_LEVEL and base not in lists.ELSEWHERE
+        if base in lists.RARELY_WORDS or is_certain:
+            return word.name is NameToo.GIVEN or follows or self._is_somebody(number)
+        if base in lists.FREQUENT_FAMILIES and (follows or self._is_before_comma(number)):
+            return True
+        return base in _NEEDED and (
+            self._is_somebody(number) or (follows and self._ends_clause(number))
+        )
+
+    def _is_somebody(self, number: int) -> bool:
         """Tell the man from the mark: a relative's name, one before a surname, one who acts."""
+        before = self._before(number)
         if before in lists.RELATIVES or self._precedes_name(number):
             return True
-        return self._after(number) in lists.AFTER_NAME and before not in lists.DETERMINERS
+        is_told = before == "that" and self._before(number - 1) in lists.ACTS
+        is_bare = is_told or before not in lists.DETERMINERS
+        return is_bare and self._after(number) in lists.AFTER_NAME
+
+    def _is_part_of_name(self, number: int) -> bool:
+        """Tell whether the word and an unknown one beside it are somebody: "bo song was"."""
+        ends = self._ends_clause(number)
+        if self._follows_name(number) and (ends or self._after(number) in lists.AFTER_NAME):
+            return len(self._tokens[number - 1].text) > 1 and self._stands_alone(number - 1)
+        return self._precedes_name(number) and self._stands_alone(number)
+
+    def _stands_alone(self, number: int) -> bool:
+        """Tell whether somebody may come next: a sentence starts, or nothing asks for a thing."""
+        before = self._before(number)
+        return (
+            self._starts(number)
+            or before in lists.RELATIVES
+            or before in lists.BEFORE_BARE
+            or before in lists.ACTS
+            or before in {"and", "when", "that", "if", "because", "says"}
+        )
+
+    def _is_bare(self, number: int, word: Word) -> bool:
+        """Tell "with hope and" and "to rose, who" from words that need an article or a noun."""
+        before = self._before(number)
+        if before not in lists.BEFORE_BARE:
+            return False
+        base = _base(self._tokens[number].lower)
+        if self._after(number) == "who" and not base.endswith("s"):
+            return True
+        if word.name is NameToo.NO or before == "to":
+            return False
+        return base in _NEEDED and self._ends_clause(number)
+
+    def _ends_clause(self, number: int) -> bool:
+        return self._is_last(number) or self._after(number) in lists.AFTER_BARE
+
+    def _is_last(self, number: int) -> bool:
+        """Tell whether a stop, a comma or the end of the line follows."""
+        end = self._tokens[number].end
+        return self._text[end : end + 1] in {"", ".", ",", ";", "!", "?", "\n"}
+
+    def _is_namesake(self, number: int) -> bool:
+        """Tell whether the same word went elsewhere in this text because it was a name there."""
+        token = self._tokens[number]
+        base = _base(token.lower)
+        if base not in self._names_here() or base in lists.GRAMMAR - lists.AMBIGUOUS:
+            return False
+        if self._is_capital(token):
+            return True
+        word = self._word(token)
+        is_name = word is not None and word.name is not NameToo.NO and base not in lists.GRAMMAR
+        return is_name or self._precedes_name(number) or self._follows_name(number)
+
+    def _names_here(self) -> frozenset[str]:
+        """Return the words that stand somewhere in the text as a name, found once."""
+        if self._names is None:
+            self._names = frozenset(
+                _base(token.lower)
+                for token, gone in zip(self._tokens, self.gone, strict=True)
+                if gone and token.text.isalpha()
+            )
+        return self._names
 
     # --- neighbours ----------------------------------------------------------------------
 
@@ -252,11 +355,37 @@ class AllowList:
     def _follows_name(self, number: int) -> bool:
         return number > 0 and self.gone[number - 1] and self._touches(number)
 
+    def _is_with_another(self, number: int) -> bool:
+        """Tell "Sang and Kieran" from "Police and ambulance"."""
+        if self._after(number) != "and" or number + 2 >= len(self._tokens):
+            return False
+        return self.gone[number + 2] and self._is_capital(self._tokens[number + 2])
+
+    def _follows_initial(self, number: int) -> bool:
+        """Tell the name after "d. " from the word after "e.g. "."""
+        if not number or len(self._tokens[number - 1].text) > 1 or not self.gone[number - 1]:
+            return False
+        between = self._text[self._tokens[number - 1].end : self._tokens[number].start]
+        is_latin = number > 1 and len(self._tokens[number - 2].text) == 1
+        return between in {". ", "."} and not is_latin
+
+    def _is_before_comma(self, number: int) -> bool:
+        """Tell "young, kayleigh": a family name before the given one."""
+        if number + 1 >= len(self._tokens) or not self.gone[number + 1]:
+            return False
+        between = self._text[self._tokens[number].end : self._tokens[number + 1].start]
+        return between == ", " and self._tokens[number + 1].text.isalpha()
+
     def _touches(self, number: int) -> bool:
         """Tell whether only a space or a hyphen stands before a token."""
         between = self._text[self._tokens[number - 1].end : self._tokens[number].start]
         is_word = self._tokens[number - 1].text.isalpha() and self._tokens[number].text.isalpha()
         return between in {" ", "-", "\n", "  "} and is_word
+
+    def _starts_clause(self, number: int) -> bool:
+        """Tell whether a capital may be due to a colon, a quotation, a bracket or a new line."""
+        between = self._text[self._tokens[number - 1].end : self._tokens[number].start]
+        return any(mark in between for mark in ':;"(\n-*/')
 
     def _starts(self, number: int) -> bool:
         """Tell whether a sentence starts with the token; an abbreviation's point ends none."""

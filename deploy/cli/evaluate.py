@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.cli.evaluate_linkage import figure_rows, generate, linkage
+from deploy.cli.evaluate_narrative import narrative
 from deploy.cli.output import counting, show_json, show_table
 from streams.errors import InvalidInputError
 
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     evaluate.command()(network)
     evaluate.command()(linkage)
     evaluate.command()(generate)
+    evaluate.command()(narrative)
     app.add_typer(evaluate, name="evaluate")
 
 
