@@ -171,11 +171,15 @@ def _kafka(name: str, settings: Settings) -> Log:
 def build_linker(settings: Settings, *, rolling: bool = False) -> tuple[Log, StageRunner]:
     """Make the linker; `rolling` for the rotation of the token key, which runs it to the end."""
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
-    from anonymiser.linker.stage import Linker  # noqa: PLC0415 - see _kafka
+    from anonymiser.linker.stage import Linker, open_store  # noqa: PLC0415 - see _kafka
     from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("linker", settings)
-    stage = Linker(keyring.load(settings.keys_dir, rolling=rolling))
+    keys = keyring.load(settings.keys_dir, rolling=rolling)
+    store = open_store(settings.stores_dir, datetime.now(UTC))
+    if store.rebuilt_because is not None:
+        tell("the linker's store is made anew from the log", reason=store.rebuilt_because)
+    stage = Linker(keys, store=store)
     return log, StageRunner(stage, log, Pace(spacing=_LINKER_SPACING))
 
 

@@ -218,7 +218,8 @@ class StageRunner:
 
     async def _recover(self) -> bool:
         """Fold the committed output; tell whether this stage, and no other, wrote any of it."""
-        has_written = await self._fold(self._stage.state_topics, self._resume_at())
+        topics = self._stage.state_topics
+        has_written = await self._fold(topics, await self._within(topics, self._resume_at()))
         while self._stored is not None and (topics := self._stored.reads_anew()):
             has_written = await self._fold(topics, {}) or has_written
         return has_written
@@ -233,6 +234,11 @@ class StageRunner:
 
     def _resume_at(self) -> Positions:
         return {} if self._stored is None else self._stored.resume_at()
+
+    async def _within(self, topics: Sequence[str], starts: Positions) -> Positions:
+        """A log that ends before a position is another one; it is read from its start."""
+        ends = await self._log.ends([topic for topic in topics if topic in starts])
+        return {topic: starts[topic] for topic, end in ends.items() if starts[topic] <= end}
 
     async def _start_reference(self) -> None:
         topics = self._stage.reference_topics

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from streams.errors import CommitFailedError, FencedError
-from streams.ports import Appended, Outgoing, Positions, Record
+from streams.ports import Appended, Outgoing, Positions, Record, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -104,12 +104,14 @@ class MemoryLog:
         outgoing: Sequence[Outgoing],
         group: str,
         positions: Positions,
-    ) -> None:
+    ) -> Sequence[Appended]:
         if self._holders.get(transactional_id) is not holder:
             raise FencedError(f"{transactional_id} has a newer holder")
-        for topic in {placed.topic for placed in self._append(outgoing)}:
+        appended = self._append(outgoing)
+        for topic in {placed.topic for placed in appended}:
             self._topics[topic].append(None)
         self._groups[group].update(positions)
+        return appended
 
     def _wake(self) -> None:
         for waiter in self._waiting:
@@ -199,8 +201,8 @@ class MemorySink:
         committed = self._log.committed(self._group)
         return {topic: committed[topic] for topic in self._topics if topic in committed}
 
-    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
-        """Append all and move the positions, or do nothing.
+    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
+        """Append all and move the positions, or do nothing; return where own output ends.
 
         Raises: FencedError if another sink took the transactional id; after it, or before
         `start`, CommitFailedError.
@@ -208,8 +210,9 @@ class MemorySink:
         if self._dead:
             raise CommitFailedError(f"{self._id} is not started, or has failed before")
         self._dead = True
-        self._log._commit(self._id, self, outgoing, self._group, positions)  # noqa: SLF001 - see MemorySource.poll
+        placed = self._log._commit(self._id, self, outgoing, self._group, positions)  # noqa: SLF001 - see MemorySource.poll
         self._dead = False
+        return ends_of(placed)
 
     async def stop(self) -> None:
         """End; a later commit fails."""

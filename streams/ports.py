@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
 Positions: TypeAlias = Mapping[str, int]
@@ -49,6 +50,14 @@ class Appended:
     appended_at: datetime
 
 
+def ends_of(appended: Iterable[Appended]) -> Positions:
+    """Return for each topic the offset after the last of these records."""
+    ends: dict[str, int] = {}
+    for one in appended:
+        ends[one.topic] = max(ends.get(one.topic, 0), one.offset + 1)
+    return ends
+
+
 class Source(Protocol):
     """Committed records of some topics; in order within a topic, in no order between topics."""
 
@@ -77,10 +86,11 @@ class Sink(Protocol):
         Topics that were never committed are absent.
         """
 
-    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
         """Append all of `outgoing` and move the positions, in one transaction or not at all.
 
-        Readers may see it a moment later; `ends` and a successor's `start` wait until they do.
+        Returns for each topic of `outgoing` the offset after its last record. Readers may see it
+        a moment later; `ends` and a successor's `start` wait until they do.
         """
 
     async def stop(self) -> None:

@@ -5,22 +5,28 @@ data key, and that key lies on `enclave.report-keys` under the storage key.
 The two topics have no order between them, so a mention waits for its key. One
 whose key does not come is shredded: it stays where it was put and can link
 nobody any more.
+
+The same fold takes in a whole log or the tail behind a store. A key that a
+tail's mention needs may lie before the tail: see `lacks_keys`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from anonymiser.linker.match import pack
-from anonymiser.report_keys import open_tokens
+from anonymiser.report_keys import open_tokens, report_prefix
 from streams.codec import decode
 from streams.restricted import (
     AnswerSubmitted,
+    LinkDecided,
     MentionResolved,
     MergeDecided,
     PossibleLink,
+    PossibleLinkClosed,
+    RecordRetokenised,
     ReportAdmitted,
     ReportKeysWrapped,
     ReportRetracted,
@@ -34,9 +40,11 @@ if TYPE_CHECKING:
 
     from anonymiser.linker.state import LinkerState
     from streams.ports import Record
+    from streams.values import Sex
 
 _PARTNER_BYTES: Final = 2
 _ID_BYTES: Final = 16
+_REVISION_BYTES: Final = 8
 _SEALING_BYTES: Final = 16
 RevisionKey: TypeAlias = tuple[str, UUID, int]
 Resolution: TypeAlias = (
@@ -46,6 +54,9 @@ Resolution: TypeAlias = (
     | MergeDecided
     | SplitDecided
     | PossibleLink
+    | PossibleLinkClosed
+    | LinkDecided
+    | RecordRetokenised
     | AnswerSubmitted
 )
 RESOLUTION_CLASSES: Final = (
@@ -55,8 +66,22 @@ RESOLUTION_CLASSES: Final = (
     MergeDecided,
     SplitDecided,
     PossibleLink,
+    PossibleLinkClosed,
+    LinkDecided,
+    RecordRetokenised,
     AnswerSubmitted,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The tokens of one node of one revision, as its data key seals them."""
+
+    revision: RevisionKey
+    node: int
+    sex: Sex
+    label: bytes = field(repr=False)
+    tokens: bytes = field(repr=False)
 
 
 class Recovery:
@@ -66,8 +91,14 @@ class Recovery:
         self._state = state
         self._watch = watch
         self._storage = storage
-        self._keys: dict[RevisionKey, dict[bytes, ReportKeysWrapped]] = {}
-        self._waiting: dict[RevisionKey, list[MentionResolved]] = {}
+        # As bytes, since there may be very many: revision, then sealing, to the wrapped keys.
+        self._keys: dict[bytes, dict[bytes, bytes]] = {}
+        self._waiting: dict[bytes, dict[int, Sealed]] = {}
+
+    @property
+    def lacks_keys(self) -> bool:
+        """Whether a mention waits for a key: one that is gone, or that lies before the tail."""
+        return bool(self._waiting)
 
     def take(self, record: Record) -> None:
         """Fold one record of `enclave.report-keys` or `enclave.resolutions`.
@@ -84,67 +115,83 @@ class Recovery:
         self._keys.clear()
         self._waiting.clear()
 
+    # --- keys ---------------------------------------------------------------------
+
     def _take_keys(self, record: Record) -> None:
         self._watch.take(record)
         sealing = record.key or b""
+        revision = sealing[:-_SEALING_BYTES]
         if record.value is None:
-            revision = revision_of(sealing)
             self._keys.get(revision, {}).pop(sealing, None)
             return
-        wrapped = decode(record.value, ReportKeysWrapped)
-        revision = (wrapped.partner, wrapped.report_id, wrapped.revision)
-        self._keys.setdefault(revision, {})[sealing] = wrapped
-        self._open_waiting(revision)
-
-    def _open_waiting(self, key: RevisionKey) -> None:
-        still = [event for event in self._waiting.pop(key, ()) if not self._describe(event)]
+        self._keys.setdefault(revision, {})[sealing] = record.value
+        waiting = self._waiting.pop(revision, {})
+        still = {node: one for node, one in waiting.items() if not self._describe(one)}
         if still:
-            self._waiting[key] = still
+            self._waiting[revision] = still
 
-    def _describe(self, event: MentionResolved) -> bool:
-        packed = self._opened(event)
+    def _describe(self, sealed: Sealed) -> bool:
+        packed = self._opened(sealed)
         if packed is not None:
-            self._state.describe(event, packed)
+            self._state.describe(sealed.revision, sealed.node, packed)
         return packed is not None
+
+    def _opened(self, sealed: Sealed) -> bytes | None:
+        """Return what the mention says; None while no key opens its tokens."""
+        if not sealed.tokens:
+            return pack((), sealed.sex)
+        for value in self._keys.get(_revision_bytes(sealed.revision), {}).values():
+            packed = self._try(sealed, decode(value, ReportKeysWrapped))
+            if packed is not None:
+                return packed
+        return None
+
+    def _try(self, sealed: Sealed, wrapped: ReportKeysWrapped) -> bytes | None:
+        storage_key = self._storage.get(wrapped.storage_key)
+        ours = tuple(one for one in wrapped.keys if one.part == sealed.node + 1)
+        if storage_key is None or not ours:
+            return None
+        try:
+            (data_key,) = unwrap_data_keys(replace(wrapped, keys=ours), storage_key).values()
+            return pack(open_tokens(sealed.tokens, data_key, sealed.label), sealed.sex)
+        except UnsealError:
+            return None
+
+    # --- decisions ------------------------------------------------------------------
 
     def _fold(self, event: Resolution) -> None:
         match event:
             case MentionResolved():
-                self._resolve(event)
+                sealed = _sealed(event)
+                packed = self._opened(sealed)
+                self._state.resolve(event, packed or b"")
+                self._wait(sealed, is_open=packed is not None)
+            case RecordRetokenised():
+                self._retokenise(event)
             case AnswerSubmitted():
                 return  # the desk's
             case _:
                 self._state.apply(event)
 
-    def _resolve(self, event: MentionResolved) -> None:
-        packed = self._opened(event)
-        self._state.resolve(event, packed or b"")
-        if packed is None:
-            key = (event.partner, event.report_id, event.revision)
-            self._waiting.setdefault(key, []).append(event)
+    def _retokenise(self, event: RecordRetokenised) -> None:
+        sexes = self._state.retokenise(event)
+        revision = (event.partner, event.report_id, event.revision)
+        for one in event.subjects:
+            if one.node in sexes:
+                sealed = Sealed(
+                    revision, one.node, sexes[one.node], one.label_token, one.sealed_tokens
+                )
+                self._wait(sealed, is_open=self._describe(sealed))
 
-    def _opened(self, event: MentionResolved) -> bytes | None:
-        """Return what the mention says; None while no key opens its tokens."""
-        if not event.sealed_tokens:
-            return pack((), event.sex)
-        sealings = self._keys.get((event.partner, event.report_id, event.revision), {})
-        for wrapped in sealings.values():
-            for one in wrapped.keys:
-                if one.part == event.node + 1:
-                    packed = self._try(event, replace(wrapped, keys=(one,)))
-                    if packed is not None:
-                        return packed
-        return None
-
-    def _try(self, event: MentionResolved, wrapped: ReportKeysWrapped) -> bytes | None:
-        storage_key = self._storage.get(wrapped.storage_key)
-        if storage_key is None:
-            return None
-        try:
-            (data_key,) = unwrap_data_keys(wrapped, storage_key).values()
-            return pack(open_tokens(event.sealed_tokens, data_key, event.label_token), event.sex)
-        except UnsealError:
-            return None
+    def _wait(self, sealed: Sealed, *, is_open: bool) -> None:
+        """Wait for a key; what waited for this node before waits no more."""
+        revision = _revision_bytes(sealed.revision)
+        waiting = self._waiting.setdefault(revision, {})
+        waiting.pop(sealed.node, None)
+        if not is_open:
+            waiting[sealed.node] = sealed
+        if not waiting:
+            del self._waiting[revision]
 
 
 class KeyWatch:
@@ -156,7 +203,6 @@ class KeyWatch:
 
     def __init__(self, state: LinkerState) -> None:
         self._state = state
-        self._parts: dict[bytes, int] = {}  # as bits, since there may be very many
 
     def take(self, record: Record) -> None:
         """Shred the mentions whose keys are gone since the record was last written.
@@ -165,8 +211,7 @@ class KeyWatch:
         """
         sealing = record.key or b""
         parts = _parts_of(record)
-        lost = self._parts.get(sealing[-_SEALING_BYTES:], 0) & ~parts
-        self._parts[sealing[-_SEALING_BYTES:]] = parts
+        lost = self._state.note_keys(sealing[-_SEALING_BYTES:], parts) & ~parts
         if lost:
             self._shred(revision_of(sealing), lost)
 
@@ -175,8 +220,8 @@ class KeyWatch:
         report = self._state.report(partner, report_id)
         if report is None or report.latest != number:
             return
-        for mention in tuple(report.mentions.values()):
-            if lost >> (mention.node + 1) & 1:
+        for mention in self._state.mentions_in(report):
+            if lost >> (mention.name.node + 1) & 1:
                 self._state.shred(mention)
 
 
@@ -189,6 +234,16 @@ def revision_of(record_key: bytes) -> RevisionKey:
         UUID(bytes=record_key[name_ends:id_ends]),
         int.from_bytes(record_key[id_ends:-_SEALING_BYTES], signed=True),
     )
+
+
+def _revision_bytes(revision: RevisionKey) -> bytes:
+    partner, report_id, number = revision
+    return report_prefix(partner, report_id) + number.to_bytes(_REVISION_BYTES, signed=True)
+
+
+def _sealed(event: MentionResolved) -> Sealed:
+    revision = (event.partner, event.report_id, event.revision)
+    return Sealed(revision, event.node, event.sex, event.label_token, event.sealed_tokens)
 
 
 def _parts_of(record: Record) -> int:

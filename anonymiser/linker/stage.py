@@ -1,31 +1,40 @@
 """The linker: one active writer that decides which mentions are one person, and records it.
 
-Its state is a fold of its own decisions. A report's order on the output is:
-the merges it led to, then the report under the ids as they then are.
+Its state is a fold of its own decisions, kept in a store (`anonymiser.linker.store`)
+that lags behind the log and is brought up to it at a start. A report's order on the
+output is: the merges it led to, then the report under the ids as they then are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 from uuid import UUID, uuid4
 
+from anonymiser.linker import blocks, packing
 from anonymiser.linker.admission import refusal
 from anonymiser.linker.match import LinkPolicy
 from anonymiser.linker.recovery import KeyWatch, Recovery
-from anonymiser.linker.resolve import Resolver
+from anonymiser.linker.resolve import Judge, Resolver
+from anonymiser.linker.reviews import Reviewer
 from anonymiser.linker.state import LinkerState
+from anonymiser.linker.store import Anchor, LinkStore, fingerprint_of, store_path
 from streams.codec import decode, encode
-from streams.errors import DecodeError
+from streams.errors import DecodeError, RivelinError
 from streams.parts import Reason
 from streams.ports import URGENT, Outgoing
 from streams.restricted import (
     AnswerSubmitted,
     HoldDecided,
+    LinkDecided,
     LinkedNode,
+    LinkReviewed,
     MergeDecided,
     OriginatorApproved,
     PossibleLink,
+    PossibleLinkClosed,
     QuestionAsked,
     ReceiptDue,
     ReportLinked,
@@ -39,17 +48,17 @@ from streams.topics import OUTGOING, REPORT_KEYS, RESOLUTIONS, REVIEW_COMMANDS, 
 from streams.values import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from anonymiser.keyring import Keys
     from anonymiser.linker.admission import Refusal
-    from anonymiser.linker.state import Mention
-    from streams.ports import Record
+    from streams.ports import Positions, Record
     from streams.restricted import TokenisedNode
 
 _LOG: Final = logging.getLogger(__name__)
-_INPUT: Final = {
+_INPUT: Final[Mapping[str, tuple[type[Any], ...]]] = {
     TOKENISED: (
         ReportTokenised,
         WithdrawalReceived,
@@ -57,7 +66,13 @@ _INPUT: Final = {
         AnswerSubmitted,
         OriginatorApproved,
     ),
-    REVIEW_COMMANDS: (SplitRequested, OriginatorApproved, QuestionAsked, HoldDecided),
+    REVIEW_COMMANDS: (
+        SplitRequested,
+        OriginatorApproved,
+        LinkReviewed,
+        QuestionAsked,
+        HoldDecided,
+    ),
 }
 Input: TypeAlias = (
     ReportTokenised
@@ -66,13 +81,37 @@ Input: TypeAlias = (
     | AnswerSubmitted
     | SplitRequested
     | OriginatorApproved
+    | LinkReviewed
     | QuestionAsked
     | HoldDecided
 )
 
 
+#: What begins or ends a doubt; the gate tells safeguarding of those about a child.
+_DOUBTS: Final = (PossibleLink, PossibleLinkClosed, LinkDecided)
+_TOLD_EVERY: Final = 100_000
+
+
+class _Proof(Enum):
+    """Whether the log that is read is the one the store is of."""
+
+    WANTED = "WANTED"
+    GIVEN = "GIVEN"
+    FAILED = "FAILED"
+
+
+class TokenEpochError(RivelinError):
+    """The records are under several token keys, or under another than the key ring's.
+
+    A rotation was cut short: finish it with `rivelin keys rotate token`.
+    """
+
+
 class Linker:
-    """The stage. `new_id` gives random ids; tests give it seeded ones."""
+    """The stage. `new_id` gives random ids; tests give it seeded ones.
+
+    Without a `store` it remembers in memory and folds the whole log at each start.
+    """
 
     name = "linker"
     sources = (TOKENISED, REVIEW_COMMANDS)
@@ -84,12 +123,57 @@ class Linker:
         keys: Keys,
         new_id: Callable[[], UUID] = uuid4,
         policy: LinkPolicy | None = None,
+        store: LinkStore | None = None,
     ) -> None:
         self._policy = policy if policy is not None else LinkPolicy()
         self._new_id = new_id
-        self.state = LinkerState(self._policy)
+        self.state = LinkerState(self._policy, store)
+        self._store = self.state.store
+        self._storage = keys.storage
+        self._token_epoch = keys.token_epoch
+        self._positions: dict[str, int] = dict(self._store.positions)
+        self._last_decision: bytes | None = None
         self._watch = KeyWatch(self.state)
-        self._recovery: Recovery | None = Recovery(self.state, keys.storage, self._watch)
+        self._recovery: Recovery | None = self._recover_anew()
+        self._proof = _Proof.GIVEN if self._store.anchor is None else _Proof.WANTED
+        self._has_all_keys = not self._positions
+        self._folded = 0
+
+    # --- memory -------------------------------------------------------------------
+
+    def resume_at(self) -> Positions:
+        """Return where to read each state topic from; what lies before is in the store.
+
+        The last decision in the store is read once more, to see that this is the log it is of.
+        """
+        anchor = self._store.anchor
+        own = {} if anchor is None else {RESOLUTIONS: anchor.offset}
+        return {**self._positions, **own}
+
+    def recover(self, records: Sequence[Record]) -> None:
+        """Fold the linker's own decisions and the keys of their tokens, in any interleaving.
+
+        Raises: DecodeError if one does not decode.
+        """
+        for record in records:
+            if self._proof is _Proof.WANTED and record.topic == RESOLUTIONS:
+                is_it = _anchor_of(record) == self._store.anchor
+                self._proof = _Proof.GIVEN if is_it else _Proof.FAILED
+            elif self._proof is not _Proof.FAILED:
+                self._fold(record)
+
+    def reads_anew(self) -> Sequence[str]:
+        """Return the topics to be read again from their start, before the first step.
+
+        All, if the store is of another log; the keys, if one may lie before the tail.
+        """
+        if self._proof is not _Proof.GIVEN:
+            self._forget("it is of another log")
+            return self.state_topics
+        if self._recovery is None or not self._recovery.lacks_keys or self._has_all_keys:
+            return ()
+        self._has_all_keys = True
+        return (REPORT_KEYS,)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Follow the keys: a subject whose key was taken away links nobody from here on.
@@ -99,25 +183,81 @@ class Linker:
         self._settle()
         for record in records:
             self._watch.take(record)
+            self._note(record)
 
-    def recover(self, records: Sequence[Record]) -> None:
-        """Fold the linker's own decisions and the keys of their tokens, in any interleaving.
+    def keep(self, written: Positions) -> None:
+        """Take note that all that was stepped is committed, own output up to `written`.
 
-        Raises: DecodeError if one does not decode.
+        Raises: StoreFailedError.
         """
-        for record in records:
-            if self._recovery is not None:
-                self._recovery.take(record)
-
-    def step(self, records: Sequence[Record]) -> Sequence[Outgoing]:
-        """Decide about each record in turn; never raises."""
         self._settle()
-        return [outgoing for record in records for outgoing in self._take(record)]
+        if RESOLUTIONS in written and self._last_decision is not None:
+            digest = hashlib.sha256(self._last_decision).digest()
+            self._store.anchor = Anchor(written[RESOLUTIONS] - 1, digest)
+        self._keep(at_once=False)
+
+    def close(self) -> None:
+        """Let go of the store; what was not kept is folded again from the log."""
+        self._store.close()
+
+    def _keep(self, *, at_once: bool) -> None:
+        """Keys are kept one commit late: a mention of the tail needs some from before it."""
+        if self._store.keep(at_once=at_once):
+            self._store.positions = {
+                topic: self._positions[topic]
+                for topic in (REPORT_KEYS,)
+                if topic in self._positions
+            }
+
+    def _forget(self, reason: str) -> None:
+        _LOG.warning("the linker's store is made anew: %s", reason)
+        self.state.forget(reason)
+        self._positions = {}
+        self._watch = KeyWatch(self.state)
+        self._recovery = self._recover_anew()
+        self._proof = _Proof.GIVEN
+        self._has_all_keys = True
+
+    def _recover_anew(self) -> Recovery:
+        return Recovery(self.state, self._storage, self._watch)
+
+    def _fold(self, record: Record) -> None:
+        if self._recovery is None:
+            return
+        self._recovery.take(record)
+        self._note(record)
+        if record.topic == RESOLUTIONS:
+            self._store.anchor = _anchor_of(record)
+            self._folded += 1
+            if self._folded % _TOLD_EVERY == 0:
+                _LOG.info("%d decisions folded, at %d", self._folded, record.offset)
+
+    def _note(self, record: Record) -> None:
+        if record.topic == REPORT_KEYS:
+            seen = self._positions.get(REPORT_KEYS, 0)
+            self._positions[REPORT_KEYS] = max(seen, record.offset + 1)
 
     def _settle(self) -> None:
-        if self._recovery is not None:
-            self._recovery.finish()
-            self._recovery = None
+        if self._recovery is None:
+            return
+        self._recovery.finish()
+        self._recovery = None
+        if self.state.is_between_keys(self._token_epoch):
+            raise TokenEpochError(
+                "some records are under another token key: finish `rivelin keys rotate token`"
+            )
+        self._store.positions = dict(self._positions)
+        self._keep(at_once=True)
+
+    # --- steps --------------------------------------------------------------------
+
+    def step(self, records: Sequence[Record]) -> Sequence[Outgoing]:
+        """Decide about each record in turn; never raises for what is in them."""
+        self._settle()
+        outgoing = [one for record in records for one in self._take(record)]
+        decisions = [one.value for one in outgoing if one.topic == RESOLUTIONS]
+        self._last_decision = decisions[-1] if decisions else None
+        return outgoing
 
     def _take(self, record: Record) -> list[Outgoing]:
         """What does not decode goes on as it is; the gate expects no such thing and keeps it."""
@@ -138,6 +278,10 @@ class Linker:
                 yield Outgoing(OUTGOING, record.value, record.key)
             case SplitRequested():
                 yield from self._split(event, at)
+            case LinkReviewed():
+                reviewer = Reviewer(self.state, self._policy, at)
+                reviewer.take(event)
+                yield from _told(reviewer.decisions)
             case AnswerSubmitted():  # for the desk to read; it decides nothing by itself
                 yield Outgoing(RESOLUTIONS, record.value)
                 yield Outgoing(OUTGOING, record.value, record.key)
@@ -159,52 +303,19 @@ class Linker:
         resolver = Resolver(self.state, self._new_id, self._policy, event, record.appended_at)
         try:
             resolver.run()
-            linked: bytes | None = encode(self._linked(event))
+            linked: bytes | None = encode(_linked(event, resolver.origin, resolver.entities()))
         except Exception as error:  # noqa: BLE001 - the next report is unaffected
             what = type(error).__name__  # and no trace, which could show values
             _LOG.error("internal error %s at %s/%d", what, record.topic, record.offset)
             linked = None
+        doubts = [one for one in resolver.decisions if isinstance(one, _DOUBTS)]
         for decision in resolver.decisions:
             yield Outgoing(RESOLUTIONS, encode(decision))
             if isinstance(decision, MergeDecided):
                 yield Outgoing(OUTGOING, encode(decision), record.key)
         yield from _forward(event, record, linked)
         # After the report: an audience is told of a doubt about somebody it has been shown.
-        for decision in resolver.decisions:
-            if isinstance(decision, PossibleLink):
-                yield Outgoing(OUTGOING, encode(decision))
-
-    def _linked(self, event: ReportTokenised) -> ReportLinked:
-        report = self.state.reports[event.partner, event.report_id]
-        origin = report.own_origin
-        if event.origin_token is not None:
-            origin = self.state.origins[event.origin_token]
-        if origin is None:
-            raise LookupError("an admitted report has an origin")
-        return ReportLinked(
-            partner=event.partner,
-            report_id=event.report_id,
-            revision=event.revision,
-            supersedes=event.supersedes,
-            received_at=event.received_at,
-            origin_id=origin,
-            immediate_risk=event.immediate_risk,
-            service=event.service,
-            data_category=event.data_category,
-            gateway=event.gateway,
-            purpose=event.purpose,
-            event_week=event.event_week,
-            district=event.district,
-            nodes=tuple(_node(node, report.mentions[node.node]) for node in event.nodes),
-            relations=event.relations,
-            facts=event.facts,
-            source=event.source,
-            grading=event.grading,
-            handling=event.handling,
-            submission=event.submission,
-            redacted=event.redacted,
-            withheld=event.withheld,
-        )
+        yield from (Outgoing(OUTGOING, encode(doubt)) for doubt in doubts)
 
     def _withdrawal(self, event: WithdrawalReceived, at: datetime) -> Iterator[Outgoing]:
         report = self.state.report(event.partner, event.report_id)
@@ -222,38 +333,91 @@ class Linker:
             retracted_at=at,
         )
         value = encode(retracted)
+        named = [self.state.numbered(one.entity).id for one in self.state.mentions_in(report)]
         self.state.retract(retracted)
         yield from (Outgoing(RESOLUTIONS, value), Outgoing(OUTGOING, value))
+        judge = Judge(self.state, self._policy, at)
+        judge.judge_again(named)
+        yield from _told(judge.decisions)
 
     # --- splits -------------------------------------------------------------------
 
     def _split(self, event: SplitRequested, at: datetime) -> Iterator[Outgoing]:
         """Part some mentions from a person; none of those it has, or all of them, is no split."""
-        entity = self.state.entities.get(event.entity_id)
+        entity = self.state.entity(self.state.pairs.root(event.entity_id))
         if entity is None:
             return
-        wanted = set(event.mentions)
-        mentions = [mention for mention in entity.mentions if mention.named() in wanted]
-        if not mentions or len(mentions) == len(entity.mentions):
+        wanted, standing = set(event.mentions), self.state.mentions_of(entity)
+        mentions = [mention for mention in standing if mention.name in wanted]
+        if not mentions or len(mentions) == len(standing):
             return
         decided = SplitDecided(
             kind=entity.kind,
             entity_id=entity.id,
-            new_entity_id=self.state.undone_by(entity.id, mentions) or self._new_id(),
-            mentions=tuple(mention.named() for mention in mentions),
+            new_entity_id=self.state.undone_by(entity, mentions) or self._new_id(),
+            mentions=tuple(mention.name for mention in mentions),
             decided_by=event.requested_by,
             decided_at=at,
         )
-        value = encode(decided)
         self.state.split(decided)
-        yield from (Outgoing(RESOLUTIONS, value), Outgoing(OUTGOING, value))
+        judge = Judge(self.state, self._policy, at)
+        judge.judge_again([decided.entity_id, decided.new_entity_id])
+        yield from _told([decided, *judge.decisions])
 
 
-def _node(node: TokenisedNode, mention: Mention) -> LinkedNode:
+def open_store(folder: Path, now: datetime) -> LinkStore:
+    """Open the linker's store in a folder; what rows depend on is the code that packs and blocks.
+
+    Raises: StoreLockedError, StoreFailedError.
+    """
+    return LinkStore.open(store_path(folder), fingerprint_of(packing, blocks), now)
+
+
+def _told(decisions: Iterable[object]) -> Iterator[Outgoing]:
+    """Record decisions; the gate is told of what changes who is who, and of doubts."""
+    for decision in decisions:
+        value = encode(decision)
+        yield Outgoing(RESOLUTIONS, value)
+        if isinstance(decision, (MergeDecided, SplitDecided, *_DOUBTS)):
+            yield Outgoing(OUTGOING, value)
+
+
+def _anchor_of(record: Record) -> Anchor:
+    return Anchor(record.offset, hashlib.sha256(record.value or b"").digest())
+
+
+def _linked(event: ReportTokenised, origin: UUID, entities: Mapping[int, UUID]) -> ReportLinked:
+    return ReportLinked(
+        partner=event.partner,
+        report_id=event.report_id,
+        revision=event.revision,
+        supersedes=event.supersedes,
+        received_at=event.received_at,
+        origin_id=origin,
+        immediate_risk=event.immediate_risk,
+        service=event.service,
+        data_category=event.data_category,
+        gateway=event.gateway,
+        purpose=event.purpose,
+        event_week=event.event_week,
+        district=event.district,
+        nodes=tuple(_node(node, entities[node.node]) for node in event.nodes),
+        relations=event.relations,
+        facts=event.facts,
+        source=event.source,
+        grading=event.grading,
+        handling=event.handling,
+        submission=event.submission,
+        redacted=event.redacted,
+        withheld=event.withheld,
+    )
+
+
+def _node(node: TokenisedNode, entity_id: UUID) -> LinkedNode:
     return LinkedNode(
         node=node.node,
         kind=node.kind,
-        entity_id=mention.entity.id,
+        entity_id=entity_id,
         sex=node.sex,
         age_band=node.age_band,
         child_at_event=node.child_at_event,

@@ -1,180 +1,292 @@
-"""What the linker remembers: a fold of its own recorded decisions.
+"""What the linker remembers: a fold of its own recorded decisions, in the rows of its store.
 
 Live and recovered state take the same events in the same order through the
 same functions. Ids are the enclave's; a subject's tokens are held packed, as
-long as its mention stands and its data key exists.
+long as its mention stands and its data key exists. Rows name persons by
+number, in the order in which they were first mentioned: of two that become
+one the lower number stays.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
-from heapq import nsmallest
-from sys import intern
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
+from uuid import UUID
 
 from anonymiser.linker.match import blocks_of, is_strong_block, profile
+from anonymiser.linker.pairs import FINAL, PARTED, Pairs
+from anonymiser.linker.store import LinkStore
+from anonymiser.report_keys import report_prefix
 from streams.restricted import (
     EnclaveMention,
+    LinkDecided,
     MergeDecided,
     PossibleLink,
+    PossibleLinkClosed,
+    RecordRetokenised,
     ReportAdmitted,
     ReportRetracted,
     SplitDecided,
 )
+from streams.taxonomy import RelationKind
+from streams.values import LinkVerdict, NodeKind, Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from uuid import UUID
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from anonymiser.linker.match import LinkPolicy, Profile
-    from streams.restricted import MentionResolved
-    from streams.values import NodeKind
+    from streams.restricted import MentionResolved, NumberedRelation
 
-Decision: TypeAlias = ReportAdmitted | ReportRetracted | MergeDecided | SplitDecided | PossibleLink
-ReportKey: TypeAlias = tuple[str, "UUID"]
-PROFILES_MAX: Final = 4_096
+Decision: TypeAlias = (
+    ReportAdmitted
+    | ReportRetracted
+    | MergeDecided
+    | SplitDecided
+    | PossibleLink
+    | PossibleLinkClosed
+    | LinkDecided
+)
+PROFILES_MAX: Final = 20_000
+#: So many of the entities that share most blocks are looked at; the others share next to nothing.
+CANDIDATES_MAX: Final = 40
+_PARTNER_BYTES: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
 class Report:
-    """One report of one partner: the content of each admitted revision, and its live mentions."""
+    """One report of one partner, and the content of each admitted revision."""
 
-    __slots__ = ("digests", "is_withdrawn", "key", "latest", "mentions", "own_origin")
-
-    def __init__(self, key: ReportKey) -> None:
-        self.key = key
-        self.digests: tuple[tuple[int, bytes], ...] = ()
-        self.latest = 0
-        self.is_withdrawn = False
-        self.own_origin: UUID | None = None
-        self.mentions: dict[int, Mention] = {}
+    number: int
+    latest: int = 0
+    is_withdrawn: bool = False
+    own_origin: UUID | None = None
+    week: int | None = None
+    digests: tuple[tuple[int, bytes], ...] = ()
 
     def digest_of(self, revision: int) -> bytes | None:
         """Return the content digest of an admitted revision."""
         return next((digest for number, digest in self.digests if number == revision), None)
 
 
-class Mention:
-    """One node of the latest revision of a report. Equal only to itself."""
-
-    __slots__ = ("entity", "kind", "label", "node", "packed", "report")
-
-    def __init__(
-        self, report: Report, entity: Entity, event: MentionResolved, packed: bytes
-    ) -> None:
-        self.report = report
-        self.entity = entity
-        self.node = event.node
-        self.kind = event.kind
-        self.label = event.label_token
-        self.packed = packed
-
-    def named(self) -> EnclaveMention:
-        """Return the name by which decisions refer to the mention."""
-        partner, report_id = self.report.key
-        return EnclaveMention(partner=partner, report_id=report_id, node=self.node)
-
-
+@dataclass(frozen=True, slots=True)
 class Entity:
-    """A person or thing: its mentions, and how often each spelling of it occurs."""
+    """A person or thing. `number` tells its place among all by the time of its first mention."""
 
-    __slots__ = ("id", "kind", "mentions", "order", "spellings")
-
-    def __init__(self, entity_id: UUID, kind: NodeKind, order: int) -> None:
-        self.id = entity_id
-        self.kind = kind
-        self.order = order
-        self.mentions: dict[Mention, None] = {}
-        self.spellings: dict[bytes, int] = {}
-
-    def spelling(self, packed: bytes) -> bytes:
-        """Return the very object the entity has for this spelling, so that memory holds one."""
-        return next((known for known in self.spellings if known == packed), packed)
+    number: int
+    id: UUID
+    kind: NodeKind
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
-    """A merge as it was: undone exactly when the same mentions leave again."""
+class Mention:
+    """One node of the latest revision of a report. `entity` is a number."""
 
-    kept_id: UUID
-    moved: frozenset[EnclaveMention]
+    number: int
+    report: int
+    name: EnclaveMention
+    entity: int
+    kind: NodeKind
+    label: bytes = field(repr=False)
+    sex: Sex
+    week: int | None
+    spelling: int
+    packed: bytes = field(repr=False)
+
+
+_MENTIONS: Final = (
+    "SELECT m.number, m.report, r.name, m.node, m.entity, e.kind, m.label, m.sex, m.week,"
+    " m.spelling, s.packed"
+    " FROM mention m JOIN report r ON r.number = m.report JOIN entity e ON e.number = m.entity"
+    " JOIN spelling s ON s.number = m.spelling"
+)
 
 
 class LinkerState:
-    """Reports, entities, and an index from token to entities."""
+    """Reports, entities, and an index from shared blocks to entities."""
 
-    def __init__(self, policy: LinkPolicy) -> None:
+    def __init__(self, policy: LinkPolicy, store: LinkStore | None = None) -> None:
         self._policy = policy
-        self.reports: dict[ReportKey, Report] = {}
-        self.entities: dict[UUID, Entity] = {}
-        self.origins: dict[bytes, UUID] = {}
-        self.merges: dict[UUID, Merge] = {}
-        self._apart: dict[UUID, set[UUID]] = {}
-        self._asked: dict[UUID, set[UUID]] = {}
-        self._index: dict[bytes, Entity | dict[Entity, None]] = {}
-        self._profiles: OrderedDict[Entity, Profile] = OrderedDict()
-        self._order = 0
+        self.store = store if store is not None else LinkStore.in_memory()
+        self.pairs = Pairs(self.store)
+        self._profiles: OrderedDict[int, Profile] = OrderedDict()
+        self._persons: int | None = None
+        self.generation = self._number("SELECT max(generation) FROM spelling") or 0
 
-    # --- queries ----------------------------------------------------------------
+    def forget(self, reason: str) -> None:
+        """Begin anew, with an empty store."""
+        self.store.reset(reason)
+        self._profiles.clear()
+        self._persons = None
+        self.generation = 0
+
+    # --- reports ------------------------------------------------------------------
 
     def report(self, partner: str, report_id: UUID) -> Report | None:
         """Return what is known of a report."""
-        return self.reports.get((partner, report_id))
+        row = self.store.one(
+            "SELECT number, latest, is_withdrawn, own_origin, week FROM report WHERE name = ?",
+            report_prefix(partner, report_id),
+        )
+        if row is None:
+            return None
+        number, latest, is_withdrawn, origin, week = row
+        digests = self.store.execute(
+            "SELECT revision, digest FROM revision WHERE report = ? ORDER BY revision", (number,)
+        )
+        own = None if origin is None else UUID(bytes=origin)
+        return Report(number, latest, bool(is_withdrawn), own, week, tuple(digests.fetchall()))
 
-    def candidates(self, kind: NodeKind, packed: bytes) -> list[Entity]:
-        """Return the entities that share a block, oldest first; a common block finds nobody."""
-        found: dict[Entity, None] = {}
-        for block in blocks_of(kind, packed):
-            found.update(dict.fromkeys(self._block(block)))
-        return sorted(found, key=_age)
+    def mentions_in(self, report: Report) -> list[Mention]:
+        """Return the nodes of a report's latest revision, in order."""
+        rows = self.store.execute(
+            f"{_MENTIONS} WHERE m.report = ? ORDER BY m.node", (report.number,)
+        )
+        return [_mention(row) for row in rows]
 
-    def profile_of(self, entity: Entity) -> Profile:
+    def origin(self, token: bytes) -> UUID | None:
+        """Return the number of all reports that quote one reference."""
+        row = self.store.one("SELECT id FROM origin WHERE token = ?", token)
+        return None if row is None else UUID(bytes=row[0])
+
+    # --- entities -----------------------------------------------------------------
+
+    def entity(self, entity_id: UUID) -> Entity | None:
+        """Return an entity by its id, None if it has no mention (any longer)."""
+        row = self.store.one("SELECT number, kind FROM entity WHERE id = ?", entity_id.bytes)
+        return None if row is None else Entity(row[0], entity_id, _kind(row[1]))
+
+    def find(self, number: int) -> Entity | None:
+        """Return an entity by its number, None if it has no mention (any longer)."""
+        row = self.store.one("SELECT id, kind FROM entity WHERE number = ?", number)
+        return None if row is None else Entity(number, UUID(bytes=row[0]), _kind(row[1]))
+
+    def numbered(self, number: int) -> Entity:
+        """Return an entity by its number.
+
+        Raises: LookupError; for numbers that the state itself has just given.
+        """
+        entity = self.find(number)
+        if entity is None:
+            raise LookupError("an entity that has no mention")
+        return entity
+
+    def mentions_of(self, entity: Entity) -> list[Mention]:
+        """Return every mention of an entity, the oldest first."""
+        rows = self.store.execute(
+            f"{_MENTIONS} WHERE m.entity = ? ORDER BY m.number", (entity.number,)
+        )
+        return [_mention(row) for row in rows]
+
+    def candidates(self, kind: NodeKind, packed: bytes) -> list[int]:
+        """Return the entities worth comparing by number, oldest first; see `CANDIDATES_MAX`.
+
+        A common block finds nobody, except for a strong one, which finds its oldest.
+        """
+        shared: Counter[int] = Counter()
+        blocks = blocks_of(kind, packed)
+        for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
+            self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared)
+        if len(shared) > CANDIDATES_MAX:
+            best = sorted(shared.items(), key=lambda one: (-one[1], one[0]))
+            return sorted(number for number, _ in best[:CANDIDATES_MAX])
+        return sorted(shared)
+
+    def profile_of(self, number: int, kind: NodeKind) -> Profile:
         """Return what all mentions of an entity say together."""
-        known = self._profiles.get(entity)
+        known = self._profiles.get(number)
         if known is None:
-            known = profile(entity.kind, entity.spellings)
-            self._profiles[entity] = known
+            known = profile(kind, self._spellings(number))
+            self._profiles[number] = known
             if len(self._profiles) > PROFILES_MAX:
                 self._profiles.popitem(last=False)
         return known
 
-    def are_apart(self, left: UUID, right: UUID) -> bool:
-        """Tell whether a human has parted the two."""
-        return right in self._apart.get(left, ())
+    def meet_in_a_report(self, left: int, right: int) -> list[tuple[Mention, Mention]]:
+        """Return the pairs of nodes by which one report names both entities."""
+        rows = self.store.execute(
+            "SELECT l.number, r.number FROM mention l JOIN mention r ON r.report = l.report"
+            " WHERE l.entity = ? AND r.entity = ?",
+            (left, right),
+        )
+        return [(self._mention(one), self._mention(other)) for one, other in rows.fetchall()]
 
-    def is_asked(self, left: UUID, right: UUID) -> bool:
-        """Tell whether a human has been asked about the two."""
-        return right in self._asked.get(left, ())
+    def weeks_apart(self, number: int, week: int | None) -> int | None:
+        """Return how far a week is from the nearest in which an entity was seen; None: unknown."""
+        if week is None:
+            return None
+        return self._number("SELECT min(abs(week - ?)) FROM seen WHERE entity = ?", week, number)
 
-    def meet_in_a_report(self, left: Entity, right: Entity) -> Iterator[tuple[Mention, Mention]]:
-        """Yield the pairs of nodes by which one report names both entities."""
-        small, large = sorted((left, right), key=lambda entity: len(entity.mentions))
-        for mention in small.mentions:
-            for other in mention.report.mentions.values():
-                if other.entity is large:
-                    yield mention, other
+    def weeks_between(self, left: int, right: int) -> int | None:
+        """Return the weeks between the nearest sightings of two entities, None if unknown."""
+        return self._number(
+            "SELECT min(abs(l.week - r.week)) FROM seen l, seen r"
+            " WHERE l.entity = ? AND r.entity = ?",
+            *(left, right),
+        )
 
-    def undone_by(self, entity_id: UUID, leaving: Iterable[Mention]) -> UUID | None:
+    def ties_of(self, number: int) -> set[tuple[str, int]]:
+        """Return parents and schools of a person: kind of the tie, and the other's number."""
+        rows = self.store.execute(_TIES, (number, number))
+        return set(rows.fetchall())
+
+    def spellings_of(self, number: int, kind: NodeKind) -> list[Profile]:
+        """Return each way in which an entity is described, unpacked."""
+        return [profile(kind, (packed,)) for packed in self._spellings(number)]
+
+    def moved_by(self, absorbed: UUID) -> list[Mention]:
+        """Return the mentions that a merge brought and that still stand with whom it kept."""
+        rows = self.store.execute(
+            f"{_MENTIONS} JOIN moved d ON d.report = m.report AND d.node = m.node"
+            " WHERE d.absorbed = ? ORDER BY m.number",
+            (absorbed.bytes,),
+        )
+        root = self.pairs.root(absorbed)
+        return [
+            one for one in map(_mention, rows.fetchall()) if self.numbered(one.entity).id == root
+        ]
+
+    def undone_by(self, entity: Entity, leaving: Iterable[Mention]) -> UUID | None:
         """Return the id that a merge took away, if exactly the mentions it brought leave again."""
-        names = {mention.named() for mention in leaving}
-        standing = {mention.named() for mention in self.entities[entity_id].mentions}
-        for absorbed_id, merge in reversed(self.merges.items()):
-            if merge.kept_id == entity_id and merge.moved & standing == names:
-                return absorbed_id
+        names = {(mention.report, mention.name.node) for mention in leaving}
+        merges = self.store.execute(
+            "SELECT absorbed FROM merge WHERE kept = ? ORDER BY place DESC", (entity.id.bytes,)
+        )
+        for (absorbed,) in merges.fetchall():
+            standing = self.store.execute(
+                "SELECT m.report, m.node FROM moved d JOIN mention m"
+                " ON m.report = d.report AND m.node = d.node"
+                " WHERE d.absorbed = ? AND m.entity = ?",
+                (absorbed, entity.number),
+            )
+            if set(standing.fetchall()) == names:
+                return UUID(bytes=absorbed)
         return None
 
-    def _block(self, block: bytes) -> Iterable[Entity]:
-        held = self._index.get(block)
-        if held is None:
-            return ()
-        if isinstance(held, Entity):
-            return (held,)
-        limit = self._policy.block_entities_max
-        if len(held) <= limit:
-            return held
-        return nsmallest(limit, held, key=_age) if is_strong_block(block) else ()
+    @property
+    def persons(self) -> int:
+        """How many persons are held: the population that thresholds grow with."""
+        if self._persons is None:
+            count = self._number("SELECT count(*) FROM entity WHERE kind = 'PERSON'")
+            self._persons = count or 0
+        return self._persons
 
-    # --- events -----------------------------------------------------------------
+    def is_between_keys(self, token_epoch: int) -> bool:
+        """Tell whether tokens of several token keys are held, or of another than this one.
+
+        They cannot be compared: nothing would agree and everything contradict.
+        """
+        if self.generation and self.generation != token_epoch:
+            return True
+        other = self.store.one(
+            "SELECT 1 FROM spelling WHERE generation <> ? AND packed <> x'' LIMIT 1",
+            self.generation,
+        )
+        return other is not None
+
+    # --- events -------------------------------------------------------------------
 
     def apply(self, event: Decision) -> None:
         """Fold any decision that needs no tokens."""
@@ -189,159 +301,397 @@ class LinkerState:
                 self.split(event)
             case PossibleLink():
                 self.ask(event)
+            case PossibleLinkClosed():
+                self.pairs.forget("question", event.left_id, event.right_id)
+            case LinkDecided():
+                self.decide(event)
             case _:
                 assert_never(event)
 
     def admit(self, event: ReportAdmitted) -> None:
         """Take a revision in; the mentions of the earlier one link nobody any longer."""
-        key = (intern(event.partner), event.report_id)
-        report = self.reports.get(key) or self.reports.setdefault(key, Report(key))
-        self._clear(report)
-        report.digests = (*report.digests, (event.revision, event.content_digest))
-        report.latest = event.revision
-        if event.origin_token is None:
-            report.own_origin = event.origin_id
+        report = self.report(event.partner, event.report_id)
+        if report is None:
+            number = self._insert(
+                "INSERT INTO report VALUES (NULL, ?, ?, 0, NULL, NULL)",
+                report_prefix(event.partner, event.report_id),
+                event.revision,
+            )
         else:
-            self.origins[event.origin_token] = event.origin_id
+            number = report.number
+            self._clear(report)
+        self._run(
+            "UPDATE report SET latest = ?, week = ? WHERE number = ?",
+            *(event.revision, week_number(event.event_week), number),
+        )
+        self.store.executemany(
+            "INSERT OR IGNORE INTO tie VALUES (?, ?, ?, ?)",
+            [(number, tie.subject, tie.object, tie.kind.value) for tie in _telling(event)],
+        )
+        origin = event.origin_id.bytes
+        self._run(
+            "INSERT INTO revision VALUES (?, ?, ?, ?)",
+            *(number, event.revision, event.content_digest, origin),
+        )
+        if event.origin_token is None:
+            self._run("UPDATE report SET own_origin = ? WHERE number = ?", origin, number)
+        else:
+            self._quote(event.origin_token, origin)
 
-    def resolve(self, event: MentionResolved, packed: bytes) -> None:
+    def resolve(self, event: MentionResolved, packed: bytes) -> Mention:
         """Put a mention where the event says."""
-        report = self.reports[event.partner, event.report_id]
+        report = self._known(event.partner, event.report_id)
         entity = self._entity(event.entity_id, event.kind)
-        mention = Mention(report, entity, event, packed)
-        report.mentions[event.node] = mention
-        self._attach(mention)
+        spelling = self._spell(entity, packed)
+        number = self._insert(
+            "INSERT INTO mention VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            report.number,
+            event.node,
+            entity.number,
+            spelling,
+            event.label_token,
+            event.sex.value,
+            report.week,
+        )
+        self._join(entity, report.week)
+        name = EnclaveMention(partner=event.partner, report_id=event.report_id, node=event.node)
+        return Mention(
+            number,
+            report.number,
+            name,
+            entity.number,
+            event.kind,
+            event.label_token,
+            event.sex,
+            report.week,
+            spelling,
+            packed,
+        )
 
     def retract(self, event: ReportRetracted) -> None:
         """Forget the mentions of a report, and that it may be corrected."""
-        report = self.reports[event.partner, event.report_id]
+        report = self._known(event.partner, event.report_id)
         self._clear(report)
-        report.is_withdrawn = True
+        self._run("UPDATE report SET is_withdrawn = 1 WHERE number = ?", report.number)
 
     def merge(self, event: MergeDecided) -> None:
         """Move every mention of the absorbed entity to the kept one."""
-        kept, absorbed = self.entities[event.kept_id], self.entities[event.absorbed_id]
-        moved = tuple(absorbed.mentions)
+        kept, absorbed = self.entity(event.kept_id), self.entity(event.absorbed_id)
+        if kept is None or absorbed is None:
+            raise LookupError("a merge of somebody who is not there")
+        self.pairs.forget("question", kept.id, absorbed.id)
+        moved = self.mentions_of(absorbed)
+        old, new = event.absorbed_id.bytes, event.kept_id.bytes
+        last = self._number("SELECT max(place) FROM merge") or 0
+        self._run("DELETE FROM moved WHERE absorbed = ?", old)
+        self._run(
+            "INSERT OR REPLACE INTO merge VALUES (?, ?, ?, ?)", old, new, last + 1, absorbed.number
+        )
+        self.store.executemany(
+            "INSERT INTO moved VALUES (?, ?, ?)",
+            [(old, one.report, one.name.node) for one in moved],
+        )
         for mention in moved:
             self._move(mention, kept)
-        names = frozenset(mention.named() for mention in moved)
-        self.merges[event.absorbed_id] = Merge(event.kept_id, names)
-        for pairs in (self._apart, self._asked):
-            for other in tuple(pairs.get(event.absorbed_id, ())):
-                _pair(pairs, event.kept_id, other)
 
     def split(self, event: SplitDecided) -> None:
-        """Move the named mentions to the new entity; what a human parted stays apart."""
-        self.merges.pop(event.new_entity_id, None)
-        entity = self._entity(event.new_entity_id, event.kind)
+        """Move the named mentions to the new entity; what a human parted stays apart.
+
+        One that undoes a merge gives the old id its old place back.
+        """
+        new = event.new_entity_id.bytes
+        merged = self.store.one("SELECT number FROM merge WHERE absorbed = ?", new)
+        self._run("DELETE FROM merge WHERE absorbed = ?", new)
+        self._run("DELETE FROM moved WHERE absorbed = ?", new)
+        entity = self._entity(
+            event.new_entity_id, event.kind, None if merged is None else merged[0]
+        )
         for name in event.mentions:
-            self._move(self.reports[name.partner, name.report_id].mentions[name.node], entity)
-        _pair(self._apart, event.entity_id, event.new_entity_id)
+            self._move(self._named(name), entity)
+        self.pairs.note("parting", event.entity_id, event.new_entity_id, PARTED)
 
     def ask(self, event: PossibleLink) -> None:
         """Remember that the question was put."""
-        _pair(self._asked, event.left_id, event.right_id)
+        doubt = None if event.doubt is None else event.doubt.value
+        self.pairs.note("question", event.left_id, event.right_id, doubt)
 
-    def describe(self, event: MentionResolved, packed: bytes) -> None:
+    def decide(self, event: LinkDecided) -> None:
+        """Remember what a human decided; a merge or a split is an event of its own."""
+        if event.void is not None or event.verdict is LinkVerdict.UNSURE:
+            return
+        if event.verdict is LinkVerdict.SAME:
+            self.pairs.forget("parting", event.left_root, event.right_root)
+        else:
+            was_parted = self.pairs.are_apart(event.left_id, event.right_id)
+            self.pairs.note(
+                "parting", event.left_id, event.right_id, FINAL if was_parted else PARTED
+            )
+        self.pairs.forget("question", event.left_root, event.right_root)
+        self.pairs.forget("question", event.left_id, event.right_id)
+
+    def describe(self, revision: tuple[str, UUID, int], node: int, packed: bytes) -> None:
         """Add the tokens of a mention whose key came later; harmless if it is no more."""
-        report = self.reports[event.partner, event.report_id]
-        mention = report.mentions.get(event.node)
-        if mention is not None and report.latest == event.revision:
-            self._spell(mention, packed)
+        partner, report_id, number = revision
+        report = self._known(partner, report_id)
+        if report.latest != number:
+            return
+        for mention in self.mentions_in(report):
+            if mention.name.node == node:
+                self._respell(mention, packed)
+
+    def note_keys(self, sealing: bytes, parts: int) -> int:
+        """Remember which parts of a sealing have keys, one bit each; return what was known."""
+        row = self.store.one("SELECT parts FROM sealing WHERE name = ?", sealing)
+        before = 0 if row is None else int(row[0], 16)
+        if before != parts:
+            self._run("INSERT OR REPLACE INTO sealing VALUES (?, ?)", sealing, f"{parts:x}")
+        return before
+
+    def retokenise(self, event: RecordRetokenised) -> Mapping[int, Sex]:
+        """Take over what the new token key makes of a revision; persons stay as they are.
+
+        Returns the sex of each node that waits for its new tokens, which come by `describe`.
+        """
+        self.generation = max(self.generation, event.token_epoch)
+        report = self._known(event.partner, event.report_id)
+        row = self.store.one(
+            "SELECT origin FROM revision WHERE report = ? AND revision = ?",
+            *(report.number, event.revision),
+        )
+        if row is None:
+            raise LookupError("a revision that was never admitted")
+        self._run(
+            "UPDATE revision SET digest = ? WHERE report = ? AND revision = ?",
+            *(event.content_digest, report.number, event.revision),
+        )
+        if event.origin_token is not None:
+            self._quote(event.origin_token, row[0])
+        if report.latest != event.revision:
+            return {}
+        labels = {one.node: one.label_token for one in event.subjects}
+        mentions = [one for one in self.mentions_in(report) if one.name.node in labels]
+        for mention in mentions:
+            self._relabel(mention, labels[mention.name.node])
+        return {mention.name.node: mention.sex for mention in mentions}
 
     def shred(self, mention: Mention) -> None:
         """Forget the tokens of a mention: its key is gone, it can link no more."""
-        self._spell(mention, b"")
+        if mention.packed:
+            self._respell(mention, b"")
+            self.store.scrub_soon()
 
-    # --- mentions and index -----------------------------------------------------
+    # --- rows ---------------------------------------------------------------------
 
-    def _entity(self, entity_id: UUID, kind: NodeKind) -> Entity:
-        entity = self.entities.get(entity_id)
-        if entity is None:
-            entity = self.entities[entity_id] = Entity(entity_id, kind, self._order)
-            self._order += 1
-        return entity
+    def _run(self, statement: str, *values: object) -> None:
+        self.store.execute(statement, values)
+
+    def _insert(self, statement: str, *values: object) -> int:
+        number = self.store.execute(statement, values).lastrowid
+        if number is None:
+            raise LookupError("an insert gives its row a number")
+        return number
+
+    def _number(self, statement: str, *values: object) -> int | None:
+        """Return the one number a statement asks for."""
+        row = self.store.one(statement, *values)
+        number: int | None = None if row is None else row[0]
+        return number
+
+    def _known(self, partner: str, report_id: UUID) -> Report:
+        report = self.report(partner, report_id)
+        if report is None:
+            raise LookupError("a report that was never admitted")
+        return report
+
+    def _mention(self, number: int) -> Mention:
+        row = self.store.one(f"{_MENTIONS} WHERE m.number = ?", number)
+        if row is None:
+            raise LookupError("a mention that is not there")
+        return _mention(row)
+
+    def _named(self, name: EnclaveMention) -> Mention:
+        report = self._known(name.partner, name.report_id)
+        row = self.store.one(
+            f"{_MENTIONS} WHERE m.report = ? AND m.node = ?", report.number, name.node
+        )
+        if row is None:
+            raise LookupError("a mention that is not there")
+        return _mention(row)
+
+    def _entity(self, entity_id: UUID, kind: NodeKind, place: int | None = None) -> Entity:
+        """Return the entity; one that is new takes `place`, or the next."""
+        entity = self.entity(entity_id)
+        if entity is not None:
+            return entity
+        number = self._insert(
+            "INSERT INTO entity VALUES (?, ?, ?, 0)", place, entity_id.bytes, kind.value
+        )
+        if kind is NodeKind.PERSON and self._persons is not None:
+            self._persons += 1
+        return Entity(number, entity_id, kind)
 
     def _clear(self, report: Report) -> None:
-        for mention in report.mentions.values():
-            self._detach(mention)
-        report.mentions.clear()
-
-    def _spell(self, mention: Mention, packed: bytes) -> None:
-        """Let a mention say something else, without its entity ending in between."""
-        entity = mention.entity
-        self._detach(mention)
-        mention.packed = packed
-        self.entities.setdefault(entity.id, entity)
-        self._attach(mention)
+        for mention in self.mentions_in(report):
+            self._leave(mention)
+            self._run("DELETE FROM mention WHERE number = ?", mention.number)
+            self._end_if_empty(mention)
+        self._run("DELETE FROM tie WHERE report = ?", report.number)
 
     def _move(self, mention: Mention, entity: Entity) -> None:
-        self._detach(mention)
-        mention.entity = entity
-        self._attach(mention)
+        """Let a mention be another's; an entity without one is no more."""
+        if mention.entity == entity.number:
+            return
+        self._leave(mention)
+        spelling = self._spell(entity, mention.packed)
+        self._run(
+            "UPDATE mention SET entity = ?, spelling = ? WHERE number = ?",
+            entity.number,
+            spelling,
+            mention.number,
+        )
+        self._join(entity, mention.week)
+        self._end_if_empty(mention)
 
-    def _attach(self, mention: Mention) -> None:
-        entity = mention.entity
-        entity.mentions[mention] = None
-        mention.packed = entity.spelling(mention.packed)
-        if _count(entity.spellings, mention.packed, 1):
-            self._profiles.pop(entity, None)
-        for block in blocks_of(entity.kind, mention.packed):
-            self._list(block, entity)
+    def _end_if_empty(self, mention: Mention) -> None:
+        ended = self.store.execute(
+            "DELETE FROM entity WHERE number = ? AND mentions = 0", (mention.entity,)
+        )
+        if ended.rowcount and mention.kind is NodeKind.PERSON:
+            self._persons = None if self._persons is None else self._persons - 1
 
-    def _detach(self, mention: Mention) -> None:
-        """Take a mention out; an entity without one is no more."""
-        entity = mention.entity
-        del entity.mentions[mention]
-        if _count(entity.spellings, mention.packed, -1):
-            self._profiles.pop(entity, None)
-            self._unlist(entity, mention.packed)
-        if not entity.mentions:
-            del self.entities[entity.id]
+    def _join(self, entity: Entity, week: int | None) -> None:
+        self._run("UPDATE entity SET mentions = mentions + 1 WHERE number = ?", entity.number)
+        if week is not None:
+            self._run(
+                "INSERT INTO seen VALUES (?, ?, 1)"
+                " ON CONFLICT DO UPDATE SET mentions = mentions + 1",
+                *(entity.number, week),
+            )
 
-    def _list(self, block: bytes, entity: Entity) -> None:
-        held = self._index.get(block)
-        if held is None:
-            self._index[block] = entity
-        elif isinstance(held, dict):
-            held[entity] = None
-        elif held is not entity:
-            self._index[block] = {held: None, entity: None}
+    def _leave(self, mention: Mention) -> None:
+        self._unspell(mention)
+        self._run("UPDATE entity SET mentions = mentions - 1 WHERE number = ?", mention.entity)
+        if mention.week is not None:
+            at = (mention.entity, mention.week)
+            self._run("UPDATE seen SET mentions = mentions - 1 WHERE entity = ? AND week = ?", *at)
+            self._run("DELETE FROM seen WHERE entity = ? AND week = ? AND mentions = 0", *at)
 
-    def _unlist(self, entity: Entity, packed: bytes) -> None:
-        """Take an entity out of the blocks that only this spelling put it into."""
-        gone = dict.fromkeys(blocks_of(entity.kind, packed))
-        for spelling in entity.spellings:
-            for block in blocks_of(entity.kind, spelling):
-                gone.pop(block, None)
-        for block in gone:
-            self._unlist_one(block, entity)
+    def _respell(self, mention: Mention, packed: bytes) -> None:
+        """Let a mention say something else."""
+        self._unspell(mention)
+        entity = self.numbered(mention.entity)
+        spelling = self._spell(entity, packed)
+        self._run("UPDATE mention SET spelling = ? WHERE number = ?", spelling, mention.number)
 
-    def _unlist_one(self, block: bytes, entity: Entity) -> None:
-        held = self._index.get(block)
-        if held is entity:
-            del self._index[block]
-        elif isinstance(held, dict):
-            held.pop(entity, None)
-            if len(held) == 1:
-                self._index[block] = next(iter(held))
+    def _relabel(self, mention: Mention, label: bytes) -> None:
+        """Under the new key the old tokens say nothing; what has no new ones stays without."""
+        self._run("UPDATE mention SET label = ? WHERE number = ?", label, mention.number)
+        self._respell(mention, b"")
+
+    def _quote(self, token: bytes, origin: bytes) -> None:
+        self._run("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", token, origin, self.generation)
+
+    # --- spellings and blocks -----------------------------------------------------
+
+    def _spellings(self, number: int) -> list[bytes]:
+        rows = self.store.execute("SELECT packed FROM spelling WHERE entity = ?", (number,))
+        return [packed for (packed,) in rows]
+
+    def _spell(self, entity: Entity, packed: bytes) -> int:
+        """Count one more mention of an entity that says this; return the spelling's number."""
+        row = self.store.one(
+            "SELECT number FROM spelling WHERE entity = ? AND packed = ?", entity.number, packed
+        )
+        if row is not None:
+            self._run("UPDATE spelling SET mentions = mentions + 1 WHERE number = ?", row[0])
+            return int(row[0])
+        self._profiles.pop(entity.number, None)
+        self.store.executemany(
+            "INSERT OR IGNORE INTO block VALUES (?, ?)",
+            [(block, entity.number) for block in blocks_of(entity.kind, packed)],
+        )
+        return self._insert(
+            "INSERT INTO spelling VALUES (NULL, ?, ?, 1, ?)", entity.number, packed, self.generation
+        )
+
+    def _unspell(self, mention: Mention) -> None:
+        """Count one mention less; with the last one go the blocks that only this spelling gave."""
+        row = self.store.one("SELECT mentions FROM spelling WHERE number = ?", mention.spelling)
+        if row is not None and row[0] > 1:
+            self._run(
+                "UPDATE spelling SET mentions = mentions - 1 WHERE number = ?", mention.spelling
+            )
+            return
+        self._profiles.pop(mention.entity, None)
+        self._run("DELETE FROM spelling WHERE number = ?", mention.spelling)
+        gone = set(blocks_of(mention.kind, mention.packed))
+        for other in self._spellings(mention.entity):
+            gone.difference_update(blocks_of(mention.kind, other))
+        self.store.executemany(
+            "DELETE FROM block WHERE key = ? AND entity = ?",
+            [(block, mention.entity) for block in sorted(gone)],
+        )
+
+    def _count(self, blocks: Sequence[bytes], shared: Counter[int]) -> None:
+        limit = self._policy.block_entities_max
+        found: list[list[int]] = [[] for _ in blocks]
+        for place, number in self.store.execute(_look_up(len(blocks), limit + 1), blocks):
+            found[place].append(number)
+        for block, numbers in zip(blocks, found, strict=True):
+            if len(numbers) <= limit:
+                shared.update(numbers)
+            elif is_strong_block(block):
+                shared.update(numbers[:limit])
+
+    # --- pairs and merges -----------------------------------------------------------
 
 
-def _age(entity: Entity) -> int:
-    return entity.order
+_TIES: Final = (
+    "SELECT t.kind, o.entity FROM mention m JOIN tie t ON t.report = m.report"
+    " AND t.object = m.node AND t.kind = 'PARENT'"
+    " JOIN mention o ON o.report = m.report AND o.node = t.subject WHERE m.entity = ?"
+    " UNION SELECT t.kind, o.entity FROM mention m JOIN tie t ON t.report = m.report"
+    " AND t.subject = m.node AND t.kind = 'ATTENDS'"
+    " JOIN mention o ON o.report = m.report AND o.node = t.object WHERE m.entity = ?"
+)
+_TELLING: Final = frozenset({RelationKind.PARENT, RelationKind.ATTENDS})
+_BLOCKS_AT_ONCE: Final = 64
 
 
-def _count(counts: dict[bytes, int], key: bytes, by: int) -> bool:
-    """Count up or down; tell whether the key came or went."""
-    before = counts.get(key, 0)
-    after = before + by
-    if after:
-        counts[key] = after
-    else:
-        del counts[key]
-    return not before or not after
+@cache
+def _look_up(blocks: int, limit: int) -> str:
+    """The statement that finds the oldest entities of so many blocks, in one go."""
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {place}, entity FROM block WHERE key = ?{place + 1} LIMIT {limit})"
+        for place in range(blocks)
+    )
 
 
-def _pair(pairs: dict[UUID, set[UUID]], left: UUID, right: UUID) -> None:
-    pairs.setdefault(left, set()).add(right)
-    pairs.setdefault(right, set()).add(left)
+def week_number(week: str | None) -> int | None:
+    """Number an ISO week ("2026-W05") from the first one on; None for what is none."""
+    try:
+        return None if week is None else date.fromisoformat(f"{week}-1").toordinal() // 7
+    except ValueError:
+        return None
+
+
+def _telling(event: ReportAdmitted) -> Iterator[NumberedRelation]:
+    return (tie for tie in event.relations if tie.kind in _TELLING)
+
+
+@cache
+def _kind(value: str) -> NodeKind:
+    return NodeKind(value)
+
+
+def _mention(row: Sequence[Any]) -> Mention:
+    number, report, name, node, entity, kind, label, sex, week, spelling, packed = row
+    partner_ends = _PARTNER_BYTES + int.from_bytes(name[:_PARTNER_BYTES])
+    named = EnclaveMention(
+        partner=name[_PARTNER_BYTES:partner_ends].decode(),
+        report_id=UUID(bytes=name[partner_ends:]),
+        node=node,
+    )
+    return Mention(
+        number, report, named, entity, _kind(kind), label, Sex(sex), week, spelling, packed
+    )

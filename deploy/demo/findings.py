@@ -19,9 +19,11 @@ from producers.town.truth import Exposure
 from streams.codec import decode
 from streams.loop import read_to_end
 from streams.restricted import (
+    LinkDecided,
     MentionResolved,
     MergeDecided,
     PossibleLink,
+    PossibleLinkClosed,
     ReportAdmitted,
     ReportRetracted,
     SplitDecided,
@@ -48,6 +50,8 @@ _RESOLUTIONS: Final = (
     MergeDecided,
     SplitDecided,
     PossibleLink,
+    PossibleLinkClosed,
+    LinkDecided,
 )
 MentionKey = tuple[str, "UUID", int, int]
 """Partner, report, revision, node."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -20,6 +20,7 @@ from streams.kafka.connection import (
     require_topics,
 )
 from streams.kafka.source import make_consumer
+from streams.ports import Appended, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,25 +66,27 @@ class KafkaSink:
         self._dead = False
         return positions
 
-    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+    async def commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
         """Append all of `outgoing` and move the positions, in one transaction or not at all.
 
+        Returns for each topic of `outgoing` the offset after its last record.
         Raises: FencedError, CommitFailedError. The sink is dead then: the outcome is unknown,
         and only a new holder, which reads the committed positions, can know.
         """
         if self._dead:
             raise CommitFailedError(f"{self._id} is not started, or has failed before")
         if not outgoing and not positions:
-            return
+            return {}
         self._dead = True
         try:
             async with asyncio.timeout(COMMIT_SECONDS_MAX):
-                await self._transact(outgoing, positions)
+                written = await self._transact(outgoing, positions)
         except FencedError:
             raise
         except (RivelinError, TimeoutError, OSError) as error:
             raise CommitFailedError(f"{self._id}: {error!r}") from error
         self._dead = False
+        return written
 
     async def stop(self) -> None:
         """Close; harmless when never started."""
@@ -118,26 +121,31 @@ class KafkaSink:
         finally:
             await close(consumer)
 
-    async def _transact(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
+    async def _transact(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
         await self._require({record.topic for record in outgoing})
         what = f"{self._id}: committing"
         await answered(self._producer.begin_transaction(), what)
         # A commit can succeed although a delivery failed: every one is awaited first.
-        await answered(self._deliver(outgoing), what)
+        appended = await answered(self._deliver(outgoing), what)
         if positions:
             offsets = {partition_of(topic): offset for topic, offset in positions.items()}
             sent = self._producer.send_offsets_to_transaction(offsets, self._group)
             await answered(sent, what)
         await answered(self._producer.commit_transaction(), what)
+        return ends_of(appended)
 
-    async def _deliver(self, outgoing: Iterable[Outgoing]) -> None:
+    async def _deliver(self, outgoing: Iterable[Outgoing]) -> Sequence[Appended]:
         send = self._producer.send
-        await asyncio.gather(
+        acknowledged = await asyncio.gather(
             *[
                 await send(record.topic, record.value, key=record.key, partition=0)
                 for record in outgoing
             ]
         )
+        return [
+            Appended(one.topic, one.offset, datetime.fromtimestamp(one.timestamp / 1000, UTC))
+            for one in acknowledged
+        ]
 
     async def _require(self, topics: set[str]) -> None:
         if new := topics - self._known:

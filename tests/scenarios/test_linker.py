@@ -34,6 +34,7 @@ from tests.enclave import (
     seeded_ids,
     thing,
 )
+from tests.linker_memory import remembered
 
 HOME = {"address": "3 Nowhere Gardens", "postcode": "S99 9ZZ"}
 TWIN = {"family_name": "Testmann", "born_on": date(2011, 5, 4), **HOME}
@@ -403,30 +404,6 @@ async def test_a_split_of_everything_or_of_nothing_is_none(enclave):
 # --- memory -------------------------------------------------------------------
 
 
-def remembered(linker):
-    """Everything the linker knows, in a form that can be compared."""
-    state = linker.state
-    return {
-        "reports": {
-            key: (one.digests, one.latest, one.is_withdrawn, one.own_origin)
-            for key, one in state.reports.items()
-        },
-        "mentions": {
-            (*key, node): (one.entity.id, one.packed, one.label)
-            for key, told in state.reports.items()
-            for node, one in told.mentions.items()
-        },
-        "entities": {key: (one.order, one.spellings) for key, one in state.entities.items()},
-        "index": {
-            block: {held.id} if hasattr(held, "id") else {one.id for one in held}
-            for block, held in state._index.items()
-        },
-        "origins": state.origins,
-        "merges": state.merges,
-        "parted": (state._apart, state._asked),
-    }
-
-
 async def story(enclave):
     """Steps that use every kind of decision; one submission or command each."""
     told = report(person(**ARVID), thing(NodeKind.PHONE, phone="07700 900123"))
@@ -464,7 +441,7 @@ async def test_a_linker_that_was_killed_at_every_record_decides_as_one_that_was_
     async for step in story(killed):
         await step()
         await killed.restart(ids=killed.linker._new_id)
-    assert remembered(killed.linker)["index"] == remembered(steady.linker)["index"]
+    assert remembered(killed.linker)["blocks"] == remembered(steady.linker)["blocks"]
     assert killed.mentions() == steady.mentions()
     assert len(killed.events(RESOLUTIONS)) == len(steady.events(RESOLUTIONS))
 

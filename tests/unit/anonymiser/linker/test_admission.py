@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from uuid import UUID
 
 import pytest
 
@@ -13,11 +12,8 @@ from streams.values import Outcome
 
 
 def known(*revisions, withdrawn=False):
-    report = Report(("loxley-council", UUID(int=1)))
-    report.digests = tuple((number, bytes([number])) for number in revisions)
-    report.latest = max(revisions)
-    report.is_withdrawn = withdrawn
-    return report
+    digests = tuple((number, bytes([number])) for number in revisions)
+    return Report(1, latest=max(revisions), is_withdrawn=withdrawn, digests=digests)
 
 
 def coming(revision, supersedes=None, digest=None):
