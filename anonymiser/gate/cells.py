@@ -50,7 +50,7 @@ from streams.taxonomy import RELATIONS, Bond, RelationKind
 from streams.values import AgeBand, ChildAtEvent, NodeKind, Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from anonymiser.gate.population import Look, Place, Population
@@ -67,8 +67,11 @@ SMALL_CELL: Final = "small_cell"
 
 #: Of those who could be somebody, the share also met in one more district (judgement).
 _MET_ELSEWHERE: Final = 0.5
-#: Of households with children, the share with a foster or kinship carer (on the low side).
+#: Of the families that tables count as alike, the share (on the low side) in which a child has a
+#: foster or kinship carer; a grown brother or sister; a parent under 18, or two of one sex.
 _IN_CARE: Final = 0.05
+_GROWN_OFFSPRING: Final = 0.03
+_UNUSUAL_PARENTS: Final = 0.02
 #: Of the families like one, the share still like it a year away from the day of the tables.
 _SAME_A_YEAR_ON: Final = 0.9
 #: More people than this behind one door are a hostel or a home, and no family.
@@ -89,7 +92,7 @@ _LONG_AGO: Final = -1_000_000
 _FAR_AHEAD: Final = 10_000_000
 _HOME: Final = frozenset({RelationKind.LIVES_AT, RelationKind.CUCKOOED_AT})
 _FAMILY: Final = frozenset({Bond.KIN, Bond.CARE})
-_RARE: Final = frozenset({RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER})
+_CARERS: Final = frozenset({RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER})
 
 Key: TypeAlias = bytes
 
@@ -153,16 +156,43 @@ class Tied:
     """People (and their addresses) whom family ties or a shared door tie together."""
 
     members: dict[Key, None] = field(default_factory=dict)
+    parents: set[Key] = field(default_factory=set)
+    offspring: set[Key] = field(default_factory=set)
     has_carer: bool = False
 
     def absorb(self, other: Tied) -> None:
         """Take in all of another group."""
         self.members |= other.members
+        self.parents |= other.parents
+        self.offspring |= other.offspring
         self.has_carer |= other.has_carer
 
     def rename(self, old: Key, new: Key) -> None:
         """Let one member go by another's id."""
         self.members = {new if one == old else one: None for one in self.members}
+        self.parents = {new if one == old else one for one in self.parents}
+        self.offspring = {new if one == old else one for one in self.offspring}
+
+    def add(self, kind: RelationKind, subject: Key, target: Key) -> None:
+        """Take in how two of the members stand to each other."""
+        if kind is RelationKind.PARENT:
+            self.parents.add(subject)
+            self.offspring.add(target)
+        elif kind is RelationKind.SIBLING:
+            self.offspring.update((subject, target))
+        elif kind in _CARERS:
+            self.has_carer = True
+
+    def share(self, looks: Mapping[Key, Look]) -> float:
+        """Return the share of families that look the same in which people stand so."""
+        share = _IN_CARE if self.has_carer else 1.0
+        if any(looks[one][1] == ADULT for one in self.offspring if one in looks):
+            share *= _GROWN_OFFSPRING
+        parents = [looks[one] for one in self.parents if one in looks]
+        sexes = Counter(sex for sex, _ in parents if sex != ANY_SEX)
+        if any(not band & ADULT for _, band in parents) or max(sexes.values(), default=0) > 1:
+            share *= _UNUSUAL_PARENTS
+        return share
 
 
 class Shown:
@@ -273,8 +303,7 @@ def ties(event: SharedReport, shown: Shown) -> list[Tied]:
         one, other = key_of[relation.subject], key_of[relation.object]
         is_family = RELATIONS[relation.kind].bond in _FAMILY
         if (is_family or relation.kind in _HOME) and one != other:
-            group = _joined(groups, one, other)
-            group.has_carer |= relation.kind in _RARE
+            _joined(groups, one, other).add(relation.kind, one, other)
     return list({id(group): group for group in groups.values()}.values())
 
 
@@ -391,32 +420,36 @@ class Cells:
                 small.update(group.members)
         return small
 
-    def counts(self, group: Tied, known: Mapping[Key, Known]) -> Iterator[int]:
+    def counts(self, tied: Tied, known: Mapping[Key, Known]) -> Iterator[int]:
         """Yield, for each person of a group, how many people it could be.
 
         Those of a group who look the same hide among each other, and behind a
         door that is no family's only among each other: there may be one hostel.
         """
-        looks = Counter(_look(one)[0] for one in known.values())
+        looks = {key: _look(one) for key, one in known.items()}
+        alike = Counter(look for look, _ in looks.values())
         if len(known) > _HOUSEHOLD_MAX:
-            yield from looks.values()
+            yield from alike.values()
             return
-        for one, count in self._in_household(known, _IN_CARE if group.has_carer else 1.0):
-            yield max(count, looks[one])
+        share = tied.share({key: look for key, (look, _) in looks.items()})
+        for _, narrowed in looks.values():
+            share *= narrowed
+        for look, count in self._in_household(
+            known.values(), [one for one, _ in looks.values()], share
+        ):
+            yield max(count, alike[look])
 
-    def _in_household(self, known: Mapping[Key, Known], share: float) -> Iterator[tuple[Look, int]]:
+    def _in_household(
+        self, known: Collection[Known], looks: Sequence[Look], share: float
+    ) -> Iterator[tuple[Look, int]]:
         """Count everybody as living with all the others, wherever any of them was met."""
         if not known or self._population is None:
             return
-        looks = [_look(one) for one in known.values()]
-        places = self._population.finest(place for one in known.values() for place in one.places)
-        for _, narrowed in looks:
-            share *= narrowed
-        share *= _SAME_A_YEAR_ON ** max(
-            self._population.years_from(one.seen) for one in known.values()
-        )
-        for number, (look, _) in enumerate(looks):
-            others = [one for at, (one, _) in enumerate(looks) if at != number]
+        places = self._population.finest(place for one in known for place in one.places)
+        years = max(self._population.years_from(one.seen) for one in known)
+        share *= _SAME_A_YEAR_ON**years
+        for number, look in enumerate(looks):
+            others = [*looks[:number], *looks[number + 1 :]]
             yield look, self._least(places or (EVERYWHERE,), look, others, share)
 
     def _least(self, places: Sequence[Place], look: Look, others: list[Look], share: float) -> int:

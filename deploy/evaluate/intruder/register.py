@@ -44,10 +44,12 @@ GUESSES: Final = tuple(Guess(*both) for both in product((False, True), repeat=2)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of a family as the view shows it: how it stands to the person, and its profile."""
+    """One of a family as the view shows it: how it stands to the person, and what is told of it."""
 
     kinship: Kinship
-    profile: Profile
+    sex: Sex | None
+    after: int
+    until: int
 
 
 class Register:
@@ -112,7 +114,11 @@ def family_of_id(view: View, name: UUID) -> dict[UUID, Member]:
     found = view.family(name)
     if len(found) >= _FAMILY_MAX:
         return {}
-    return {other: Member(kinship, view.profiles[other]) for other, kinship in found.items()}
+    return {other: _member(kinship, view.profiles[other]) for other, kinship in found.items()}
+
+
+def _member(kinship: Kinship, profile: Profile) -> Member:
+    return Member(kinship, profile.sex, profile.after, profile.until)
 
 
 def _children(others: Iterable[Resident]) -> int:
@@ -121,7 +127,7 @@ def _children(others: Iterable[Resident]) -> int:
 
 def _is_child(member: Member) -> bool:
     return member.kinship in {Kinship.SIBLING, Kinship.CHILD, Kinship.WARD} or (
-        member.kinship is Kinship.AROUND and member.profile.after > 0
+        member.kinship is Kinship.AROUND and member.after > 0
     )
 
 
@@ -139,10 +145,9 @@ def _assignable(one: Resident, family: list[Member], others: list[Resident]) -> 
 
 def could_be(member: Member, other: Resident, one: Resident) -> bool:
     """Tell whether a member of a family the view shows of `one` can be this other resident."""
-    profile = member.profile
-    if profile.sex is not None and profile.sex is not other.sex:
+    if member.sex is not None and member.sex is not other.sex:
         return False
-    if not profile.after < other.born <= profile.until:
+    if not member.after < other.born <= member.until:
         return False
     return _stands(member.kinship, other, one)
 
