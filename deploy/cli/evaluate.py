@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli.evaluate_intruder import intruder
 from deploy.cli.evaluate_linkage import figure_rows, generate, linkage
 from deploy.cli.evaluate_narrative import narrative
 from deploy.cli.output import counting, show_json, show_table
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     evaluate.command()(linkage)
     evaluate.command()(generate)
     evaluate.command()(narrative)
+    evaluate.command()(intruder)
     app.add_typer(evaluate, name="evaluate")
 
 
