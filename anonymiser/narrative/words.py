@@ -28,6 +28,7 @@ _OURS_LEVEL: Final = 10
 _COUNT_DIGITS_MAX: Final = 2
 _MONEY_DIGITS_MAX: Final = 3
 _CASE_SHARE_MIN: Final = 0.5
+_VERB_LETTERS_MIN: Final = 4
 
 #: Letters and digits; an apostrophe, or a sign that stands for a letter, belongs to what follows.
 _TOKEN: Final = re.compile(r"(?:[@$!|](?=[^\W\d_]))?[^\W_]+(?:['@$!|][^\W_]+)*")
@@ -36,7 +37,7 @@ _QUOTES: Final = "\"'([{*-"
 
 
 #: Words that are needed as words: they go where they stand like a name.
-_NEEDED: Final = lists.OFTEN_GIVEN | lists.FREQUENT_FAMILIES | lists.ELSEWHERE
+_NEEDED: Final = lists.OFTEN_GIVEN | lists.FREQUENT_FAMILIES | lists.ELSEWHERE | lists.NEEDS_ARTICLE
 
 
 class NameToo(Enum):
@@ -88,7 +89,7 @@ def ordinary_words() -> Mapping[str, Word]:
         words[word] = kinds[int(facts[:2]), facts[2:]]
     for word in lists.OURS:
         words.setdefault(word, Word(_OURS_LEVEL, NameToo.NO))
-    for word in lists.ELSEWHERE & words.keys():
+    for word in (lists.ELSEWHERE | lists.NEEDS_ARTICLE) & words.keys():
         if words[word].name is NameToo.NO:
             words[word] = Word(words[word].level, NameToo.FAMILY)
     return words
@@ -219,7 +220,7 @@ class AllowList:
             return self._is_actor(number, base)
         if self._precedes_name(number) or self._is_before_comma(number):
             return base not in lists.GRAMMAR or base in lists.AMBIGUOUS
-        beside = self._after(number) in lists.AFTER_NAME or self._is_with_another(number)
+        beside = self._is_before_verb(number) or self._is_with_another(number)
         if base in lists.GRAMMAR:
             return base in lists.AMBIGUOUS and beside
         if base in lists.TITLED:
@@ -241,10 +242,8 @@ class AllowList:
         before, after = self._before(number), self._after(number)
         is_told = before in lists.RELATIVES and after in lists.AFTER_NAME
         if base in lists.GRAMMAR:
-            ends = self._follows_name(number) and (
-                after in lists.AFTER_NAME or self._is_last(number)
-            )
-            return base in lists.AMBIGUOUS and (is_told or ends)
+            ends = self._is_last(number) or after in lists.AFTER_NAME
+            return base in lists.AMBIGUOUS and (is_told or (self._follows_name(number) and ends))
         if is_told or before in lists.BEFORE_NAME or self._follows_initial(number):
             return True
         if self._starts(number) and self._is_actor(number, base):
@@ -270,9 +269,14 @@ class AllowList:
         before = self._before(number)
         if before in lists.RELATIVES or self._precedes_name(number):
             return True
-        is_told = before == "that" and self._before(number - 1) in lists.ACTS
-        is_bare = is_told or before not in lists.DETERMINERS
-        return is_bare and self._after(number) in lists.AFTER_NAME
+        return before not in lists.DETERMINERS and self._is_before_verb(number)
+
+    def _is_before_verb(self, number: int) -> bool:
+        """Tell whether the next word says what somebody does; "collects" is taken for a verb."""
+        after = self._after(number)
+        if after in lists.AFTER_NAME or after in lists.ACTS:
+            return True
+        return len(after) > _VERB_LETTERS_MIN and after.endswith("s") and after[:-1] in self._words
 
     def _is_part_of_name(self, number: int) -> bool:
         """Tell whether the word and an unknown one beside it are somebody: "bo song was"."""
@@ -295,14 +299,15 @@ class AllowList:
     def _is_bare(self, number: int, word: Word) -> bool:
         """Tell "with hope and" and "to rose, who" from words that need an article or a noun."""
         before = self._before(number)
-        if before not in lists.BEFORE_BARE:
+        is_after_verb = before in lists.BEFORE_SOMEBODY
+        if before not in lists.BEFORE_BARE and not is_after_verb:
             return False
         base = _base(self._tokens[number].lower)
         if self._after(number) == "who" and not base.endswith("s"):
             return True
-        if word.name is NameToo.NO or before == "to":
+        if word.name is NameToo.NO or (before == "to" and base not in lists.NEEDS_ARTICLE):
             return False
-        return base in _NEEDED and self._ends_clause(number)
+        return base in _NEEDED and (self._ends_clause(number) or base in lists.NEEDS_ARTICLE)
 
     def _ends_clause(self, number: int) -> bool:
         return self._is_last(number) or self._after(number) in lists.AFTER_BARE

@@ -1,6 +1,6 @@
 """Running the redactor over a corpus and counting what it left and what it took.
 
-A span leaks if a word of it is left, words of grammar apart. A text that is
+A span leaks if a word of it is left, grammar and titles ("Mr") apart. A text that is
 withheld leaks nothing; so that this cannot hide a weak redactor, the same
 share is told as if none were withheld, and how many were. Over-redaction is
 the share of the words outside every span that went.
@@ -158,7 +158,8 @@ def _leaks(text: str, span: Marked, gone: bytearray) -> bool:
     return any(
         not all(gone[span.start + token.start : span.start + token.end])
         for token in tokens_of(text[span.start : span.end])
-        if token.lower not in lists.GRAMMAR or token.text[0].isupper()
+        if token.lower not in lists.TITLES
+        and (token.lower not in lists.GRAMMAR or token.text[0].isupper())
     )
 
 

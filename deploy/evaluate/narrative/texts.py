@@ -52,6 +52,8 @@ _PLACE_WORDS: Final = (
     "loc", "gpe", "place", "address", "street", "city", "town", "postcode", "postal", "zip",
     "county", "district", "location", "facility", "fac",
 )  # fmt: skip
+#: "EMAIL_ADDRESS" is no place.
+_CONTACT_WORDS: Final = frozenset({"email", "mail", "ip", "mac", "web", "url"})
 _NUMBER_WORDS: Final = (
     "phone", "number", "nhs", "ssn", "card", "iban", "account", "sort", "code", "id", "license",
     "licence", "passport", "upn", "uln", "nino", "pnc", "cro", "vrm", "plate", "vehicle", "imei",
@@ -64,6 +66,8 @@ def role_of(kind: str) -> Role:
     """Say what a kind of span is, by the words of its name."""
     words = "".join(mark if mark.isalnum() else " " for mark in kind.lower()).split()
     joined = "".join(words)
+    if not _CONTACT_WORDS.isdisjoint(words):
+        return Role.NUMBER
     for role, known in (
         (Role.KEPT, _KEPT_WORDS),
         (Role.PLACE, _PLACE_WORDS),
