@@ -67,10 +67,9 @@ class AlertBook:
     def __init__(self) -> None:
         self.alerts: dict[AlertKey, Alert] = {}
 
-    def evaluate(self, fold: NetworkFold, touched: Touched, at: datetime) -> list[Alert]:
+    def evaluate(self, fold: NetworkFold, around: Neighbourhood, at: datetime) -> list[Alert]:
         """Bring the alerts up to date; return those raised or changed, in a fixed order."""
         paths = Paths(fold)
-        around = _Neighbourhood(fold, touched)
         tied = self._settle(AlertRule.CHILD_TIED_TO_NOMINAL, around.near_network(), paths, at)
         close = around.close_to(alert.child_id for alert in tied)
         siblings = self._settle(AlertRule.SIBLING_OF_INVOLVED, close, paths, at)
@@ -107,7 +106,7 @@ class AlertBook:
         )
 
 
-class _Neighbourhood:
+class Neighbourhood:
     """Whom a change can concern: the people that could have a path through it."""
 
     def __init__(self, fold: NetworkFold, touched: Touched) -> None:
@@ -116,6 +115,11 @@ class _Neighbourhood:
         self._moved = {
             entity for entity, (before, now) in touched.standings.items() if _differ(before, now)
         }
+
+    def everybody(self) -> set[str]:
+        """Return everybody of whom an alert, raised or possible, may have changed."""
+        near = self.near_network()
+        return near | self.close_to(near)
 
     def near_network(self) -> set[str]:
         """Return people whose tie to a (suspected) nominal may have changed."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from consumers.network.look import find
 from consumers.network.tables import ENTITIES
 from consumers.safeguarding.rows import path_of
-from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
+from consumers.safeguarding.tables import (
+    ALERTS_TABLE,
+    POSSIBLE_ALERTS,
+    POSSIBLE_LINKS,
+    VERSIONS,
+)
 from streams.taxonomy import RelationKind
 from streams.values import AlertRule, NodeKind
 
@@ -25,6 +30,10 @@ Facts: TypeAlias = dict[str, Any]
 NOT_A_REFERRAL: Final = (
     "This alert is not a referral. A named person decides whether to make one;"
     " the alert is never closed by the system."
+)
+POSSIBLE: Final = (
+    "Possible: two records may be one child, nobody has decided yet. Nothing of this is an alert;"
+    " it goes, or is raised as one, when the review desk decides."
 )
 SHORT: Final = 8
 
@@ -76,7 +85,43 @@ def alert(connection: Connection, alert_id: str) -> Facts:
         **facts,
         "in_words": in_words(connection, facts["child_id"], steps),
         "versions": _versions(connection, alert_id),
+        "may_also_be": may_also_be(connection, facts["child_id"]),
         "note": NOT_A_REFERRAL,
+    }
+
+
+def possible_alerts(connection: Connection) -> list[Facts]:
+    """Return what would be an alert if a possible link were one person; state POSSIBLE, by child.
+
+    None of them was raised, and none has an alert id.
+    """
+    by_child = select(POSSIBLE_ALERTS).order_by(
+        POSSIBLE_ALERTS.c.child_id, POSSIBLE_ALERTS.c.rule, POSSIBLE_ALERTS.c.left_id
+    )
+    rows = connection.execute(by_child).mappings()
+    return [_possible(connection, dict(row)) for row in rows]
+
+
+def may_also_be(connection: Connection, person: str) -> list[str]:
+    """Return the ids that may be the same person as this one; undecided."""
+    table = POSSIBLE_LINKS
+    stands = select(table).where(or_(table.c.left_now == person, table.c.right_now == person))
+    rows = connection.execute(stands).mappings()
+    found = (one["right_now"] if one["left_now"] == person else one["left_now"] for one in rows)
+    return sorted({one for one in found if one != person})
+
+
+def _possible(connection: Connection, row: Facts) -> Facts:
+    steps = path_of(row["path"])
+    return {
+        "state": "POSSIBLE",
+        "rule": row["rule"],
+        "means": _RULES[AlertRule(row["rule"])],
+        "child_id": row["child_id"],
+        "if_one": [row["left_id"], row["right_id"]],
+        "path": _path(steps),
+        "in_words": [_sentence(step) for step in steps],
+        "may_also_be": may_also_be(connection, row["child_id"]),
     }
 
 
@@ -114,16 +159,20 @@ def _standing(connection: Connection, person: str) -> str:
 
 
 def _alert(row: Facts) -> Facts:
-    path = [
+    means = _RULES[AlertRule(row["rule"])]
+    return {**row, "state": "RAISED", "means": means, "path": _path(path_of(row["path"]))}
+
+
+def _path(steps: Sequence[Step]) -> list[Facts]:
+    return [
         {
             "from_id": step.from_id,
             "kind": step.kind.value,
             "to_id": step.to_id,
             "report_ids": list(step.report_ids),
         }
-        for step in path_of(row["path"])
+        for step in steps
     ]
-    return {**row, "means": _RULES[AlertRule(row["rule"])], "path": path}
 
 
 def _path_text(connection: Connection, alert_id: str) -> str:

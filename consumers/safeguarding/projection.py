@@ -8,15 +8,29 @@ from consumers.network import NetworkFold
 from consumers.network import rows as network_rows
 from consumers.network.tables import NETWORK_TABLES
 from consumers.projection import Publication, unreadable
-from consumers.safeguarding.alerts import AlertBook
-from consumers.safeguarding.rows import alerts_from, notice_id_of, notice_of, rewrites_of
-from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
+from consumers.safeguarding.alerts import AlertBook, Neighbourhood
+from consumers.safeguarding.possible import Doubts
+from consumers.safeguarding.rows import (
+    alerts_from,
+    doubts_from,
+    notice_id_of,
+    notice_of,
+    rewrites_of,
+    rewrites_of_doubt,
+)
+from consumers.safeguarding.tables import (
+    ALERTS_TABLE,
+    POSSIBLE_ALERTS,
+    POSSIBLE_LINKS,
+    VERSIONS,
+)
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.shared import (
     NominalRelayed,
     PersonsMerged,
     PersonSplit,
+    PossibleLinkTold,
     ReportWithdrawn,
     SafeguardingReportShared,
 )
@@ -45,23 +59,33 @@ class Safeguarding:
     """The projection `safeguarding`; it publishes alerts at the log time of what caused them."""
 
     name: ClassVar[str] = "safeguarding"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     topics: tuple[str, ...] = (SAFEGUARDING,)
-    tables: tuple[Table, ...] = (*NETWORK_TABLES, ALERTS_TABLE, VERSIONS)
+    tables: tuple[Table, ...] = (
+        *NETWORK_TABLES,
+        ALERTS_TABLE,
+        VERSIONS,
+        POSSIBLE_LINKS,
+        POSSIBLE_ALERTS,
+    )
     publication: Publication | None = Publication(ALERTS, notice_id_of)
 
     def __init__(self) -> None:
         self.fold = NetworkFold()
         self.book = AlertBook()
+        self.doubts = Doubts()
         self._rewrites: list[Rewrite] = []
         self._notices: list[Notice] = []
 
     def apply(self, record: Record) -> None:
         """Fold one record in, and judge the children around it."""
         try:
-            event = decode(record.value or b"", *_EVENTS)
+            event = decode(record.value or b"", *_EVENTS, PossibleLinkTold)
         except DecodeError as error:
             self._rewrites.append(unreadable(record, error))
+            return
+        if isinstance(event, PossibleLinkTold):
+            self.doubts.tell(event, self.fold)
         else:
             self._take(event, record.offset, record.appended_at)
 
@@ -69,6 +93,8 @@ class Safeguarding:
         """Return what the rows have become since the last call; of two for one key, the later."""
         rewrites = [*network_rows.take_rewrites(self.fold), *self._rewrites]
         self._rewrites.clear()
+        for link, doubt in self.doubts.take_changed().items():
+            rewrites += rewrites_of_doubt(link, doubt)
         return rewrites
 
     def take_notices(self) -> Sequence[Notice]:
@@ -83,9 +109,23 @@ class Safeguarding:
         self.book.alerts.update(
             ((alert.rule, alert.child_id), alert) for alert in alerts_from(read)
         )
+        self.doubts.load(doubts_from(read))
 
     def _take(self, event: NetworkEvent, offset: int, at: datetime) -> None:
-        touched = self.fold.apply(event, offset)
-        for alert in self.book.evaluate(self.fold, touched, at):
+        around = Neighbourhood(self.fold, self.fold.apply(event, offset))
+        for alert in self.book.evaluate(self.fold, around, at):
             self._rewrites += rewrites_of(alert)
             self._notices.append(notice_of(alert))
+        if self.doubts.open:
+            self.doubts.settle(self.fold, around.everybody() | _renamed(event))
+
+
+def _renamed(event: NetworkEvent) -> set[str]:
+    """Return the ids that go by another name now, also of those whom no live report mentions."""
+    match event:
+        case PersonsMerged():
+            return {str(event.kept_id), str(event.absorbed_id)}
+        case PersonSplit():
+            return {str(event.entity_id), str(event.new_entity_id)}
+        case _:
+            return set()

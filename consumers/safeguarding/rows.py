@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from consumers.projection import Notice, Rewrite
 from consumers.safeguarding.alerts import RULE_VERSION, Alert, event_of
 from consumers.safeguarding.paths import Path, Step
-from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
+from consumers.safeguarding.possible import Doubt, PossibleAlert
+from consumers.safeguarding.tables import (
+    ALERTS_TABLE,
+    POSSIBLE_ALERTS,
+    POSSIBLE_LINKS,
+    VERSIONS,
+)
 from streams.codec import decode, encode
 from streams.shared import AlertRaised, AlertUpdated
 from streams.taxonomy import RelationKind
@@ -27,7 +33,7 @@ def rewrites_of(alert: Alert) -> tuple[Rewrite, Rewrite]:
     latest = {
         "version": alert.version,
         "supported": alert.supported,
-        "path": json.dumps([_step_row(step) for step in alert.path], separators=(",", ":")),
+        "path": _text_of(alert.path),
     }
     stands = {
         **key,
@@ -74,6 +80,40 @@ def path_of(text: str) -> Path:
         Step(row["from"], RelationKind(row["kind"]), row["to"], tuple(row["reports"]))
         for row in json.loads(text)
     )
+
+
+def rewrites_of_doubt(link: tuple[str, str], doubt: Doubt | None) -> tuple[Rewrite, Rewrite]:
+    """Return the rows of a possible link and of what would follow; none once it is decided."""
+    key = {"left_id": link[0], "right_id": link[1]}
+    if doubt is None:
+        return Rewrite(POSSIBLE_LINKS, key), Rewrite(POSSIBLE_ALERTS, key)
+    stands = {**key, "left_now": doubt.roots[0], "right_now": doubt.roots[1]}
+    follow = tuple(
+        {
+            **key,
+            "rule": one.rule.value,
+            "child_id": one.child_id,
+            "path": _text_of(one.path),
+        }
+        for one in doubt.alerts
+    )
+    return Rewrite(POSSIBLE_LINKS, key, (stands,)), Rewrite(POSSIBLE_ALERTS, key, follow)
+
+
+def doubts_from(read: Read) -> Iterator[Doubt]:
+    """Yield the open possible links of a store."""
+    follow: dict[tuple[str, str], list[PossibleAlert]] = {}
+    for row in read(POSSIBLE_ALERTS):
+        one = PossibleAlert(AlertRule(row["rule"]), row["child_id"], path_of(row["path"]))
+        follow.setdefault((row["left_id"], row["right_id"]), []).append(one)
+    for row in read(POSSIBLE_LINKS):
+        link = (row["left_id"], row["right_id"])
+        roots = (row["left_now"], row["right_now"])
+        yield Doubt(link, roots, tuple(follow.get(link, ())))
+
+
+def _text_of(path: Path) -> str:
+    return json.dumps([_step_row(step) for step in path], separators=(",", ":"))
 
 
 def _step_row(step: Step) -> Row:

@@ -37,3 +37,30 @@ VERSIONS: Final = Table(
 """Every version an alert had: what was told, and when."""
 
 Index("alerts_by_child", ALERTS_TABLE.c.child_id)
+
+POSSIBLE_LINKS: Final = Table(
+    "possible_links",
+    METADATA,
+    Column("left_id", String, primary_key=True),
+    Column("right_id", String, primary_key=True),
+    Column("left_now", String, nullable=False),
+    Column("right_now", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Two ids that may be one person, undecided; as they were told, and who they are by now."""
+
+POSSIBLE_ALERTS: Final = Table(
+    "possible_alerts",
+    METADATA,
+    Column("left_id", String, primary_key=True),
+    Column("right_id", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("child_id", String, primary_key=True),
+    Column("path", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What would be an alert if a possible link were decided as one person; never an alert itself."""
+
+Index("possible_links_by_left", POSSIBLE_LINKS.c.left_now)
+Index("possible_links_by_right", POSSIBLE_LINKS.c.right_now)
+Index("possible_alerts_by_child", POSSIBLE_ALERTS.c.child_id)

@@ -162,16 +162,33 @@ def alert_list(
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every safeguarding alert."""
-    from consumers.safeguarding.look import NOT_A_REFERRAL, alerts  # noqa: PLC0415 - quick --help
+    """Show every safeguarding alert, and apart from them what is possible while a doubt is open."""
+    from consumers.safeguarding.look import (  # noqa: PLC0415 - keeps --help quick
+        NOT_A_REFERRAL,
+        POSSIBLE,
+        alerts,
+        possible_alerts,
+    )
 
-    found = _ask(_hub("alert list", lambda connection, _: alerts(connection)), name, purpose, as_of)
+    def both(connection: Any, _: str) -> Any:  # noqa: ANN401 - loaded when used
+        return alerts(connection), possible_alerts(connection)
+
+    raised, possible = _ask(_hub("alert list", both), name, purpose, as_of)
     if as_json:
-        show_json(found)
+        show_json([*raised, *possible])
         return
     columns = ("alert", "child", "why", "evidence", "version", "raised", "changed")
-    show_table(columns, (_alert_row(one) for one in found))
+    show_table(columns, (_alert_row(one) for one in raised))
     say(NOT_A_REFERRAL)
+    if possible:
+        rows = map(_possible_row, possible)
+        show_table(("state", "child", "may also be", "why"), rows, title="Possible")
+        say(POSSIBLE)
+
+
+def _possible_row(one: Mapping[str, Any]) -> tuple[object, ...]:
+    others = " ".join(_short(other) for other in one["may_also_be"])
+    return ("possible", _short(one["child_id"]), others, one["means"])
 
 
 def _alert_row(one: Mapping[str, Any]) -> tuple[object, ...]:
@@ -207,6 +224,8 @@ def alert_show(
 def _show_alert(found: Mapping[str, Any]) -> None:
     show_text(f"Alert {found['alert_id']}, version {found['version']}: {found['means']}")
     show_text(f"Child {found['child_id']}")
+    for other in found["may_also_be"]:
+        show_text(f"Possibly the same child as {other}: the review desk has not decided")
     show_text(f"Raised {_second(found['raised_at'])}, changed {_second(found['updated_at'])}")
     show_text("Why:")
     for sentence in found["in_words"]:
