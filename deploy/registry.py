@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from deploy.topics import TopicsReport
     from streams.registry import RegistryEvent
-    from streams.shared import PartnerOnboarded, Service
+    from streams.shared import PartnerOnboarded, ReferencePopulationSet, Service
 
 CLIENT: Final = "rivelin-administrator"
 SERVED_SECONDS_MAX: Final = 60.0
@@ -74,6 +74,17 @@ async def suspend(settings: Settings, partner: str, reason: str, by: str, at: da
     if (await read_registry(settings)).entry(partner) is None:
         raise UnknownPartnerError(f"no partner {partner!r} is in the register")
     event = PartnerSuspended(partner=partner, reason=reason, decided_by=by, decided_at=at)
+    await write(settings, (event,))
+
+
+async def set_population(settings: Settings, event: ReferencePopulationSet) -> None:
+    """Let small cells be counted in another reference population from here on.
+
+    Raises: InvalidInputError, BrokerUnreachableError, MissingTopicError, UnencodableError if
+    the tables are too large for one record.
+    """
+    _require_text(event.name, "name")
+    _require_text(event.decided_by, "decided_by")
     await write(settings, (event,))
 
 

@@ -32,6 +32,7 @@ COMMAND_MODULES = (
     "deploy.cli.system",
     "deploy.cli.role",
     "deploy.cli.partner",
+    "deploy.cli.population",
     "deploy.cli.report",
     "deploy.cli.submit",
     "deploy.cli.duty",
