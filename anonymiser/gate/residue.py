@@ -11,6 +11,14 @@ backwards, in hexadecimal, Base64 (every alignment), percent-encoding, UTF-16
 or Latin-1; and the sixteen bytes of any id that belongs to the partner or to
 the enclave. Source: research/privacy.md section 8, properties 1 and 15.
 
+Some numbers carry other facts: a driver number the start of the family name
+and the birth date, a Scottish CHI number the birth date. Those are looked for
+as well, as decoded here.
+
+A narrative is words, in which a short name turns up in no other form than as
+a word: it is searched as it reads, and `words` looks for every sign that it
+was not redacted. Everything else in the bytes is searched in every decoding.
+
 What cannot identify is blanked before the search: the audience's own ids as
 the gate computed them, the closed codes of the taxonomy with the node numbers
 they tie, and text shaped exactly like an ISO week or a postcode district.
@@ -27,16 +35,21 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from anonymiser.gate.carriers import chi_number, driver_number
+from anonymiser.gate.words import is_ordinary, stop_word
 from streams.taxonomy import RelationKind
 from streams.values import Activity, Theme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from enum import StrEnum
     from uuid import UUID
 
-    from streams.restricted import Node, Report, ReportLinked
+    from streams.restricted import Identity, Node, Report, ReportLinked
 
+#: The reason code of a declared value that would leave.
+RESIDUAL: Final = "residual_identifier"
+_NAMES: Final = ("given_name", "middle_names", "family_name", "known_as", "organisation_name")
 WINDOW_BYTES: Final = 6
 WORD_CHARACTERS_MIN: Final = 2
 NODES_MAX: Final = 50
@@ -46,6 +59,7 @@ _SEPARATORS: Final = re.compile(
     r"[\s\-\u2010-\u2015./\\'\u2019(),:;_@+*#|\u00ad\u200b-\u200f\ufeff]+"
 )
 _WORDS: Final = re.compile(r"[^\W_]+")
+_TELLING: Final = re.compile(r"\d(?:[\s\-./()]*\d){4}|@|://")
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{2,}")
 _LATIN: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{2,}")
 _UTF_16: Final = re.compile(rb"(?:[\x20-\x7e\xa0-\xff]\x00){2,}|(?:\x00[\x20-\x7e\xa0-\xff]){2,}")
@@ -61,6 +75,7 @@ class Declared:
 
     path: str
     value: str = field(repr=False)
+    is_start: bool = False
 
 
 def declared_by(report: Report) -> Iterator[Declared]:
@@ -75,6 +90,14 @@ def declared_by(report: Report) -> Iterator[Declared]:
     for word in sorted(set(_WORDS.findall(report.narrative or ""))):
         if len(word.encode()) >= WINDOW_BYTES:
             yield Declared("narrative", word)
+
+
+def names_of(report: Report) -> Iterator[str]:
+    """Yield the names of a report's people and organisations as written."""
+    for node in report.nodes:
+        if node.identity is not None:
+            for name in _NAMES:
+                yield from _texts_of(getattr(node.identity, name))
 
 
 def inner_ids(linked: ReportLinked) -> Iterator[tuple[str, UUID]]:
@@ -92,20 +115,33 @@ class ResidueSearch:
         self._windows: dict[str, str] = {}
         self._words: dict[str, str] = {}
         self._long: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        self._starts: dict[str, str] = {}
+        self._names = tuple(names_of(report))
         self._ids = tuple(inner_ids(linked))
         for declared in declared_by(report):
             self._want(declared)
 
-    def find(self, data: bytes, own_ids: Iterable[UUID]) -> str | None:
-        """Return the path of a declared value that `data` holds in any form, None if it is clean.
+    def find(
+        self, data: bytes, own_ids: Iterable[UUID], narrative: str | None = None
+    ) -> tuple[str, str] | None:
+        """Return a reason code and the path of what `data` must not hold, None if it is clean.
 
         `own_ids` are the audience's ids as computed by the gate, not as read from `data`.
+        `narrative` is what `data` holds of words.
         """
         for path, inner in self._ids:
             if _holds_id(data, inner):
-                return path
+                return RESIDUAL, path
+        if narrative is not None:
+            if (code := stop_word(narrative, self._names)) is not None:
+                return code, "narrative"
+            if (path := self._find_text(_as_read(narrative))) is not None:
+                return RESIDUAL, path
+            data = data.replace(narrative.encode(), b"\0")
         haystack = _readable(_blank(data, own_ids))
-        return self._find_text(haystack) if haystack else None
+        found = (self._find_text(haystack) or _first(self._told, haystack)) if haystack else None
+        return None if found is None else (RESIDUAL, found)
 
     def _find_text(self, haystack: str) -> str | None:
         for start in range(len(haystack) - WINDOW_BYTES + 1):
@@ -113,15 +149,24 @@ class ResidueSearch:
                 return path
         for word in _WORDS.findall(haystack):
             # An Avro length may look like a letter and stick to the front of a text.
-            path = self._words.get(word) or self._words.get(word[1:])
+            path = self._words.get(word) or self._words.get(word[1:]) or self._begins(word)
             if path is not None:
                 return path
-        return next((path for text, path in self._long.items() if text in haystack), None)
+        return _first(self._long, haystack)
+
+    def _begins(self, word: str) -> str | None:
+        """Tell whether a word begins as a family name that a number carries."""
+        if is_ordinary(word):
+            return None
+        return next((path for start, path in self._starts.items() if word.startswith(start)), None)
 
     def _want(self, declared: Declared) -> None:
         folded = _fold(declared.value).strip()
         if declared.path == "narrative":
-            self._long.setdefault(folded, declared.path)
+            self._told.setdefault(folded, declared.path)
+            return
+        if declared.is_start:
+            self._starts.setdefault(folded, declared.path)
             return
         for text in {folded, _SEPARATORS.sub("", folded)}:
             self._want_text(text, declared.path)
@@ -154,6 +199,20 @@ def _declared_by_node(path: str, node: Node) -> Iterator[Declared]:
         value = getattr(node.identity, facet.name)
         for text in _texts_of(value):
             yield Declared(f"{path}.identity.{facet.name}", text)
+    yield from _carried_by(f"{path}.identity", node.identity)
+
+
+def _carried_by(path: str, identity: Identity) -> Iterator[Declared]:
+    """Yield what the numbers of a person carry beside themselves."""
+    if identity.driver_number:
+        field_path = f"{path}.driver_number"
+        name, births = driver_number(identity.driver_number)
+        if name:
+            yield Declared(field_path, name, is_start=True)
+        yield from (Declared(field_path, text) for born in births for text in _texts_of(born))
+    for name in ("nhs_number", "chi_number"):
+        births = chi_number(getattr(identity, name) or "")
+        yield from (Declared(f"{path}.{name}", text) for born in births for text in _texts_of(born))
 
 
 def _texts_of(value: object) -> Iterator[str]:
@@ -208,6 +267,18 @@ def _readable(data: bytes) -> str:
     texts += [_SEPARATORS.sub("", text) for text in texts]
     texts += [text[::-1] for text in texts]
     return "\n".join(texts)
+
+
+def _as_read(narrative: str) -> str:
+    """A narrative as it reads, each word also without what joins its parts, and backwards."""
+    folded = _fold(narrative)
+    words = [_SEPARATORS.sub("", word) for word in folded.split()]
+    read = "\n".join([folded, *words])
+    return f"{read}\n{read[::-1]}"
+
+
+def _first(wanted: Mapping[str, str], haystack: str) -> str | None:
+    return next((path for text, path in wanted.items() if text in haystack), None)
 
 
 def _texts(data: bytes) -> list[str]:

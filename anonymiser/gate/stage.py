@@ -434,6 +434,7 @@ class Gate:
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved, released=released)
         if verdict.outcome is Outcome.SHARED:
+            verdict = self._told_of_words(linked, report, verdict)
             ready = self._ready(linked, report, verdict.audiences)
             if None in ready.values():
                 verdict = _TOO_FEW
@@ -463,22 +464,38 @@ class Gate:
         self, linked: ReportLinked, report: Report, audience: Audience, sector: PartnerType | None
     ) -> SharedReport | None:
         """Build what leaves, as coarse as it must be, and search its final bytes."""
-        built = _BUILD[audience](self._worded(linked), self._ids[audience])
+        words, _ = self._words_of(linked, report)
+        built = _BUILD[audience](replace(linked, redacted=words), self._ids[audience])
         fit = self._cells.fit(built, self._state.seen[audience].shown).event
         event = None if fit is None else finished(fit, sector)
         search = ResidueSearch(report, linked)
         given = tuple(self._given_ids(linked, self._ids[audience]))
         for one in (built,) if event is None else (built, event):
-            if (path := search.find(encode(one), given)) is not None:
+            if (path := search.find(encode(replace(one, narrative=None)), given)) is not None:
                 raise WithheldError("residual_identifier", path)
         return event
 
-    def _worded(self, linked: ReportLinked) -> ReportLinked:
-        """Take the words out unless the agreement lets them leave."""
+    def _words_of(self, linked: ReportLinked, report: Report) -> tuple[str | None, str | None]:
+        """Return the words that may leave, and why there are none where the agreement lets some.
+
+        Words that still tell something declared stay behind; the coded facts go on without them.
+        """
         entry = self._registry.entry(linked.partner)
-        if linked.redacted is None or (entry is not None and entry.narrative_permitted):
-            return linked
-        return replace(linked, redacted=None)
+        if entry is None or not entry.narrative_permitted:
+            return None, None
+        if linked.redacted is None:
+            return None, linked.withheld
+        search = ResidueSearch(replace(report, narrative=None), linked)
+        if search.find_in_words(linked.redacted) is not None:
+            return None, "narrative_withheld_residue"
+        return linked.redacted, None
+
+    def _told_of_words(self, linked: ReportLinked, report: Report, verdict: Verdict) -> Verdict:
+        """Have the receipt say why a narrative stays behind."""
+        _, code = self._words_of(linked, report)
+        if code is None:
+            return verdict
+        return replace(verdict, reasons=(*verdict.reasons, Reason(code=code, field="narrative")))
 
     def _share(self, linked: ReportLinked, ready: Ready, record: Record) -> Iterator[Effect]:
         """Let a report go to each audience, to police in a batch unless somebody is in danger."""
