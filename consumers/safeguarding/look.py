@@ -93,7 +93,7 @@ def alert(connection: Connection, alert_id: str) -> Facts:
 def possible_alerts(connection: Connection) -> list[Facts]:
     """Return what would be an alert if a possible link were one person; state POSSIBLE, by child.
 
-    None of them was raised, and none has an alert id.
+    None of them was raised: none has an alert id, and none is supported.
     """
     by_child = select(POSSIBLE_ALERTS).order_by(
         POSSIBLE_ALERTS.c.child_id, POSSIBLE_ALERTS.c.rule, POSSIBLE_ALERTS.c.left_id
@@ -114,7 +114,9 @@ def may_also_be(connection: Connection, person: str) -> list[str]:
 def _possible(connection: Connection, row: Facts) -> Facts:
     steps = path_of(row["path"])
     return {
+        "alert_id": None,
         "state": "POSSIBLE",
+        "supported": False,
         "rule": row["rule"],
         "means": _RULES[AlertRule(row["rule"])],
         "child_id": row["child_id"],

@@ -185,7 +185,7 @@ async def test_the_hub_sees_the_possible_beside_the_record_and_in_a_state_of_its
         key("kim"),
         [key("kit")],
     )
-    assert "alert_id" not in one
+    assert (one["alert_id"], one["supported"]) == (None, False)
     assert standing["state"] == "RAISED"
     assert shown["may_also_be"] == [key("kim")]
 
