@@ -15,15 +15,24 @@ import csv
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from producers import examples
 from streams.errors import InvalidInputError
-from streams.shared import DistrictPopulation, HouseholdCount, Housemate, PopulationCell
+from streams.shared import (
+    DistrictPopulation,
+    HouseholdCount,
+    Housemate,
+    PopulationCell,
+    ReferencePopulationSet,
+)
 from streams.spelling import COLLECTION_ITEMS_MAX
 from streams.values import AgeBand, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
 REQUIRED: Final = ("district", "police_area", "sex", "age_band", "count")
@@ -45,6 +54,18 @@ def read_population(path: Path) -> tuple[DistrictPopulation, ...]:
         raise InvalidInputError("the file is not UTF-8 text") from None
     except csv.Error as error:
         raise InvalidInputError(f"the file is no CSV: {error}") from None
+
+
+def example_population(decided_by: str, decided_at: datetime) -> ReferencePopulationSet:
+    """Return the census of an invented city, as `rivelin population example` writes it.
+
+    Its districts are Sheffield's and its people are nobody: the demo counts its small cells there.
+    """
+    with resources.as_file(resources.files(examples) / "population.csv") as path:
+        districts = read_population(path)
+    return ReferencePopulationSet(
+        name="an invented city", districts=districts, decided_by=decided_by, decided_at=decided_at
+    )
 
 
 def write_population(path: Path, districts: Iterable[DistrictPopulation]) -> int:

@@ -55,6 +55,7 @@ _OF_ONE_SEX: Final = 0.5
 _OTHERS_MAX: Final = 10
 
 _YEAR_DAYS: Final = 365.2425
+_MONTH_DAYS: Final = 31
 
 _Household: TypeAlias = tuple[Look, ...]
 
@@ -88,9 +89,10 @@ class Population:
         """Return the police area of a postcode district, None if it was not counted."""
         return self._area_of.get(name)
 
-    def years_from(self, day: int) -> int:
-        """Return how many whole years lie between the tables and a proleptic day."""
-        return int(abs(day - self._day) / _YEAR_DAYS)
+    def years_from(self, day: int) -> float:
+        """Return how many years lie between the tables and a proleptic day; a month is none."""
+        days = abs(day - self._day)
+        return 0.0 if days <= _MONTH_DAYS else days / _YEAR_DAYS
 
     def finest(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """Return each place once, without the areas that one of the districts lies in."""

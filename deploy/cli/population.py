@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,15 +61,12 @@ def set_population(
     from deploy import registry  # noqa: PLC0415 - keeps --help quick
     from deploy.population import read_population  # noqa: PLC0415 - the same
     from deploy.settings import Settings  # noqa: PLC0415 - the same
+    from deploy.views import now  # noqa: PLC0415 - the same
     from streams.shared import ReferencePopulationSet  # noqa: PLC0415 - the same
 
     districts = read_population(file)
-    now = datetime.now(UTC)
     event = ReferencePopulationSet(
-        name=name or file.stem,
-        districts=districts,
-        decided_by=by,
-        decided_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
+        name=name or file.stem, districts=districts, decided_by=by, decided_at=now()
     )
     with progress("setting the reference population …"):
         asyncio.run(registry.set_population(Settings(), event))

@@ -24,7 +24,8 @@ from deploy.demo.result import Replay, Result
 from deploy.demo.sweep import documents_outside
 from deploy.demo.system import System
 from deploy.leaks import LeakSearch, identifiers_of
-from deploy.registry import onboard
+from deploy.population import example_population
+from deploy.registry import onboard, set_population
 from deploy.views import Asker, now, record
 from producers.town.truth import truth_of
 from streams.codec import decode
@@ -102,6 +103,7 @@ class Run:
         self._screen.started(self._system.bootstrap, time.monotonic() - self._began)
         self._screen.partners(self._town)
         await onboard(self._settings, entries_of(self._town, now()))
+        await set_population(self._settings, example_population(DECIDED_BY, now()))
 
     async def report(self) -> None:
         """Let every partner report from a process of its own, until each has every answer."""
