@@ -14,11 +14,15 @@ from anonymiser.desk.changes import TOPICS
 from anonymiser.desk.measure import agreement, measure
 from anonymiser.desk.policy import DeskPolicy
 from anonymiser.desk.store import DeskStore, store_path
+from anonymiser.linker.standard import WEIGHTS
+from anonymiser.linker.weights import published
 from deploy.views import connected, now, record
 from streams.codec import encode
 from streams.errors import InvalidInputError, RivelinError
+from streams.loop import read_to_end
 from streams.ports import Outgoing
-from streams.topics import DESK, REVIEW_COMMANDS
+from streams.registry import Registry
+from streams.topics import DESK, REGISTRY, REVIEW_COMMANDS
 from streams.values import HoldVerdict, LinkVerdict, Operation
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from anonymiser.desk.cases import Case
     from anonymiser.desk.measure import Agreement, ReviewerMeasure
     from anonymiser.desk.store import Hold, Quarantine, Ruling
+    from anonymiser.linker.weights import LinkWeights
     from deploy.settings import Settings
     from deploy.views import Asker
     from streams.ports import Log
@@ -77,6 +82,25 @@ class Desk:
         await record(self._log, self._asker, f"links show {link_id}")
         return self._store.case(link_id, self._asker.name, now())
 
+    async def threshold(self, case: Case) -> int | None:
+        """Return what the sum would have to reach among the people there are now, in centibits.
+
+        None where the version of the weights is not known here.
+        """
+        weights = await self._weights(case.weights_version)
+        return (
+            None if weights is None else weights.threshold + weights.growth(self._store.persons())
+        )
+
+    async def _weights(self, version: int | None) -> LinkWeights | None:
+        if version == WEIGHTS.version:
+            return WEIGHTS
+        registry = Registry()
+        async for records in read_to_end(self._log, (REGISTRY,)):
+            registry.learn(records)
+        known = (one for one in registry.weight_versions() if one.version == version)
+        return next(map(published, known), None)
+
     async def decide(
         self, typed: str, verdict: LinkVerdict, over_budget: OverBudgetReason | None
     ) -> Decided:
@@ -88,15 +112,16 @@ class Desk:
         at = now()
         case = self._store.case(link_id, self._asker.name, at)
         today = self._store.decided_since(self._asker.name, decisions.london_day(at))
-        event = decisions.review(
-            case,
-            verdict,
-            reviewer=self._asker.name,
-            decided_today=today,
-            over_budget=over_budget,
-            policy=self.policy,
-            at=at,
-        )
+        async with self._refusal_noted(f"links decide {link_id}"):
+            event = decisions.review(
+                case,
+                verdict,
+                reviewer=self._asker.name,
+                decided_today=today,
+                over_budget=over_budget,
+                policy=self.policy,
+                at=at,
+            )
         is_same = verdict is LinkVerdict.SAME
         operation = Operation.COMBINATION if is_same else Operation.ALTERATION
         subject = f"links decide {link_id} {verdict.value}"
@@ -115,16 +140,17 @@ class Desk:
         holders = ((), ()) if case.planted else self._store.holders(link_id)
         wanted = questions.decoys_wanted(case, self.policy)
         decoys = self._store.decoys(link_id, wanted, secrets.randbelow)
-        asked = questions.ask(
-            case,
-            question,
-            holders,
-            decoys,
-            reviewer=self._asker.name,
-            new_id=uuid4,
-            policy=self.policy,
-            at=at,
-        )
+        async with self._refusal_noted(f"links ask {link_id}"):
+            asked = questions.ask(
+                case,
+                question,
+                holders,
+                decoys,
+                reviewer=self._asker.name,
+                new_id=uuid4,
+                policy=self.policy,
+                at=at,
+            )
         subject = f"links ask {link_id} {question.value}"
         await record(self._log, self._asker, subject, Operation.CONSULTATION)
         await self._write_asked(case, asked)
@@ -165,8 +191,10 @@ class Desk:
         Raises: InvalidInputError.
         """
         hold = await self._held(typed, "holds approve")
-        event = decisions.approve(hold, person=person, at=now())
-        await self._rule(f"holds approve {hold.partner} {hold.report_id}", event)
+        subject = f"holds approve {hold.partner} {hold.report_id}"
+        async with self._refusal_noted(subject):
+            event = decisions.approve(hold, person=person, at=now())
+        await self._rule(subject, event)
         return hold
 
     async def rule(self, typed: str, verdict: HoldVerdict, reason: HoldReason, body: str) -> Hold:
@@ -177,8 +205,10 @@ class Desk:
         word = f"holds {verdict.value.lower()}"
         hold = await self._held(typed, word)
         person = self._asker.name
-        event = decisions.rule(hold, verdict, reason, person=person, body=body, at=now())
-        await self._rule(f"{word} {hold.partner} {hold.report_id} {reason.value}", event)
+        subject = f"{word} {hold.partner} {hold.report_id} {reason.value}"
+        async with self._refusal_noted(subject):
+            event = decisions.rule(hold, verdict, reason, person=person, body=body, at=now())
+        await self._rule(subject, event)
         return hold
 
     async def _held(self, typed: str, subject: str) -> Hold:
@@ -214,8 +244,10 @@ class Desk:
         """
         found = self._kept(offset)
         person = self._asker.name
-        event = decisions.close(found, reason, person=person, body=body, at=now())
-        await self._rule(f"quarantine close {found.offset} {reason.value}", event)
+        subject = f"quarantine close {found.offset} {reason.value}"
+        async with self._refusal_noted(subject):
+            event = decisions.close(found, reason, person=person, body=body, at=now())
+        await self._rule(subject, event)
         return found
 
     def _kept(self, offset: int) -> Quarantine:
@@ -223,6 +255,15 @@ class Desk:
         if not found:
             raise InvalidInputError("no open record of this number; `rivelin quarantine list`")
         return found[0]
+
+    @asynccontextmanager
+    async def _refusal_noted(self, subject: str) -> AsyncIterator[None]:
+        """Put on record that somebody tried what the rules refuse, and refuse it."""
+        try:
+            yield
+        except RivelinError:
+            await record(self._log, self._asker, f"{subject}, refused")
+            raise
 
     # --- writing -------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from streams.restricted import (
     PlantedSide,
     PossibleLink,
 )
-from streams.values import Answer, LinkQuestion, LinkVerdict, NodeKind, Sex
+from streams.values import Answer, LinkDoubt, LinkQuestion, LinkVerdict, NodeKind, Sex
 
 if TYPE_CHECKING:
     import random
@@ -56,6 +56,7 @@ _FAMILY: Final = (
     "Specimenko",
 )
 _STREETS: Final = ("Nowhere Gardens", "Example Rise", "Placeholder Road", "Specimen Lane")
+_GIVEN_PERCENT: Final = {"address": 70, "postcode": 85, "phone": 30}
 _YES, _NO, _UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 Answers = dict[LinkQuestion, tuple[Answer, Answer]]
 
@@ -115,14 +116,21 @@ def plants_due(open_links: int, open_planted: int, policy: DeskPolicy) -> int:
 
 
 def plant(
-    source: random.Random, compare: Callable[[Described, Described], Compared], at: datetime
+    source: random.Random,
+    compare: Callable[[Described, Described], Compared],
+    at: datetime,
+    since: datetime,
 ) -> PairPlanted | None:
-    """Make one pair; None if the comparison asks about none of many."""
+    """Make one pair, noticed after `since`; None if the comparison asks about none of many.
+
+    `since` is when the oldest real link that is open was noticed: an older one among younger
+    would be told by its age.
+    """
     for _ in range(_TRIES):
         pair = _KINDS[source.randrange(len(_KINDS))](source, at.date())
         compared = compare(pair.left, pair.right)
-        if compared.is_question:
-            return _planted(source, pair, compared, at)
+        if compared.is_question and compared.contradicted:
+            return _planted(source, pair, compared, at, since)
     return None
 
 
@@ -132,8 +140,12 @@ def answered_at(link_id: UUID, asked_at: datetime) -> datetime:
     return asked_at + timedelta(hours=shortest + link_id.int % (longest - shortest))
 
 
-def _planted(source: random.Random, pair: Pair, compared: Compared, at: datetime) -> PairPlanted:
-    noticed_at = at - timedelta(minutes=source.randrange(_NOTICED_DAYS_MAX * 24 * 60))
+def _planted(
+    source: random.Random, pair: Pair, compared: Compared, at: datetime, since: datetime
+) -> PairPlanted:
+    earliest = max(since, at - timedelta(days=_NOTICED_DAYS_MAX))
+    waited = int((at - earliest).total_seconds())
+    noticed_at = earliest + timedelta(seconds=source.randint(0, max(0, waited)))
     link = PossibleLink(
         kind=NodeKind.PERSON,
         left_id=UUID(bytes=source.randbytes(16), version=4),
@@ -144,6 +156,7 @@ def _planted(source: random.Random, pair: Pair, compared: Compared, at: datetime
         score=compared.score,
         weights_version=compared.weights_version,
         levels=compared.levels,
+        doubt=LinkDoubt.CONTRADICTED,
     )
     left, right = (_side(source, one, at) for one in (pair.left, pair.right))
     return PairPlanted(
@@ -185,7 +198,18 @@ def _somebody(source: random.Random, today: date, sex: Sex | None = None) -> Des
         postcode=f"S99 {source.randint(1, 9)}ZZ",
         phone=f"07700 900{source.randint(0, 999):03d}",
     )
-    return Described(identity, sex)
+    return Described(_incomplete(source, identity), sex)
+
+
+def _incomplete(source: random.Random, identity: Identity) -> Identity:
+    """Leave out what agencies leave out: pairs of one pattern would be told by it."""
+    has = {name: source.randrange(100) < percent for name, percent in _GIVEN_PERCENT.items()}
+    return replace(
+        identity,
+        address=identity.address if has["address"] else None,
+        postcode=identity.postcode if has["postcode"] else None,
+        phone=identity.phone if has["phone"] else None,
+    )
 
 
 def _changed(one: Described, sex: Sex | None = None, **fields: object) -> Described:

@@ -333,6 +333,10 @@ class DeskStore:
         planted = f"SELECT count(*) FROM links l WHERE l.planted IS NOT NULL AND NOT {_DECIDED})"  # noqa: S608 - no value in it
         return self._number(real), self._number(planted)
 
+    def persons(self) -> int:
+        """Return how many persons live reports mention; thresholds grow with them."""
+        return self._number("SELECT count(DISTINCT entity_id) FROM mentions WHERE kind = 'PERSON'")
+
     def find(self, prefix: str) -> UUID:
         """Return the one link whose id begins with `prefix`.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anonymiser.desk.cases import Bar, Case
+    from anonymiser.desk.cases import Case
 
 CENTIBITS: Final = 100
 _WIDTH: Final = 24
-"""Cells for the largest bar."""
+"""Cells from the lowest sum to the highest."""
 _FOR, _AGAINST = "█", "░"
 
 
@@ -34,30 +35,19 @@ def waterfall(case: Case, threshold_centibits: int | None = None) -> list[str]:
 def _bars(case: Case) -> Iterator[str]:
     fields = max(len(bar.field) for bar in case.bars)
     levels = max(len(bar.level) for bar in case.bars)
-    step = _step(case.bars)
-    total = 0
-    for bar in case.bars:
-        start, total = total, total + bar.centibits
-        drawn = _drawn(start, total, step)
+    sums = list(accumulate((bar.centibits for bar in case.bars), initial=0))
+    low, step = min(sums), max(CENTIBITS, max(sums) - min(sums)) / _WIDTH
+    for bar, (start, end) in zip(case.bars, pairwise(sums), strict=True):
+        drawn = _drawn(round((start - low) / step), round((end - low) / step))
         veto = "  veto" if bar.field in case.contradicted else ""
         named = f"{bar.field:{fields}}  {bar.level:{levels}}"
-        yield f"{named}  {_bits(bar.centibits):>7}  {drawn}{veto}"
+        yield f"{named}  {_bits(bar.centibits):>7}  {drawn:{_WIDTH}}{veto}".rstrip()
 
 
-def _step(bars: tuple[Bar, ...]) -> float:
-    """Return how many centibits one cell stands for, so that the whole fits."""
-    total, most = 0, CENTIBITS
-    for bar in bars:
-        total += bar.centibits
-        most = max(most, total)
-    return most / _WIDTH
-
-
-def _drawn(start: int, end: int, step: float) -> str:
-    low, high = sorted((start, end))
-    left = max(0, round(low / step))
-    cells = max(1, round(high / step) - left) if start != end else 0
-    return " " * left + (_FOR if end > start else _AGAINST) * cells
+def _drawn(start: int, end: int) -> str:
+    """Draw from where the sum stood to where it comes to, in cells."""
+    left, right = sorted((start, end))
+    return " " * left + (_FOR if end > start else _AGAINST) * (right - left)
 
 
 def _sum(case: Case, threshold: int | None) -> Iterator[str]:

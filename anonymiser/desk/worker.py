@@ -119,7 +119,8 @@ class DeskWorker:
         if self._compare is None:
             return ()
         due = min(plants_due(*self._store.counts(), self._policy), _PLANTED_AT_ONCE_MAX)
-        made = (plant(self._random, self._compare, now) for _ in range(due))
+        since = self._store.waiting().oldest_link or now
+        made = (plant(self._random, self._compare, now, since) for _ in range(due))
         return [pair for pair in made if pair is not None]
 
 

@@ -74,16 +74,21 @@ def show(
     """Show one link: how each field compares, who stands on each side, what was asked and said."""
     from anonymiser.desk.waterfall import waterfall  # noqa: PLC0415 - keeps --help quick
 
-    case = at_desk(name, purpose, lambda desk: desk.case(link_id))
+    async def look(desk: Desk) -> tuple[Case, int | None]:
+        case = await desk.case(link_id)
+        return case, await desk.threshold(case)
+
+    case, threshold = at_desk(name, purpose, look)
     if as_json:
-        show_json(case_facts(case))
+        bits = None if threshold is None else threshold / 100
+        show_json({**case_facts(case), "threshold_bits": bits})
         return
     show_text(f"Possible link {case.link_id}  {_standing(case)}")
     show_text(f"{_kind(case)}, noticed {_day(case.noticed_at)}, waits {age(_waited(case))}")
     if case.touches_child:
         show_text("Touches a child.")
     show_text("")
-    for line in waterfall(case):
+    for line in waterfall(case, threshold):
         show_text(line)
     show_text("")
     show_table(("side", "reports", "agencies", "child"), map(_side, "AB", case.sides))
@@ -285,7 +290,7 @@ def _row(case: Case) -> tuple[object, ...]:
         _bits(case.score_centibits),
         (case.doubt or "").lower(),
         ", ".join(case.contradicted) or "-",
-        ", ".join(case.agreed),
+        ", ".join(one for one in case.agreed if one not in case.contradicted),
         "; ".join(_notes(case)),
     )
 
