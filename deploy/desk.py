@@ -310,16 +310,3 @@ async def _caught_up(log: Log, store: DeskStore) -> None:
         raise DeskBehindError(
             "the desk has not read everything yet: see `rivelin status`, and try again"
         ) from None
-
-
-def waiting_of(settings: Settings) -> dict[str, object] | None:
-    """Return how much waits for a human, for `rivelin status`; None where no desk ever ran."""
-    try:
-        store = DeskStore.look(store_path(settings.stores_dir))
-    except RivelinError:
-        return None
-    try:
-        waiting = store.waiting()
-    finally:
-        store.close()
-    return {name: getattr(waiting, name) for name in waiting.__slots__}

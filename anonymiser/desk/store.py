@@ -616,6 +616,18 @@ _CLOSED: Final = {
 }
 
 
+def waiting_in(folder: Path) -> Waiting | None:
+    """Return how much waits for people; None where no desk ever ran."""
+    try:
+        store = DeskStore.look(store_path(folder))
+    except NoDeskStoreError:
+        return None
+    try:
+        return store.waiting()
+    finally:
+        store.close()
+
+
 def _state(row: sqlite3.Row, opinions: Sequence[Opinion], sides: tuple[Side, Side]) -> CaseState:
     decided = [one.verdict for one in opinions if one.verdict is not LinkVerdict.UNSURE]
     if decided:

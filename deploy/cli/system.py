@@ -150,7 +150,19 @@ def facts(settings: Settings) -> dict[str, Any]:
         return {"running": False, "home": str(settings.home), "processes": []}
     processes = [_with_progress(process, settings) for process in report.facts["processes"]]
     home = str(settings.home)
-    return {"running": True, "home": home, **report.facts, "processes": processes}
+    waiting = _waiting(settings)
+    told = {**report.facts, "processes": processes, "waiting_for_people": waiting}
+    return {"running": True, "home": home, **told}
+
+
+def _waiting(settings: Settings) -> dict[str, Any] | None:
+    """How much waits for a human decision; None before the desk has read anything."""
+    from dataclasses import asdict  # noqa: PLC0415 - keeps --help quick
+
+    from anonymiser.desk.store import waiting_in  # noqa: PLC0415 - the same
+
+    waiting = waiting_in(settings.stores_dir)
+    return None if waiting is None else asdict(waiting)
 
 
 def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -197,6 +209,8 @@ def _show(settings: Settings) -> None:
         return
     show_text(f"broker {known['bootstrap']}   home {known['home']}   {known['phase']}")
     show_table(_COLUMNS, map(_row, known["processes"]))
+    for line in _waiting_lines(known["waiting_for_people"]):
+        show_text(line)
     show_text(f"logs {settings.logs_dir}")
 
 
@@ -212,3 +226,28 @@ def _row(process: Mapping[str, Any]) -> tuple[object, ...]:
         process["last_exit"],
         timedelta(seconds=int(age.total_seconds())),
     )
+
+
+def _waiting_lines(waiting: Mapping[str, Any] | None) -> Iterable[str]:
+    """Nothing waits for people in silence: what, how many, and since when the oldest."""
+    if waiting is None:
+        return
+    links = f"possible links {waiting['links']}"
+    if waiting["links"]:
+        links += (
+            f" ({waiting['links_touching_child']} touch a child,"
+            f" {waiting['links_escalated']} overdue)"
+        )
+    for what, since in (
+        (links, waiting["oldest_link"]),
+        (f"held reports {waiting['holds']}", waiting["oldest_hold"]),
+        (f"quarantined records {waiting['quarantined']}", waiting["oldest_quarantined"]),
+    ):
+        yield f"waiting for people: {what}{_since(since)}"
+
+
+def _since(at: datetime | None) -> str:
+    if at is None:
+        return ""
+    age = datetime.now(UTC) - at
+    return f", the oldest for {timedelta(seconds=max(0, int(age.total_seconds())))}"
