@@ -59,7 +59,6 @@ _SEPARATORS: Final = re.compile(
     r"[\s\-\u2010-\u2015./\\'\u2019(),:;_@+*#|\u00ad\u200b-\u200f\ufeff]+"
 )
 _WORDS: Final = re.compile(r"[^\W_]+")
-_TELLING: Final = re.compile(r"\d(?:[\s\-./()]*\d){4}|@|://")
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f\ufffd]{2,}")
 _LATIN: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{2,}")
 _UTF_16: Final = re.compile(rb"(?:[\x20-\x7e\xa0-\xff]\x00){2,}|(?:\x00[\x20-\x7e\xa0-\xff]){2,}")
@@ -117,6 +116,7 @@ class ResidueSearch:
         self._long: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._starts: dict[str, str] = {}
+        self._cleared: set[str] = set()
         self._names = tuple(names_of(report))
         self._ids = tuple(inner_ids(linked))
         for declared in declared_by(report):
@@ -134,14 +134,26 @@ class ResidueSearch:
             if _holds_id(data, inner):
                 return RESIDUAL, path
         if narrative is not None:
-            if (code := stop_word(narrative, self._names)) is not None:
-                return code, "narrative"
-            if (path := self._find_text(_as_read(narrative))) is not None:
-                return RESIDUAL, path
+            if (told := self.find_in_words(narrative)) is not None:
+                return told
             data = data.replace(narrative.encode(), b"\0")
         haystack = _readable(_blank(data, own_ids))
         found = (self._find_text(haystack) or _first(self._told, haystack)) if haystack else None
         return None if found is None else (RESIDUAL, found)
+
+    def find_in_words(self, narrative: str) -> tuple[str, str] | None:
+        """Return a reason code and the path of what a narrative must not hold, None if clean.
+
+        A declared value comes before any other sign that the text was not redacted.
+        """
+        if narrative in self._cleared:
+            return None
+        if (path := self._find_text(_as_read(narrative))) is not None:
+            return RESIDUAL, path
+        if (code := stop_word(narrative, self._names)) is not None:
+            return code, "narrative"
+        self._cleared.add(narrative)
+        return None
 
     def _find_text(self, haystack: str) -> str | None:
         for start in range(len(haystack) - WINDOW_BYTES + 1):
@@ -210,9 +222,9 @@ def _carried_by(path: str, identity: Identity) -> Iterator[Declared]:
         if name:
             yield Declared(field_path, name, is_start=True)
         yield from (Declared(field_path, text) for born in births for text in _texts_of(born))
-    for name in ("nhs_number", "chi_number"):
-        births = chi_number(getattr(identity, name) or "")
-        yield from (Declared(f"{path}.{name}", text) for born in births for text in _texts_of(born))
+    for number in ("nhs_number", "chi_number"):
+        for born in chi_number(getattr(identity, number) or ""):
+            yield from (Declared(f"{path}.{number}", text) for text in _texts_of(born))
 
 
 def _texts_of(value: object) -> Iterator[str]:

@@ -19,7 +19,7 @@ to mend and never shows a value.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never, cast
 
 from anonymiser.gate.audience import AudienceIds
@@ -61,7 +61,7 @@ from anonymiser.gate.law import LAW_VERSION
 from anonymiser.gate.population import Population
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
 from anonymiser.gate.release import finished, for_police, for_safeguarding
-from anonymiser.gate.residue import ResidueSearch
+from anonymiser.gate.residue import RESIDUAL, ResidueSearch
 from anonymiser.gate.state import GateState
 from streams.codec import decode, encode, schema_id
 from streams.errors import DecodeError
@@ -121,7 +121,6 @@ if TYPE_CHECKING:
     from anonymiser.gate.state import Holding, Seen, SharedEvent
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing
-    from streams.restricted import Report
     from streams.sealing import Entropy
     from streams.values import PartnerType
 
@@ -167,6 +166,7 @@ _INPUT: Final = {
 _AFTER_MERGES: Final = (SplitDecided, NominalEnrolled, NominalDischarged)
 _SMALL_CELL: Final = Reason(code=SMALL_CELL, field="nodes")
 
+_WORDS_RESIDUE: Final = "narrative_withheld_residue"
 _TOO_FEW: Final = Verdict(Outcome.HELD, (), (_SMALL_CELL,), LAW_VERSION)
 
 Command: TypeAlias = (
@@ -191,6 +191,18 @@ Input: TypeAlias = (
     | Command
 )
 Ready: TypeAlias = "dict[Audience, SharedReport]"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A report with its submission open: what may leave of it, and the search for what may not.
+
+    `words_withheld` says why its narrative stays behind, where the agreement would let it go.
+    """
+
+    linked: ReportLinked
+    search: ResidueSearch = field(repr=False)
+    words_withheld: tuple[Reason, ...]
 
 
 class Gate:
@@ -347,13 +359,13 @@ class Gate:
 
     def _to_police(self, linked: ReportLinked, at: datetime, *, late: bool) -> Iterator[Effect]:
         """Let a report that has waited go, if police may have it still."""
-        report = self._open(linked)
+        case = self._open(linked)
         verdict = recipients(linked, self._registry.entry(linked.partner), at)
         if Audience.POLICE not in verdict.audiences:
             yield feedback(linked, verdict, at)
             return
         sector = None if late else self._sector_of(linked)
-        event = self._fitted(linked, report, Audience.POLICE, sector)
+        event = self._fitted(case, Audience.POLICE, sector)
         if event is None:
             yield hold(linked, (_SMALL_CELL,), at)
             yield feedback(linked, _TOO_FEW, at)
@@ -430,21 +442,22 @@ class Gate:
         self, linked: ReportLinked, record: Record, *, approved: bool, released: bool = False
     ) -> Iterator[Effect]:
         at = record.appended_at
-        report = self._open(linked)
+        case = self._open(linked)
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved, released=released)
         if verdict.outcome is Outcome.SHARED:
-            verdict = self._told_of_words(linked, report, verdict)
-            ready = self._ready(linked, report, verdict.audiences)
+            ready = {one: self._fitted(case, one, None) for one in verdict.audiences}
             if None in ready.values():
                 verdict = _TOO_FEW
             else:
+                verdict = replace(verdict, reasons=case.words_withheld)
                 yield from self._share(linked, cast("Ready", ready), record)
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
         yield feedback(linked, verdict, at)
 
-    def _open(self, linked: ReportLinked) -> Report:
+    def _open(self, linked: ReportLinked) -> Case:
+        """Open the submission, and compare it with what came of it."""
         submission = decode(linked.submission, ReportSubmitted)
         key = self._sealing.get(submission.key_epoch)
         if key is None:
@@ -452,50 +465,42 @@ class Gate:
         report = open_submission(submission, key).report
         if (path := difference(report, linked)) is not None:
             raise WithheldError("facts_differ", path)
-        return report
-
-    def _ready(
-        self, linked: ReportLinked, report: Report, audiences: Sequence[Audience]
-    ) -> dict[Audience, SharedReport | None]:
-        """Make what each audience gets, or None where too few people could be meant."""
-        return {one: self._fitted(linked, report, one, None) for one in audiences}
-
-    def _fitted(
-        self, linked: ReportLinked, report: Report, audience: Audience, sector: PartnerType | None
-    ) -> SharedReport | None:
-        """Build what leaves, as coarse as it must be, and search its final bytes."""
-        words, _ = self._words_of(linked, report)
-        built = _BUILD[audience](replace(linked, redacted=words), self._ids[audience])
-        fit = self._cells.fit(built, self._state.seen[audience].shown).event
-        event = None if fit is None else finished(fit, sector)
         search = ResidueSearch(report, linked)
-        given = tuple(self._given_ids(linked, self._ids[audience]))
-        for one in (built,) if event is None else (built, event):
-            if (path := search.find(encode(replace(one, narrative=None)), given)) is not None:
-                raise WithheldError("residual_identifier", path)
-        return event
+        words, withheld = self._words_of(linked, search)
+        return Case(replace(linked, redacted=words), search, withheld)
 
-    def _words_of(self, linked: ReportLinked, report: Report) -> tuple[str | None, str | None]:
+    def _words_of(
+        self, linked: ReportLinked, search: ResidueSearch
+    ) -> tuple[str | None, tuple[Reason, ...]]:
         """Return the words that may leave, and why there are none where the agreement lets some.
 
-        Words that still tell something declared stay behind; the coded facts go on without them.
+        A declared value among them means that their redaction failed, and stops the report.
+        Anything else that could name somebody stays behind; the coded facts go on without it.
         """
         entry = self._registry.entry(linked.partner)
         if entry is None or not entry.narrative_permitted:
-            return None, None
+            return None, ()
         if linked.redacted is None:
-            return None, linked.withheld
-        search = ResidueSearch(replace(report, narrative=None), linked)
-        if search.find_in_words(linked.redacted) is not None:
-            return None, "narrative_withheld_residue"
-        return linked.redacted, None
+            return None, _left_behind(linked.withheld)
+        if (found := search.find_in_words(linked.redacted)) is None:
+            return linked.redacted, ()
+        if found[0] == RESIDUAL:
+            raise WithheldError(*found)
+        return None, _left_behind(_WORDS_RESIDUE)
 
-    def _told_of_words(self, linked: ReportLinked, report: Report, verdict: Verdict) -> Verdict:
-        """Have the receipt say why a narrative stays behind."""
-        _, code = self._words_of(linked, report)
-        if code is None:
-            return verdict
-        return replace(verdict, reasons=(*verdict.reasons, Reason(code=code, field="narrative")))
+    def _fitted(
+        self, case: Case, audience: Audience, sector: PartnerType | None
+    ) -> SharedReport | None:
+        """Build what leaves, as coarse as it must be, and search its final bytes."""
+        ids = self._ids[audience]
+        built = _BUILD[audience](case.linked, ids)
+        fit = self._cells.fit(built, self._state.seen[audience].shown).event
+        event = None if fit is None else finished(fit, sector)
+        given = tuple(self._given_ids(case.linked, ids))
+        for one in (built,) if event is None else (built, event):
+            if (found := case.search.find(encode(one), given, one.narrative)) is not None:
+                raise WithheldError(*found)
+        return event
 
     def _share(self, linked: ReportLinked, ready: Ready, record: Record) -> Iterator[Effect]:
         """Let a report go to each audience, to police in a batch unless somebody is in danger."""
@@ -643,6 +648,10 @@ def read(record: Record) -> Input:
 def _is_split(value: bytes | None) -> bool:
     """Tell by the schema id alone: there are very many reports and few splits."""
     return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
+
+
+def _left_behind(code: str | None) -> tuple[Reason, ...]:
+    return () if code is None else (Reason(code=code, field="narrative"),)
 
 
 def _ends_waiting(event: Input) -> bool:
