@@ -87,8 +87,8 @@ class StoredStage(Stage, Protocol):
         It may commit its store only here.
         """
 
-    def close(self) -> None:
-        """Let go of the store."""
+    def close(self, *, keep: bool) -> None:
+        """Let go of the store; commit it first if all that was stepped is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ class StageRunner:
         self._pace = pace or Pace()
         self._began: float | None = None
         self._refreshed: float | None = None
+        self._is_settled = False
         self._source: Source = log.source()
         self._reference: Source = log.source()
         self._sink: Sink = log.sink(
@@ -148,6 +149,7 @@ class StageRunner:
             raise LostPositionsError(f"{self._stage.name} has written, but no position is known")
         await self._start_reference()
         await self._source.start({topic: committed.get(topic, 0) for topic in self._stage.sources})
+        self._is_settled = True
 
     async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
         """Do one poll-step-commit without gathering; return how many records it took."""
@@ -187,7 +189,7 @@ class StageRunner:
         await self._reference.stop()
         await self._sink.stop()
         if self._stored is not None:
-            self._stored.close()
+            self._stored.close(keep=self._is_settled)
 
     async def _gather(self, stop: asyncio.Event) -> Sequence[Record]:
         records = list(await self._source.poll(BATCH_LIMIT, IDLE_WAIT))
@@ -207,12 +209,14 @@ class StageRunner:
 
     async def _take(self, records: Sequence[Record]) -> None:
         self._began = _now()
+        self._is_settled = False
         outgoing = self._stage.step(records)
         positions = {record.topic: record.offset + 1 for record in records}
         await self._commit(outgoing, positions)
 
     async def _commit(self, outgoing: Sequence[Outgoing], positions: Positions) -> None:
         written = await self._sink.commit(outgoing, positions)
+        self._is_settled = True
         if self._stored is not None:
             self._stored.keep(written)
 

@@ -232,6 +232,8 @@ class Resolver(Judge):
         self._week = week_number(event.event_week)
         self._mentions: dict[int, Mention] = {}
         self._renamed: dict[UUID, UUID] = {}
+        self._ids: dict[int, UUID] = {}
+        self._new: set[int] = set()
 
     def run(self) -> None:
         """Admit the revision and resolve its nodes; `decisions` holds what was decided so far.
@@ -243,16 +245,17 @@ class Resolver(Judge):
         self._admit(report)
         for node in _in_order(self._event):
             self._resolve(Subject.of(node), homes.get((node.kind, node.label_token)))
-        now = [self._state.numbered(one.entity).id for one in self._now()]
+        now = (
+            self._ids[one.entity] for one in self._mentions.values() if one.entity not in self._new
+        )
         self.judge_again([*homes.values(), *now])
 
     def entities(self) -> dict[int, UUID]:
         """Return who each node is, by its number, as it now is."""
-        return {one.name.node: self._state.numbered(one.entity).id for one in self._now()}
-
-    def _now(self) -> list[Mention]:
-        report = self._state.report(self._event.partner, self._event.report_id)
-        return [] if report is None else self._state.mentions_in(report)
+        return {
+            node: self._state.pairs.root(self._ids[mention.entity])
+            for node, mention in self._mentions.items()
+        }
 
     def _homes(self, report: Report | None) -> dict[tuple[NodeKind, bytes], UUID]:
         """The entities of the earlier revision's nodes, by label."""
@@ -296,8 +299,8 @@ class Resolver(Judge):
         matches, questions = self._search(subject, home)
         best = self._pick(matches)
         if best is not None:
-            entity = self._state.numbered(best.number)
-            self._mention(subject, entity.id, best.basis, best.comparison.agreed)
+            entity_id = self._state.numbered(best.number).id
+            self._mention(subject, entity_id, best.basis, best.comparison.agreed)
             self._unite(best, matches[1:])
         elif home_id is not None and home is None:
             self._mention(subject, home_id, LinkBasis.SAME_REPORT, ())
@@ -393,7 +396,11 @@ class Resolver(Judge):
             sealed_tokens=node.sealed_tokens,
             child_at_event=node.child_at_event,
         )
-        self._mentions[node.node] = self._state.resolve(resolved, subject.packed)
+        mention = self._state.resolve(resolved, subject.packed)
+        self._mentions[node.node] = mention
+        self._ids[mention.entity] = entity_id
+        if basis is LinkBasis.NEW:
+            self._new.add(mention.entity)
         self.decisions.append(resolved)
 
     # --- several entities that are one ----------------------------------------------
@@ -424,11 +431,15 @@ class Resolver(Judge):
         for node, mention in self._mentions.items():
             if mention.entity == old_number:
                 self._mentions[node] = replace(mention, entity=new_number)
+        self._ids[new_number] = new
+        self._new.discard(new_number)
 
     # --- questions --------------------------------------------------------------------
 
-    def _ask(self, subject: Subject, doubts: Iterable[Match]) -> None:
+    def _ask(self, subject: Subject, doubts: Sequence[Match]) -> None:
         """Put to a human what much speaks for and something against; each pair once."""
+        if not doubts:
+            return
         mine = self._state.numbered(self._mentions[subject.node.node].entity)
         left = self._policy.questions_max
         for doubt in doubts:

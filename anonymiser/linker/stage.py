@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 from uuid import UUID, uuid4
@@ -21,10 +22,12 @@ from anonymiser.linker.resolve import Judge, Resolver
 from anonymiser.linker.reviews import Reviewer
 from anonymiser.linker.state import LinkerState
 from anonymiser.linker.store import Anchor, LinkStore, fingerprint_of, store_path
+from anonymiser.linker.weights import published
 from streams.codec import decode, encode
 from streams.errors import DecodeError, RivelinError
 from streams.parts import Reason
 from streams.ports import URGENT, Outgoing
+from streams.registry import Registry
 from streams.restricted import (
     AnswerSubmitted,
     HoldDecided,
@@ -44,7 +47,14 @@ from streams.restricted import (
     SplitRequested,
     WithdrawalReceived,
 )
-from streams.topics import OUTGOING, REPORT_KEYS, RESOLUTIONS, REVIEW_COMMANDS, TOKENISED
+from streams.topics import (
+    OUTGOING,
+    REGISTRY,
+    REPORT_KEYS,
+    RESOLUTIONS,
+    REVIEW_COMMANDS,
+    TOKENISED,
+)
 from streams.values import Outcome
 
 if TYPE_CHECKING:
@@ -116,7 +126,7 @@ class Linker:
     name = "linker"
     sources = (TOKENISED, REVIEW_COMMANDS)
     state_topics = (REPORT_KEYS, RESOLUTIONS)
-    reference_topics = (REPORT_KEYS,)
+    reference_topics = (REPORT_KEYS, REGISTRY)
 
     def __init__(
         self,
@@ -131,6 +141,7 @@ class Linker:
         self._store = self.state.store
         self._storage = keys.storage
         self._token_epoch = keys.token_epoch
+        self._registry = Registry()
         self._positions: dict[str, int] = dict(self._store.positions)
         self._last_decision: bytes | None = None
         self._watch = KeyWatch(self.state)
@@ -176,14 +187,20 @@ class Linker:
         return (REPORT_KEYS,)
 
     def learn(self, records: Sequence[Record]) -> None:
-        """Follow the keys: a subject whose key was taken away links nobody from here on.
+        """Follow the keys and the published weights.
 
-        Raises: DecodeError if a record does not decode.
+        A subject whose key was taken away links nobody from here on; weights hold for what
+        comes from here on. Raises: DecodeError if a record does not decode.
         """
         self._settle()
         for record in records:
-            self._watch.take(record)
-            self._note(record)
+            if record.topic == REPORT_KEYS:
+                self._watch.take(record)
+                self._note(record)
+        self._registry.learn(record for record in records if record.topic == REGISTRY)
+        newest = self._registry.weights
+        if newest is not None and newest.version != self._policy.weights.version:
+            self._policy = replace(self._policy, weights=published(newest))
 
     def keep(self, written: Positions) -> None:
         """Take note that all that was stepped is committed, own output up to `written`.
@@ -196,8 +213,10 @@ class Linker:
             self._store.anchor = Anchor(written[RESOLUTIONS] - 1, digest)
         self._keep(at_once=False)
 
-    def close(self) -> None:
+    def close(self, *, keep: bool) -> None:
         """Let go of the store; what was not kept is folded again from the log."""
+        if keep:
+            self._keep(at_once=True)
         self._store.close()
 
     def _keep(self, *, at_once: bool) -> None:

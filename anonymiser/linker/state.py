@@ -9,7 +9,7 @@ one the lower number stays.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -53,6 +53,17 @@ PROFILES_MAX: Final = 20_000
 #: So many of the entities that share most blocks are looked at; the others share next to nothing.
 CANDIDATES_MAX: Final = 40
 _PARTNER_BYTES: Final = 2
+
+
+_ADMIT: Final = (
+    "INSERT INTO report VALUES (NULL, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE"
+    " SET latest = excluded.latest, own_origin = coalesce(excluded.own_origin, own_origin),"
+    " week = excluded.week RETURNING number"
+)
+_JOIN: Final = (
+    "INSERT INTO entity VALUES (?, ?, ?, 1) ON CONFLICT (id) DO UPDATE"
+    " SET mentions = mentions + 1 RETURNING number, mentions"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,8 @@ class LinkerState:
         self._policy = policy
         self.store = store if store is not None else LinkStore.in_memory()
         self.pairs = Pairs(self.store)
+        self._at_hand: tuple[bytes, Report | None] | None = None
+        self._blocked: tuple[bytes, NodeKind, tuple[bytes, ...]] | None = None
         self._profiles: OrderedDict[int, Profile] = OrderedDict()
         self._persons: int | None = None
         self.generation = self._number("SELECT max(generation) FROM spelling") or 0
@@ -119,6 +132,7 @@ class LinkerState:
         """Begin anew, with an empty store."""
         self.store.reset(reason)
         self._profiles.clear()
+        self._at_hand = None
         self._persons = None
         self.generation = 0
 
@@ -126,9 +140,14 @@ class LinkerState:
 
     def report(self, partner: str, report_id: UUID) -> Report | None:
         """Return what is known of a report."""
+        name = report_prefix(partner, report_id)
+        if self._at_hand is None or self._at_hand[0] != name:
+            self._at_hand = (name, self._read_report(name))
+        return self._at_hand[1]
+
+    def _read_report(self, name: bytes) -> Report | None:
         row = self.store.one(
-            "SELECT number, latest, is_withdrawn, own_origin, week FROM report WHERE name = ?",
-            report_prefix(partner, report_id),
+            "SELECT number, latest, is_withdrawn, own_origin, week FROM report WHERE name = ?", name
         )
         if row is None:
             return None
@@ -185,8 +204,8 @@ class LinkerState:
 
         A common block finds nobody, except for a strong one, which finds its oldest.
         """
-        shared: Counter[int] = Counter()
-        blocks = blocks_of(kind, packed)
+        shared: dict[int, int] = {}
+        blocks = self._blocks(kind, packed)
         for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
             self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared)
         if len(shared) > CANDIDATES_MAX:
@@ -310,50 +329,34 @@ class LinkerState:
 
     def admit(self, event: ReportAdmitted) -> None:
         """Take a revision in; the mentions of the earlier one link nobody any longer."""
-        report = self.report(event.partner, event.report_id)
-        if report is None:
-            number = self._insert(
-                "INSERT INTO report VALUES (NULL, ?, ?, 0, NULL, NULL)",
-                report_prefix(event.partner, event.report_id),
-                event.revision,
-            )
-        else:
-            number = report.number
+        report, origin = self.report(event.partner, event.report_id), event.origin_id.bytes
+        if report is not None:
             self._clear(report)
-        self._run(
-            "UPDATE report SET latest = ?, week = ? WHERE number = ?",
-            *(event.revision, week_number(event.event_week), number),
-        )
-        self.store.executemany(
-            "INSERT OR IGNORE INTO tie VALUES (?, ?, ?, ?)",
-            [(number, tie.subject, tie.object, tie.kind.value) for tie in _telling(event)],
-        )
-        origin = event.origin_id.bytes
+        self._at_hand = None
+        name = report_prefix(event.partner, event.report_id)
+        own = origin if event.origin_token is None else None
+        (number,) = self.store.one(
+            _ADMIT, name, event.revision, own, week_number(event.event_week)
+        ) or (0,)
         self._run(
             "INSERT INTO revision VALUES (?, ?, ?, ?)",
             *(number, event.revision, event.content_digest, origin),
         )
-        if event.origin_token is None:
-            self._run("UPDATE report SET own_origin = ? WHERE number = ?", origin, number)
-        else:
+        if event.origin_token is not None:
             self._quote(event.origin_token, origin)
+        if ties := [(number, tie.subject, tie.object, tie.kind.value) for tie in _telling(event)]:
+            self.store.executemany("INSERT OR IGNORE INTO tie VALUES (?, ?, ?, ?)", ties)
 
     def resolve(self, event: MentionResolved, packed: bytes) -> Mention:
         """Put a mention where the event says."""
         report = self._known(event.partner, event.report_id)
-        entity = self._entity(event.entity_id, event.kind)
-        spelling = self._spell(entity, packed)
+        entity, is_new = self._join(event.entity_id, event.kind, report.week)
+        spelling = self._spell(entity, packed, is_new=is_new)
         number = self._insert(
             "INSERT INTO mention VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-            report.number,
-            event.node,
-            entity.number,
-            spelling,
-            event.label_token,
-            event.sex.value,
-            report.week,
+            *(report.number, event.node, entity.number, spelling, event.label_token),
+            *(event.sex.value, report.week),
         )
-        self._join(entity, report.week)
         name = EnclaveMention(partner=event.partner, report_id=event.report_id, node=event.node)
         return Mention(
             number,
@@ -373,6 +376,7 @@ class LinkerState:
         report = self._known(event.partner, event.report_id)
         self._clear(report)
         self._run("UPDATE report SET is_withdrawn = 1 WHERE number = ?", report.number)
+        self._at_hand = None
 
     def merge(self, event: MergeDecided) -> None:
         """Move every mention of the absorbed entity to the kept one."""
@@ -392,7 +396,7 @@ class LinkerState:
             [(old, one.report, one.name.node) for one in moved],
         )
         for mention in moved:
-            self._move(mention, kept)
+            self._move(mention, kept.id)
 
     def split(self, event: SplitDecided) -> None:
         """Move the named mentions to the new entity; what a human parted stays apart.
@@ -403,11 +407,9 @@ class LinkerState:
         merged = self.store.one("SELECT number FROM merge WHERE absorbed = ?", new)
         self._run("DELETE FROM merge WHERE absorbed = ?", new)
         self._run("DELETE FROM moved WHERE absorbed = ?", new)
-        entity = self._entity(
-            event.new_entity_id, event.kind, None if merged is None else merged[0]
-        )
+        place = None if merged is None else merged[0]
         for name in event.mentions:
-            self._move(self._named(name), entity)
+            self._move(self._named(name), event.new_entity_id, place)
         self.pairs.note("parting", event.entity_id, event.new_entity_id, PARTED)
 
     def ask(self, event: PossibleLink) -> None:
@@ -464,6 +466,7 @@ class LinkerState:
             "UPDATE revision SET digest = ? WHERE report = ? AND revision = ?",
             *(event.content_digest, report.number, event.revision),
         )
+        self._at_hand = None
         if event.origin_token is not None:
             self._quote(event.origin_token, row[0])
         if report.latest != event.revision:
@@ -518,17 +521,21 @@ class LinkerState:
             raise LookupError("a mention that is not there")
         return _mention(row)
 
-    def _entity(self, entity_id: UUID, kind: NodeKind, place: int | None = None) -> Entity:
-        """Return the entity; one that is new takes `place`, or the next."""
-        entity = self.entity(entity_id)
-        if entity is not None:
-            return entity
-        number = self._insert(
-            "INSERT INTO entity VALUES (?, ?, ?, 0)", place, entity_id.bytes, kind.value
-        )
-        if kind is NodeKind.PERSON and self._persons is not None:
+    def _join(
+        self, entity_id: UUID, kind: NodeKind, week: int | None, place: int | None = None
+    ) -> tuple[Entity, bool]:
+        """Count one more mention of an entity; one that is new takes `place`, or the next."""
+        number, mentions = self.store.one(_JOIN, place, entity_id.bytes, kind.value) or (0, 0)
+        is_new = mentions == 1
+        if is_new and kind is NodeKind.PERSON and self._persons is not None:
             self._persons += 1
-        return Entity(number, entity_id, kind)
+        if week is not None:
+            self._run(
+                "INSERT INTO seen VALUES (?, ?, 1)"
+                " ON CONFLICT DO UPDATE SET mentions = mentions + 1",
+                *(number, week),
+            )
+        return Entity(number, entity_id, kind), is_new
 
     def _clear(self, report: Report) -> None:
         for mention in self.mentions_in(report):
@@ -537,19 +544,15 @@ class LinkerState:
             self._end_if_empty(mention)
         self._run("DELETE FROM tie WHERE report = ?", report.number)
 
-    def _move(self, mention: Mention, entity: Entity) -> None:
+    def _move(self, mention: Mention, entity_id: UUID, place: int | None = None) -> None:
         """Let a mention be another's; an entity without one is no more."""
-        if mention.entity == entity.number:
-            return
         self._leave(mention)
-        spelling = self._spell(entity, mention.packed)
+        entity, is_new = self._join(entity_id, mention.kind, mention.week, place)
+        spelling = self._spell(entity, mention.packed, is_new=is_new)
         self._run(
             "UPDATE mention SET entity = ?, spelling = ? WHERE number = ?",
-            entity.number,
-            spelling,
-            mention.number,
+            *(entity.number, spelling, mention.number),
         )
-        self._join(entity, mention.week)
         self._end_if_empty(mention)
 
     def _end_if_empty(self, mention: Mention) -> None:
@@ -558,15 +561,6 @@ class LinkerState:
         )
         if ended.rowcount and mention.kind is NodeKind.PERSON:
             self._persons = None if self._persons is None else self._persons - 1
-
-    def _join(self, entity: Entity, week: int | None) -> None:
-        self._run("UPDATE entity SET mentions = mentions + 1 WHERE number = ?", entity.number)
-        if week is not None:
-            self._run(
-                "INSERT INTO seen VALUES (?, ?, 1)"
-                " ON CONFLICT DO UPDATE SET mentions = mentions + 1",
-                *(entity.number, week),
-            )
 
     def _leave(self, mention: Mention) -> None:
         self._unspell(mention)
@@ -597,10 +591,14 @@ class LinkerState:
         rows = self.store.execute("SELECT packed FROM spelling WHERE entity = ?", (number,))
         return [packed for (packed,) in rows]
 
-    def _spell(self, entity: Entity, packed: bytes) -> int:
+    def _spell(self, entity: Entity, packed: bytes, *, is_new: bool = False) -> int:
         """Count one more mention of an entity that says this; return the spelling's number."""
-        row = self.store.one(
-            "SELECT number FROM spelling WHERE entity = ? AND packed = ?", entity.number, packed
+        row = (
+            None
+            if is_new
+            else self.store.one(
+                "SELECT number FROM spelling WHERE entity = ? AND packed = ?", entity.number, packed
+            )
         )
         if row is not None:
             self._run("UPDATE spelling SET mentions = mentions + 1 WHERE number = ?", row[0])
@@ -608,11 +606,18 @@ class LinkerState:
         self._profiles.pop(entity.number, None)
         self.store.executemany(
             "INSERT OR IGNORE INTO block VALUES (?, ?)",
-            [(block, entity.number) for block in blocks_of(entity.kind, packed)],
+            [(block, entity.number) for block in self._blocks(entity.kind, packed)],
         )
         return self._insert(
-            "INSERT INTO spelling VALUES (NULL, ?, ?, 1, ?)", entity.number, packed, self.generation
+            "INSERT INTO spelling VALUES (NULL, ?, ?, 1, ?)",
+            *(entity.number, packed, self.generation),
         )
+
+    def _blocks(self, kind: NodeKind, packed: bytes) -> tuple[bytes, ...]:
+        """The same description is looked up first and listed a moment later."""
+        if self._blocked is None or self._blocked[0] != packed or self._blocked[1] is not kind:
+            self._blocked = (packed, kind, blocks_of(kind, packed))
+        return self._blocked[2]
 
     def _unspell(self, mention: Mention) -> None:
         """Count one mention less; with the last one go the blocks that only this spelling gave."""
@@ -632,16 +637,16 @@ class LinkerState:
             [(block, mention.entity) for block in sorted(gone)],
         )
 
-    def _count(self, blocks: Sequence[bytes], shared: Counter[int]) -> None:
+    def _count(self, blocks: Sequence[bytes], shared: dict[int, int]) -> None:
+        """Count for each entity how many of these blocks it is in."""
         limit = self._policy.block_entities_max
         found: list[list[int]] = [[] for _ in blocks]
         for place, number in self.store.execute(_look_up(len(blocks), limit + 1), blocks):
             found[place].append(number)
         for block, numbers in zip(blocks, found, strict=True):
-            if len(numbers) <= limit:
-                shared.update(numbers)
-            elif is_strong_block(block):
-                shared.update(numbers[:limit])
+            if len(numbers) <= limit or is_strong_block(block):
+                for number in numbers[:limit]:
+                    shared[number] = shared.get(number, 0) + 1
 
     # --- pairs and merges -----------------------------------------------------------
 

@@ -42,7 +42,8 @@ FORMAT: Final = 1
 #: A store that slept longer could miss one and would keep what is to be forgotten.
 AGE_MAX: Final = timedelta(days=6)
 CACHE_MB: Final = 2_000
-_COMMIT_SECONDS_MIN: Final = 2.0
+COMMIT_SECONDS: Final = 2.0
+_COMMIT_SECONDS_IDLE: Final = 3600.0
 _COMMIT_SHARE: Final = 20
 _FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _STATEMENTS_KEPT: Final = 512
@@ -125,15 +126,19 @@ class Anchor:
 class LinkStore:
     """One SQLite file, or memory. `fingerprint` names everything else that rows depend on."""
 
-    def __init__(self, path: Path | None, fingerprint: str = "") -> None:
+    def __init__(
+        self, path: Path | None, fingerprint: str = "", spacing: float = COMMIT_SECONDS
+    ) -> None:
         self.rebuilt_because: str | None = None
         self.positions: dict[str, int] = {}
         self.anchor: Anchor | None = None
         self._path = path
         self._fingerprint = fingerprint
+        self._spacing = spacing
         self._must_scrub = False
         self._committed_at = time.monotonic()
         self._commit_seconds = 0.0
+        self._changes_committed = 0
         self._connection = self._connect()
 
     @classmethod
@@ -144,15 +149,18 @@ class LinkStore:
         return store
 
     @classmethod
-    def open(cls, path: Path, fingerprint: str, now: datetime) -> LinkStore:
+    def open(
+        cls, path: Path, fingerprint: str, now: datetime, spacing: float = COMMIT_SECONDS
+    ) -> LinkStore:
         """Open the store, or make an empty one where there is none that can be trusted.
 
+        `spacing` is the least number of seconds between two commits.
         Raises: StoreLockedError, StoreFailedError.
         """
         reason = _unfit(path)
         if reason is not None:
             _remove(path)
-        store = cls(path, fingerprint)
+        store = cls(path, fingerprint, spacing)
         try:
             store._open(reason, now)
         except BaseException:
@@ -184,7 +192,9 @@ class LinkStore:
         Raises: StoreFailedError, for example on a full disk.
         """
         waited = time.monotonic() - self._committed_at
-        due = max(_COMMIT_SECONDS_MIN, _COMMIT_SHARE * self._commit_seconds)
+        due = max(self._spacing, _COMMIT_SHARE * self._commit_seconds)
+        if self._connection.total_changes == self._changes_committed:
+            due = max(due, _COMMIT_SECONDS_IDLE)  # only to tell that it is not old
         if not (at_once or self._must_scrub or waited >= due):
             return False
         self._commit()
@@ -200,6 +210,7 @@ class LinkStore:
         if self._path is not None:
             _remove(self._path)
         self._connection = self._connect()
+        self._changes_committed = 0
         self._make()
         self.rebuilt_because = reason
 
@@ -220,6 +231,7 @@ class LinkStore:
                 f"the linker's store could not be written: {_told(error)}"
             ) from None
         self._must_scrub = False
+        self._changes_committed = self._connection.total_changes
         self._committed_at = time.monotonic()
         self._commit_seconds = self._committed_at - began
 

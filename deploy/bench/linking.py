@@ -1,0 +1,333 @@
+"""Linking alone, without a broker: what a record costs among ten thousand to a million people.
+
+The product's own stage over a store on disk. People are those of the evaluation's
+generator, one record each; every tenth record is somebody seen before, in part with
+a slip of the hand. Timed is everything from the bytes of `enclave.tokenised` to the
+bytes of `enclave.resolutions` and `enclave.outgoing`, commits of the store included;
+inventing and hashing people is not.
+
+CPU time is what counts, so that other work on the machine does not: a second of it is
+a second of one core.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid5
+
+from anonymiser.keyring import new_keys
+from anonymiser.linker.stage import Linker, open_store
+from anonymiser.linker.store import store_path
+from anonymiser.report_keys import record_key, seal_tokens
+from anonymiser.tokens import Tokeniser
+from deploy.evaluate.linkage.households import Maker
+from producers.town.dice import Dice
+from producers.town.errors import typo
+from streams.codec import encode
+from streams.errors import RivelinError
+from streams.identifiers import read
+from streams.parts import Grading, Handling, SourceFacts
+from streams.ports import Record
+from streams.restricted import ReportSubmitted, ReportTokenised, TokenisedNode
+from streams.sealing import wrap_data_keys
+from streams.topics import REPORT_KEYS, RESOLUTIONS, TOKENISED
+from streams.values import (
+    AgeBand,
+    ChildAtEvent,
+    DataCategory,
+    Gateway,
+    NodeKind,
+    Purpose,
+    Role,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.queues import Queue
+
+    from anonymiser.keyring import Keys
+    from streams.restricted import Identity
+    from streams.values import Sex
+
+    Say = Callable[[str], None]
+
+MARKS: Final = (10_000, 100_000, 1_000_000)
+_BATCH: Final = 500
+#: The last so many records before a mark, or this share of them, are what is told of it.
+_WINDOW: Final = 5_000
+_WINDOW_SHARE: Final = 20
+_SEEN_BEFORE: Final = 10
+_SLIP: Final = 3
+_REMEMBERED: Final = 20_000
+_BORN: Final = (1940, 2019)
+_SPACE: Final = UUID("6a0f1d9c-6df0-5d0e-9f39-0c1c4f4f7a11")
+_START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+_TICK: Final = timedelta(milliseconds=1)
+_REBUILT: Final = 5_000
+_KEY_BYTES: Final = 32
+_CONTEXT: Final = get_context("fork")
+#: So many batches are made ahead, in a process of their own.
+_AHEAD: Final = 8
+_PARTNERS: Final = 20
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Describes people one after the other; the same seed describes the same."""
+
+    maker: Maker
+    dice: Dice
+    known: list[tuple[Identity, Sex]] = field(default_factory=list)
+
+    def describe(self, number: int) -> tuple[Identity, Sex]:
+        """Return the next description: somebody new, or every tenth time somebody known."""
+        if number % _SEEN_BEFORE == 0 and self.known:
+            identity, sex = self.dice.pick(self.known)
+            return self._slipped(identity, number), sex
+        person = self.maker.person()
+        if len(self.known) < _REMEMBERED:
+            self.known.append((person.identity, person.sex))
+        else:
+            self.known[number % _REMEMBERED] = (person.identity, person.sex)
+        return person.identity, person.sex
+
+    def _slipped(self, identity: Identity, number: int) -> Identity:
+        if number % _SLIP or not identity.family_name:
+            return identity
+        return replace(identity, family_name=typo(identity.family_name, self.dice))
+
+
+class Reports:
+    """Makes tokenised reports of one person each, and the wrapped keys of their tokens."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._tokeniser = Tokeniser(keys)
+        self._crowd = Crowd(Maker(1, _BORN), Dice(1, "bench of linking"))
+        self._random = Random(1)  # noqa: S311 - nothing secret is benchmarked
+
+    def batch(self, start: int, count: int) -> list[Record]:
+        """Return so many reports, in order."""
+        return [self._record(self._event(number)) for number in range(start, start + count)]
+
+    def sealed(self, start: int, count: int) -> tuple[list[Record], list[Record]]:
+        """Return so many reports with sealed tokens, and the records of their keys."""
+        told = [self._sealed(number) for number in range(start, start + count)]
+        return [self._record(event) for event, _ in told], [keys for _, keys in told]
+
+    def _record(self, event: ReportTokenised) -> Record:
+        number = (event.received_at - _START) // _TICK
+        return Record(TOKENISED, number, event.received_at, None, encode(event))
+
+    def _sealed(self, number: int) -> tuple[ReportTokenised, Record]:
+        event, data_key = self._event(number), self._random.randbytes(_KEY_BYTES)
+        (node,) = event.nodes
+        tokens = seal_tokens(node.tokens, data_key, node.label_token, self._random.randbytes)
+        told = replace(event, nodes=(replace(node, sealed_tokens=tokens),))
+        submission = _submission(event)
+        storage = self._keys.storage_number
+        wrapped = wrap_data_keys(
+            submission, {1: data_key}, self._keys.storage[storage], storage, self._random.randbytes
+        )
+        key = record_key(submission)
+        return told, Record(REPORT_KEYS, number, event.received_at, key, encode(wrapped))
+
+    def _event(self, number: int) -> ReportTokenised:
+        identity, sex = self._crowd.describe(number)
+        report_id, partner = uuid5(_SPACE, f"{number}"), f"bench-{number % _PARTNERS:02d}"
+        node = TokenisedNode(
+            node=0,
+            kind=NodeKind.PERSON,
+            label_token=self._tokeniser.label_token(partner, report_id, "subject"),
+            tokens=self._tokeniser.tokens_of(NodeKind.PERSON, read(identity)[0]),
+            sealed_tokens=b"",
+            sex=sex,
+            age_band=AgeBand.UNKNOWN,
+            child_at_event=ChildAtEvent.UNKNOWN,
+            role=Role.OTHER,
+            protected=False,
+            conflict=False,
+        )
+        return ReportTokenised(
+            partner=partner,
+            report_id=report_id,
+            revision=1,
+            supersedes=None,
+            received_at=_START + number * _TICK,
+            content_digest=report_id.bytes * 2,
+            origin_token=None,
+            immediate_risk=False,
+            service="bench",
+            data_category=DataCategory.CRIMINAL_OFFENCE,
+            gateway=Gateway.CDA_1998_S115,
+            purpose=Purpose.DISRUPT_ORGANISED_CRIME,
+            event_week="2026-W10",
+            district=None,
+            nodes=(node,),
+            relations=(),
+            facts=(),
+            source=SourceFacts(),
+            grading=Grading(),
+            handling=Handling(),
+            submission=b"",
+        )
+
+
+def _submission(event: ReportTokenised) -> ReportSubmitted:
+    return ReportSubmitted(
+        report_id=event.report_id,
+        revision=event.revision,
+        supersedes=None,
+        partner=event.partner,
+        content_schema=1,
+        key_epoch=1,
+        immediate_risk=False,
+        sealed_keys=event.report_id.bytes,
+        parts=(),
+    )
+
+
+def _make(keys: Keys, count: int, batches: Queue[list[Record]]) -> None:
+    reports = Reports(keys)
+    for first in range(0, count, _BATCH):
+        batches.put(reports.batch(first, min(_BATCH, count - first)))
+
+
+class Bench:
+    """One linker over one store on disk, filled up to each mark in turn."""
+
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._folder = folder
+        self._say = say
+        self._random = Random(2)  # noqa: S311 - nothing secret is benchmarked
+        self._keys = new_keys(self._random.randbytes)
+        self._batches: Queue[list[Record]] = _CONTEXT.Queue(_AHEAD)
+        self._linker = self._open()
+        self._decisions = 0
+        self._tail: list[Record] = []
+        self._base_mb = _memory_mb()
+
+    def run(self, marks: Sequence[int]) -> dict[str, Any]:
+        """Fill, measure at each mark, then start anew and rebuild; all figures as plain values."""
+        maker = _CONTEXT.Process(target=_make, args=(self._keys, marks[-1], self._batches))
+        maker.start()
+        curve = [self._up_to(mark, start) for start, mark in pairwise((0, *marks))]
+        maker.join()
+        return {
+            "base_mb": round(self._base_mb),
+            "curve": curve,
+            "restart": self._restart(marks[-1]),
+            "rebuild": self._rebuild(),
+        }
+
+    def _open(self) -> Linker:
+        return Linker(self._keys, store=open_store(self._folder, datetime.now(UTC)))
+
+    def _up_to(self, mark: int, start: int) -> dict[str, Any]:
+        window = max(start, mark - max(_WINDOW, mark // _WINDOW_SHARE))
+        # marks and windows are whole batches
+        self._fill(start, window)
+        spent = self._fill(window, mark)
+        records = mark - window
+        point = {
+            "records": mark,
+            "persons": self._linker.state.persons,
+            "cpu_us_per_record": round(1e6 * spent.cpu_seconds / records),
+            "records_per_core_second": round(records / spent.cpu_seconds),
+            "records_per_second": round(records / spent.seconds),
+            "rss_mb": round(_memory_mb()),
+            "store_mb": round(_size_mb(store_path(self._folder))),
+        }
+        self._say(", ".join(f"{name} {value}" for name, value in point.items()))
+        return point
+
+    def _fill(self, start: int, end: int) -> Spent:
+        spent = Spent()
+        for _ in range(start, end, _BATCH):
+            records = self._batches.get()
+            with spent:
+                self._step(records)
+        return spent
+
+    def _step(self, records: Sequence[Record]) -> None:
+        """As the runner does, but for the broker."""
+        outgoing = self._linker.step(records)
+        decided = [one for one in outgoing if one.topic == RESOLUTIONS]
+        self._decisions += len(decided)
+        at = records[-1].appended_at
+        first = self._decisions - len(decided)
+        self._tail = [
+            Record(RESOLUTIONS, first + place, at, None, one.value)
+            for place, one in enumerate(decided)
+        ]
+        self._linker.keep({RESOLUTIONS: self._decisions})
+
+    def _restart(self, records: int) -> dict[str, Any]:
+        """Start anew on the store, with what was decided since its last commit as the tail."""
+        self._linker.close(keep=True)
+        spent = Spent()
+        with spent:
+            self._linker = self._open()
+            self._linker.recover(self._tail[-1:])
+            anew = tuple(self._linker.reads_anew())
+            self._linker.learn([])
+        if anew:
+            raise NotResumedError
+        return {"records": records, "seconds": round(spent.seconds, 2)}
+
+    def _rebuild(self) -> dict[str, Any]:
+        """Fold a log from its start, tokens unsealed one by one."""
+        reports, keys = Reports(self._keys).sealed(0, _REBUILT)
+        told = Linker(self._keys).step(reports)
+        decided = [one.value for one in told if one.topic == RESOLUTIONS]
+        at = reports[-1].appended_at
+        log = [Record(RESOLUTIONS, place, at, None, one) for place, one in enumerate(decided)]
+        linker, spent = Linker(self._keys), Spent()
+        with spent:
+            linker.recover(keys)
+            linker.recover(log)
+            linker.learn([])
+        return {"records": _REBUILT, "cpu_us_per_record": round(1e6 * spent.cpu_seconds / _REBUILT)}
+
+
+class NotResumedError(RivelinError):
+    """The store was not taken for what it is; a bug in the benchmark or in the linker."""
+
+
+class Spent:
+    """Sums up what is spent within `with`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.cpu_seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        began, cpu_began = self._began
+        self.seconds += time.monotonic() - began
+        self.cpu_seconds += time.process_time() - cpu_began
+
+
+def measure_linking(marks: Sequence[int], say: Say) -> dict[str, Any]:
+    """Measure at each mark (numbers of records, ascending); a million takes about 20 minutes."""
+    with TemporaryDirectory(prefix="rivelin-bench-") as folder:
+        return Bench(Path(folder), say).run(marks)
+
+
+def _memory_mb() -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+def _size_mb(path: Path) -> float:
+    return path.stat().st_size / (1 << 20)
