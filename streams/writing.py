@@ -60,7 +60,11 @@ def sparse_writer_of(cls: type[Any]) -> Write:
     def write(value: object) -> bytes:
         told = zip(keys, writes, take(value), strict=True)
         return b"".join(
-            [key + one(part) for key, one, part in told if part or type(part) in _TOLD_IF_EMPTY]
+            [
+                key + one(part)
+                for key, one, part in told
+                if part is not None and (part or type(part) in _TOLD_IF_EMPTY)
+            ]
         )
 
     return lambda value: _bytes(write(value))

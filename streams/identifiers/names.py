@@ -59,16 +59,27 @@ def name(text: str) -> str | None:
 
     Source: privacy.md section 2, step 1 of recipe (f).
     """
-    if not text.isalpha() and _A_DATE.search(text):
-        raise FormatBrokenError("a name is no date")
-    letters = letters_of(_untitled(text))
+    letters = text.lower() if _is_plain(text) else _letters(text)
     if not letters:
         raise FormatBrokenError("a name has letters")
     return None if letters in _NO_NAMES else letters
 
 
+def _letters(text: str) -> str:
+    if _A_DATE.search(text):
+        raise FormatBrokenError("a name is no date")
+    return letters_of(_untitled(text))
+
+
+def _is_plain(text: str) -> bool:
+    """One word of plain letters, as most names are."""
+    return text.isascii() and text.isalpha()
+
+
 def name_parts(text: str) -> tuple[str, ...]:
     """The halves of a double name and the words of a long one, each folded, in order."""
+    if _is_plain(text):
+        return (text.lower(),)
     words = _BETWEEN_WORDS.split(_untitled(text))
     return tuple(part for word in words if (part := letters_of(word)))
 
