@@ -31,6 +31,9 @@ SECTORS_PER_DISTRICT: Final = 4
 #: The lists of the log hold so many items at most.
 HOUSEHOLDS_PER_CELL_MAX: Final = 1_000
 
+#: Until this age all live with their parents; a city where many left at 18 would be another one
+#: every year.
+_AT_HOME_YEARS: Final = 22.0
 _YEAR_DAYS: Final = 365.2425
 _BAND_ENDS: Final = (
     (5, AgeBand.AGE_0_4),
@@ -41,9 +44,9 @@ _BAND_ENDS: Final = (
 _SHAPES: Final[Mapping[str, float]] = {
     "alone": 30,
     "couple": 27,
-    "two_parents": 20,
-    "one_parent": 9,
-    "grown": 8,
+    "two_parents": 23,
+    "one_parent": 10,
+    "grown": 4,
     "half_siblings": 3,
     "twins": 1,
     "kinship_care": 0.7,
@@ -159,7 +162,7 @@ class _Builder:
         self._children(ages)
 
     def _grown(self) -> None:
-        eldest = self.dice.uniform(18, 28)
+        eldest = self.dice.uniform(_AT_HOME_YEARS, 28)
         self._parents(eldest)
         ages = [eldest]
         while self.dice.random() < 0.5 and (gap := self.dice.uniform(1.2, 6)) < ages[-1]:  # noqa: PLR2004 - half
@@ -167,7 +170,7 @@ class _Builder:
         self._children(ages)
 
     def _half_siblings(self) -> None:
-        earlier, later = self.dice.uniform(8, 17.9), self.dice.uniform(0.1, 7)
+        earlier, later = self.dice.uniform(8, _AT_HOME_YEARS), self.dice.uniform(0.1, 7)
         mother = earlier + self.dice.uniform(18, 28)
         self._add(Sex.FEMALE, mother, Standing.PARENT)
         self._add(Sex.MALE, max(20.0, mother + self.dice.gauss(1, 4)), Standing.STEP_PARENT)
@@ -175,7 +178,7 @@ class _Builder:
         self._add(self._either(), later, Standing.LATER_CHILD)
 
     def _twins(self) -> None:
-        years = self.dice.uniform(0.1, 17.9)
+        years = self.dice.uniform(0.1, _AT_HOME_YEARS)
         self._parents(years)
         sex = self._either()
         self._add(sex, years, Standing.CHILD)
@@ -206,7 +209,7 @@ class _Builder:
     def _ages(self, weights: tuple[int, ...]) -> list[float]:
         """Return the ages of children from the eldest down, some years apart."""
         (count,) = self.dice.choices(range(1, len(weights) + 1), weights)
-        ages = [self.dice.uniform(0.1, 17.9)]
+        ages = [self.dice.uniform(0.1, _AT_HOME_YEARS)]
         while len(ages) < count and (gap := self.dice.uniform(1.2, 5)) < ages[-1]:
             ages.append(ages[-1] - gap)
         return ages
