@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 
 from streams.errors import InvalidInputError
-from streams.identifiers import canonical, declared
+from streams.identifiers import canonical, carried_by, declared, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from streams.restricted import Report
+    from streams.restricted import Identity, Report
 
 WINDOW_BYTES: Final = 4
 SUBSTRING_BYTES_MIN: Final = 6
@@ -79,7 +79,10 @@ class Needle:
 
 
 def identifiers_of(report: Report, path: str = "") -> Iterator[Identifier]:
-    """Yield every identifier that a report declares, a date in each way people write one."""
+    """Yield every identifier that a report declares, a date in each way people write one.
+
+    Also what a driver number or a CHI number carries: the letters of a name, a birth date.
+    """
     for number, node in enumerate(report.nodes):
         place = f"{path}nodes[{number}]"
         if node.reference:
@@ -87,6 +90,20 @@ def identifiers_of(report: Report, path: str = "") -> Iterator[Identifier]:
         for name, value in declared(node.identity) if node.identity else ():
             for text in _spelt(name, value):
                 yield Identifier(f"{place}.identity.{name}", text)
+        if node.identity:
+            yield from _carried(node.identity, f"{place}.identity")
+
+
+def _carried(identity: Identity, place: str) -> Iterator[Identifier]:
+    for one in read(identity)[0]:
+        facts = carried_by(one.field, one.form) if one.form is not None else None
+        if facts is None:
+            continue
+        if facts.family_name:
+            yield Identifier(f"{place}.{one.told_in}", facts.family_name)
+        for day in facts.birth_dates():
+            for text in _spelt("born_on", day):
+                yield Identifier(f"{place}.{one.told_in}.born_on", text)
 
 
 def find_leaks(identifiers: Iterable[Identifier], documents: Iterable[Document]) -> list[Leak]:

@@ -14,16 +14,16 @@ is coded as one in Mc, whatever follows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from streams.identifiers import names
-from streams.identifiers.numbers import is_birth_date
+from streams.identifiers.numbers import is_birth_date, is_day
 from streams.identifiers.spelling import stands_for_unknown
 from streams.values import Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from streams.restricted import Identity
 
@@ -42,6 +42,12 @@ class Carried:
     sex: Sex = field(repr=False)
     family_name: str | None = field(default=None, repr=False)
     """Up to five letters of the surname; None where the number holds no name."""
+
+    def birth_dates(self) -> tuple[date, ...]:
+        """Return the days it can mean: the number does not tell the century."""
+        day, month, short_year = self.born
+        years = (century + short_year for century in (1900, 2000))
+        return tuple(date(year, month, day) for year in years if is_day(year, month, day))
 
 
 def carried_by(field: str, form: str) -> Carried | None:

@@ -10,7 +10,7 @@ is a valid NHS number to it), so those are looked for before its sum.
 from __future__ import annotations
 
 import re
-from datetime import date
+from calendar import monthrange
 from typing import Final
 
 from stdnum import luhn
@@ -28,6 +28,7 @@ _CRO: Final = re.compile(r"(\d{1,6})/(\d{2})([A-Z])", re.ASCII)
 _CRO_FILE: Final = re.compile(r"SF(\d{2})/(\d{1,6})([A-Z])", re.ASCII)
 _PNC_CENTURIES: Final = ("19", "20")
 _CHI_WITHOUT_ZERO: Final = 9
+_MONTHS: Final = 12
 _CENTURY: Final = 2000  # a leap year, as 1900 is not: nobody born in 1900 is alive
 #: A two-digit PNC year from 40 on is of the 1900s. The check letter does not tell the century.
 _FIRST_SHORT_YEAR_OF_1900S: Final = 40
@@ -92,16 +93,12 @@ def is_birth_date(digits: str) -> bool:
 
     No number given out in England, Wales or Northern Ireland starts with one.
     """
-    return is_day(int(digits[4:6]), int(digits[2:4]), int(digits[:2]))
+    return is_day(_CENTURY + int(digits[4:6]), int(digits[2:4]), int(digits[:2]))
 
 
-def is_day(short_year: int, month: int, day: int) -> bool:
-    """Tell whether there is such a day in 19YY or 20YY; a century makes no difference but to 00."""
-    try:
-        date(_CENTURY + short_year, month, day)
-    except ValueError:
-        return False
-    return True
+def is_day(year: int, month: int, day: int) -> bool:
+    """Tell whether the calendar has such a day."""
+    return 1 <= month <= _MONTHS and 1 <= day <= monthrange(year, month)[1]
 
 
 def upn(text: str) -> str | None:
@@ -198,7 +195,8 @@ def driver_number(text: str) -> str:
     """
     number = compact(text)
     if found := _DRIVER.fullmatch(number):
-        if not is_day(int(f"{number[5]}{number[10]}"), int(number[6:8]) % 50, int(number[8:10])):
+        year = _CENTURY + int(number[5] + number[10])
+        if not is_day(year, int(number[6:8]) % 50, int(number[8:10])):
             raise FormatBrokenError("a driver number holds a date of birth")
         return found[1]
     if _DRIVER_NI.fullmatch(number) and not is_repeated(number):

@@ -43,6 +43,16 @@ def upn_of(body: int) -> str:
     return upn.calc_check_digit(digits) + digits
 
 
+def licensed(identity: Identity) -> Identity:
+    """The number of a licence that agrees with name and birth date, where there is to be one."""
+    if identity.driver_number is None or identity.born_on is None or identity.family_name is None:
+        return replace(identity, driver_number=None)
+    name, born = canonical("family_name", identity.family_name).upper(), identity.born_on
+    year = f"{born:%y}"
+    number = f"{name[:5].ljust(5, '9')}{year[0]}{born:%m%d}{year[1]}A99XY"
+    return replace(identity, driver_number=number)
+
+
 WORDS = st.text(alphabet="bcdfgjkmnpqvwxzéöłñ", min_size=6, max_size=12).map(str.capitalize)
 NAMES = st.one_of(WORDS, st.builds("{}-{}".format, WORDS, WORDS), st.builds("O'{}".format, WORDS))
 REFERENCES = st.builds("{}/{:06}".format, WORDS, st.integers(0, 999_999))
@@ -63,13 +73,13 @@ PEOPLE = st.builds(
     born_on=st.none() | st.dates(date(1930, 1, 1), date(2026, 11, 1)),
     nhs_number=st.none() | st.integers(400_000_000, 799_999_999).map(nhs_number_of),
     upn=st.none() | st.integers(10**11, 10**12 - 1).map(upn_of),
-    driver_number=st.none() | st.just("MORGA657054SM9IJ"),
+    driver_number=st.none() | st.just("a licence"),
     passport_number=st.none() | st.integers(10**8, 10**9 - 1).map(str),
     address=st.none() | st.builds("{} {} St".format, st.integers(1, 300), WORDS),
     postcode=st.none() | POSTCODES,
     phone=st.none() | PHONES,
     email=st.none() | st.builds("{}@example.org".format, WORDS),
-)
+).map(licensed)
 THINGS = st.one_of(
     st.builds(Identity, phone=PHONES).map(lambda one: (NodeKind.PHONE, one)),
     st.builds(Identity, handle=WORDS).map(lambda one: (NodeKind.HANDLE, one)),

@@ -117,6 +117,13 @@ def test_other_nhs_numbers_hold_nothing(number):
     assert carried_by(one.field, one.form) is None
 
 
+def test_a_number_does_not_tell_the_century():
+    (one,) = read(Identity(chi_number="2902201230"))[0]
+    assert carried_by(one.field, one.form).birth_dates() == (date(1920, 2, 29), date(2020, 2, 29))
+    (one,) = read(Identity(driver_number=MORGAN))[0]
+    assert date(1964, 7, 5) in carried_by(one.field, one.form).birth_dates()
+
+
 def test_what_a_number_carries_is_in_no_repr():
     (one,) = read(Identity(driver_number=MORGAN))[0]
     assert "MORGA" not in repr(carried_by(one.field, one.form))
