@@ -115,7 +115,7 @@ def _apply(rule: Rule, field: str, value: str) -> str | None:
 
 
 def district(text: str) -> str | None:
-    """Return the district of a postcode in full or in part; None for a placeholder.
+    """Return the district of a postcode in full or in part; None where it has none.
 
     Raises: UnreadableIdentifierError.
     """

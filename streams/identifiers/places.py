@@ -47,12 +47,15 @@ def postcode(text: str) -> str | None:
 
 
 def district(text: str) -> str | None:
-    """The district of a postcode, given in full or as its district alone ('S1'); None for ZZ99."""
+    """The district of a postcode, given in full or as its district alone ('S1').
+
+    None where there is none: for ZZ99 codes, forces' post (BFPO 58) and GIR 0AA.
+    """
     code = compact(text)
-    if _OUTCODE.fullmatch(code) and not code.startswith(_NO_ABODE):
-        return code
-    whole = postcode(text)
-    return None if whole is None else outcode(whole)
+    is_short = _OUTCODE.fullmatch(code) is not None
+    found = code if is_short else outcode(postcode(text) or "")
+    is_place = not found.startswith(_NO_ABODE) and _OUTCODE.fullmatch(found) is not None
+    return found if is_place else None
 
 
 def outcode(canonical_postcode: str) -> str:

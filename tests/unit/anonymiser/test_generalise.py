@@ -90,6 +90,24 @@ def test_a_week_is_an_iso_week_of_london():
     assert iso_week(datetime(2026, 7, 5, 23, 30, tzinfo=UTC)) == "2026-W28"
 
 
+@pytest.mark.parametrize(
+    ("postcode", "district"),
+    [
+        ("S1", "S1"),
+        ("sw1a 1aa", "SW1A"),
+        ("SW1A", "SW1A"),
+        ("ZZ99", None),
+        ("ZZ99 3VZ", None),
+        ("BFPO 58", None),
+        ("GIR 0AA", None),
+        ("N/K", None),
+        (None, None),
+    ],
+)
+def test_a_place_may_be_told_by_its_district_alone_and_may_have_none(postcode, district):
+    assert district_of(postcode) == district
+
+
 def test_a_place_leaves_as_its_district():
     assert district_of("s1 2he") == "S1"
     assert district_of("ZZ99 3VZ") is None
