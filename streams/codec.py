@@ -180,6 +180,8 @@ class _Reader:
     current: Any | None
     """The newest version, where it is not the one the record was written with."""
     from_plain: Convert
+    spell: Write
+    """Spells an event of today's version; of an older one the library spells what it read."""
 
     @classmethod
     def of(cls, written: Schema, newest: Schema, event: type[Any]) -> _Reader:
@@ -192,6 +194,7 @@ class _Reader:
             written=fastavro.parse_schema(written.definition),
             current=current,
             from_plain=_record_from_plain(event, {} if current is None else _DEFAULTED),
+            spell=writer_of(newest.definition, event),
         )
 
     def read(self, data: bytes) -> Plain:
@@ -199,11 +202,16 @@ class _Reader:
             raise TooLargeError(f"{self.event.__name__} of more than {self.bytes_max} bytes")
         self.walk(data, _FRAME_BYTES)
         plain = self._guard(self._parse, data)
-        if self._guard(self._spell, plain) != data:
-            raise NotCanonicalError(f"{self.event.__name__} is not spelt the one way")
         if self.current is not None:
-            plain = self._guard(self._resolve, data)
-        return self._guard(self.from_plain, plain)
+            self._compare(self._guard(self._spell, plain), data)
+            return self._guard(self.from_plain, self._guard(self._resolve, data))
+        event = self._guard(self.from_plain, plain)
+        self._compare(self.frame + self._guard(self.spell, event), data)
+        return event
+
+    def _compare(self, spelt: bytes, data: bytes) -> None:
+        if spelt != data:
+            raise NotCanonicalError(f"{self.event.__name__} is not spelt the one way")
 
     def _guard(self, step: Convert, argument: Plain) -> Plain:
         """Run a step; the library's own errors quote values, so they end here."""
