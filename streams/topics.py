@@ -44,7 +44,9 @@ _COMPACTED: Final = {**_ALWAYS, "cleanup.policy": "compact"}
 _SHREDDED: Final = {
     **_COMPACTED,
     "max.compaction.lag.ms": "1000",
-    "delete.retention.ms": "0",
+    # A tombstone holds no key and outlives the one it deletes: whoever reads on from where it was
+    # a week ago must still see it (anonymiser/linker/store.py).
+    "delete.retention.ms": str(7 * 24 * 3_600_000),
     "file.delete.delay.ms": "0",
 }
 

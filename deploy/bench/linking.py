@@ -1,10 +1,11 @@
 """Linking alone, without a broker: what a record costs among ten thousand to a million people.
 
-The product's own stage over a store on disk. People are those of the evaluation's
-generator, one record each; every tenth record is somebody seen before, in part with
-a slip of the hand. Timed is everything from the bytes of `enclave.tokenised` to the
-bytes of `enclave.resolutions` and `enclave.outgoing`, commits of the store included;
-inventing and hashing people is not.
+The product's own stage over a store on disk. Between the marks the store is filled with
+people put together from the fields of invented ones, by folding decisions as a rebuild
+does. At each mark reports of the evaluation's own people are linked, one person each;
+every tenth is somebody seen before, in part with a slip of the hand. Timed is everything
+from the bytes of `enclave.tokenised` to the bytes of `enclave.resolutions` and
+`enclave.outgoing`, commits of the store included.
 
 CPU time is what counts, so that other work on the machine does not: a second of it is
 a second of one core.
@@ -15,28 +16,40 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from struct import pack as pack_numbers
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from anonymiser.keyring import new_keys
+from anonymiser.linker.packing import (
+    NUMBER_OF,
+    TOKEN_BITS,
+    chunks_of,
+    fields_among,
+    pack,
+)
 from anonymiser.linker.stage import Linker, open_store
 from anonymiser.linker.store import store_path
 from anonymiser.report_keys import record_key, seal_tokens
-from anonymiser.tokens import Tokeniser
+from anonymiser.tokens import TOKEN_BYTES, Tokeniser
 from deploy.evaluate.linkage.households import Maker
 from producers.town.dice import Dice
 from producers.town.errors import typo
-from streams.codec import encode
+from streams.codec import decode, encode
 from streams.errors import RivelinError
 from streams.identifiers import read
 from streams.parts import Grading, Handling, SourceFacts
 from streams.ports import Record
-from streams.restricted import ReportSubmitted, ReportTokenised, TokenisedNode
+from streams.restricted import (
+    MentionResolved,
+    ReportAdmitted,
+    ReportSubmitted,
+    ReportTokenised,
+    TokenisedNode,
+)
 from streams.sealing import wrap_data_keys
 from streams.topics import REPORT_KEYS, RESOLUTIONS, TOKENISED
 from streams.values import (
@@ -44,26 +57,28 @@ from streams.values import (
     ChildAtEvent,
     DataCategory,
     Gateway,
+    LinkBasis,
     NodeKind,
     Purpose,
     Role,
+    Sex,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from multiprocessing.queues import Queue
+    from collections.abc import Callable, Iterator, Sequence
 
     from anonymiser.keyring import Keys
     from streams.restricted import Identity
-    from streams.values import Sex
 
     Say = Callable[[str], None]
 
 MARKS: Final = (10_000, 100_000, 1_000_000)
 _BATCH: Final = 500
-#: The last so many records before a mark, or this share of them, are what is told of it.
-_WINDOW: Final = 5_000
-_WINDOW_SHARE: Final = 20
+#: So many records are linked at a mark before it is timed, and then while it is.
+_WARMED: Final = 1_000
+_LINKED: Final = 5_000
+_INVENTED: Final = 10_000
+_KEEP_EVERY: Final = 1_000
 _SEEN_BEFORE: Final = 10
 _SLIP: Final = 3
 _REMEMBERED: Final = 20_000
@@ -73,9 +88,9 @@ _START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _TICK: Final = timedelta(milliseconds=1)
 _REBUILT: Final = 5_000
 _KEY_BYTES: Final = 32
-_CONTEXT: Final = get_context("fork")
-#: So many batches are made ahead, in a process of their own.
-_AHEAD: Final = 8
+_PART_OF: Final = {number: name.partition(".")[0] for name, number in NUMBER_OF.items()}
+#: What many people share. Anything else of a filled person is its own.
+_TAKEN: Final = frozenset({"given_name", "family_name", "born_on", "postcode", "sex"})
 _PARTNERS: Final = 20
 
 
@@ -195,10 +210,38 @@ def _submission(event: ReportTokenised) -> ReportSubmitted:
     )
 
 
-def _make(keys: Keys, count: int, batches: Queue[list[Record]]) -> None:
-    reports = Reports(keys)
-    for first in range(0, count, _BATCH):
-        batches.put(reports.batch(first, min(_BATCH, count - first)))
+class Filler:
+    """Describes any number of people by the fields of some that were invented.
+
+    Names, dates and postcodes come as often as among those; addresses and what is made of
+    several fields are nobody else's.
+    """
+
+    def __init__(self, reports: Reports, random: Random) -> None:
+        self._random = random
+        self._parts: dict[str, list[tuple[int, ...]]] = {}
+        for one in reports.batch(0, _INVENTED):
+            (node,) = decode(one.value or b"", ReportTokenised).nodes
+            self._learn(pack(node.tokens, node.sex))
+
+    def describe(self) -> bytes:
+        """Return a description, packed."""
+        chunks = {
+            chunk if part in _TAKEN else self._own(chunk)
+            for part, choices in self._parts.items()
+            for chunk in self._random.choice(choices)
+        }
+        return pack_numbers(f">{len(chunks) + 1}Q", fields_among(chunks), *sorted(chunks))
+
+    def _own(self, chunk: int) -> int:
+        return chunk >> TOKEN_BITS << TOKEN_BITS | self._random.getrandbits(TOKEN_BITS)
+
+    def _learn(self, packed: bytes) -> None:
+        parts: dict[str, list[int]] = {}
+        for chunk in chunks_of(packed)[1:]:
+            parts.setdefault(_PART_OF[chunk >> TOKEN_BITS], []).append(chunk)
+        for part, chunks in parts.items():
+            self._parts.setdefault(part, []).append(tuple(chunks))
 
 
 class Bench:
@@ -209,21 +252,20 @@ class Bench:
         self._say = say
         self._random = Random(2)  # noqa: S311 - nothing secret is benchmarked
         self._keys = new_keys(self._random.randbytes)
-        self._batches: Queue[list[Record]] = _CONTEXT.Queue(_AHEAD)
+        self._reports = Reports(self._keys)
+        self._filler = Filler(Reports(self._keys), self._random)
+        self._base_mb = _memory_mb()
         self._linker = self._open()
+        self._linker.learn([])
+        self._made = 0
         self._decisions = 0
         self._tail: list[Record] = []
-        self._base_mb = _memory_mb()
 
     def run(self, marks: Sequence[int]) -> dict[str, Any]:
         """Fill, measure at each mark, then start anew and rebuild; all figures as plain values."""
-        maker = _CONTEXT.Process(target=_make, args=(self._keys, marks[-1], self._batches))
-        maker.start()
-        curve = [self._up_to(mark, start) for start, mark in pairwise((0, *marks))]
-        maker.join()
         return {
             "base_mb": round(self._base_mb),
-            "curve": curve,
+            "curve": [self._at(mark) for mark in marks],
             "restart": self._restart(marks[-1]),
             "rebuild": self._rebuild(),
         }
@@ -231,31 +273,68 @@ class Bench:
     def _open(self) -> Linker:
         return Linker(self._keys, store=open_store(self._folder, datetime.now(UTC)))
 
-    def _up_to(self, mark: int, start: int) -> dict[str, Any]:
-        window = max(start, mark - max(_WINDOW, mark // _WINDOW_SHARE))
-        # marks and windows are whole batches
-        self._fill(start, window)
-        spent = self._fill(window, mark)
-        records = mark - window
+    def _at(self, mark: int) -> dict[str, Any]:
+        filled = self._fill(mark - self._linker.state.persons)
+        for records in self._batches(_WARMED):
+            self._step(records)
+        spent = Spent()
+        for records in self._batches(_LINKED):
+            with spent:
+                self._step(records)
         point = {
-            "records": mark,
-            "persons": self._linker.state.persons,
-            "cpu_us_per_record": round(1e6 * spent.cpu_seconds / records),
-            "records_per_core_second": round(records / spent.cpu_seconds),
-            "records_per_second": round(records / spent.seconds),
+            "persons": mark,
+            "cpu_us_per_record": round(1e6 * spent.cpu_seconds / _LINKED),
+            "records_per_core_second": round(_LINKED / spent.cpu_seconds),
             "rss_mb": round(_memory_mb()),
             "store_mb": round(_size_mb(store_path(self._folder))),
+            "filled_per_core_second": round(filled),
         }
         self._say(", ".join(f"{name} {value}" for name, value in point.items()))
         return point
 
-    def _fill(self, start: int, end: int) -> Spent:
+    def _fill(self, count: int) -> float:
+        """Fold so many new people in; return how many a second of CPU."""
         spent = Spent()
-        for _ in range(start, end, _BATCH):
-            records = self._batches.get()
-            with spent:
-                self._step(records)
-        return spent
+        with spent:
+            for number in range(count):
+                self._fold(number)
+                if number % _KEEP_EVERY == 0:
+                    self._linker.keep({})
+        return count / max(spent.cpu_seconds, 1e-9)
+
+    def _fold(self, number: int) -> None:
+        state, random = self._linker.state, self._random
+        report_id = UUID(int=random.getrandbits(128))
+        admitted = ReportAdmitted(
+            partner=f"bench-{number % _PARTNERS:02d}",
+            report_id=report_id,
+            revision=1,
+            content_digest=random.randbytes(_KEY_BYTES),
+            origin_token=None,
+            origin_id=report_id,
+            admitted_at=_START,
+            event_week="2026-W10",
+        )
+        state.admit(admitted)
+        resolved = MentionResolved(
+            partner=admitted.partner,
+            report_id=report_id,
+            revision=1,
+            node=0,
+            kind=NodeKind.PERSON,
+            sex=Sex.UNKNOWN,
+            entity_id=UUID(int=random.getrandbits(128)),
+            basis=LinkBasis.NEW,
+            agreed=(),
+            label_token=random.randbytes(TOKEN_BYTES),
+            sealed_tokens=b"",
+        )
+        state.resolve(resolved, self._filler.describe())
+
+    def _batches(self, count: int) -> Iterator[list[Record]]:
+        for _ in range(0, count, _BATCH):
+            yield self._reports.batch(self._made, _BATCH)
+            self._made += _BATCH
 
     def _step(self, records: Sequence[Record]) -> None:
         """As the runner does, but for the broker."""
@@ -270,7 +349,7 @@ class Bench:
         ]
         self._linker.keep({RESOLUTIONS: self._decisions})
 
-    def _restart(self, records: int) -> dict[str, Any]:
+    def _restart(self, persons: int) -> dict[str, Any]:
         """Start anew on the store, with what was decided since its last commit as the tail."""
         self._linker.close(keep=True)
         spent = Spent()
@@ -281,7 +360,7 @@ class Bench:
             self._linker.learn([])
         if anew:
             raise NotResumedError
-        return {"records": records, "seconds": round(spent.seconds, 2)}
+        return {"persons": persons, "seconds": round(spent.seconds, 2)}
 
     def _rebuild(self) -> dict[str, Any]:
         """Fold a log from its start, tokens unsealed one by one."""
@@ -319,7 +398,7 @@ class Spent:
 
 
 def measure_linking(marks: Sequence[int], say: Say) -> dict[str, Any]:
-    """Measure at each mark (numbers of records, ascending); a million takes about 20 minutes."""
+    """Measure at each mark (numbers of people, ascending); a million takes some minutes."""
     with TemporaryDirectory(prefix="rivelin-bench-") as folder:
         return Bench(Path(folder), say).run(marks)
 
