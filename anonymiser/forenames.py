@@ -23,8 +23,37 @@ from streams.identifiers.names import name_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FULL_NAMES_MAX: Final = 6
-"""A short form that could be anybody's (Chris: 18 names) stands for this many, in order."""
+TITLES: Final = frozenset(
+    [
+        "mr",
+        "mrs",
+        "miss",
+        "ms",
+        "mx",
+        "dr",
+        "sir",
+        "dame",
+        "lord",
+        "lady",
+        "rev",
+        "reverend",
+        "prof",
+        "professor",
+        "baron",
+        "baroness",
+        "count",
+        "countess",
+        "captain",
+        "major",
+        "colonel",
+        "hon",
+        "honourable",
+        "the",
+    ]
+)
+"""What stands where a forename should and is none."""
+FULL_NAMES_MAX: Final = 4
+"""A short form of more names (Lee, Chris) stands only for those that begin as it does, in order."""
 
 #: One name a line, its spellings in Latin letters; the first is the canon. Own list.
 _SPELLINGS: Final = """
@@ -124,16 +153,19 @@ _NAMER: Final = NickNamer()
 
 
 def full_names(name: str) -> tuple[str, ...]:
-    """Return the canons a forename may stand for; nothing if no list knows another form of it.
+    """Return the names that a folded forename may be short for, without itself; often none.
 
-    A name that is itself a full name stands for itself too. `name` is folded.
+    Two short forms of one name are not each other's: Katy and Kathleen may be sisters.
     """
-    canon = _canons().get(name)
-    found = sorted(_NAMER.canonicals_of(name) - {name})[:FULL_NAMES_MAX]
-    if canon is None and not found and not _NAMER.nicknames_of(name):
-        return ()
-    canons = (_canons().get(one, one) for one in (name, *found))
-    return tuple(dict.fromkeys(canons))
+    found = sorted(_NAMER.canonicals_of(name) - {name})
+    if len(found) <= FULL_NAMES_MAX:
+        return tuple(found)
+    return tuple(one for one in found if one[0] == name[0])[: 2 * FULL_NAMES_MAX]
+
+
+def spelling(name: str) -> str | None:
+    """Return the canon of a folded forename that is written in several ways; None for others."""
+    return _canons().get(name)
 
 
 def is_forename(name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from anonymiser.forenames import TITLES
 from anonymiser.transforms import COMBINED, DOMAINS, OF_FIELD
 from streams.restricted import FieldToken
 from streams.values import NodeKind
@@ -54,7 +55,7 @@ _NAME_LEVELS: Final = ("exact", "part", "letters", "near", "sound", "soundex", "
 AGREEMENT_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "given_name": (
         *(f"given_name.{level}" for level in _NAME_LEVELS),
-        *("given_name.nickname", "given_name.alias", "given_name.known"),
+        *("given_name.nickname", "given_name.spelling", "given_name.alias", "given_name.known"),
     ),
     "family_name": tuple(f"family_name.{level}" for level in _NAME_LEVELS),
     "middle_names": ("middle_names.exact", "middle_names.initial"),
@@ -163,7 +164,7 @@ class Tokeniser:
 def _forms_of(spelt: Iterable[Spelt]) -> Forms:
     forms: dict[str, tuple[Spelt, ...]] = {}
     for one in spelt:
-        if one.form is not None:
+        if one.form is not None and not (one.field == "given_name" and one.form in TITLES):
             forms[one.field] = (*forms.get(one.field, ()), one)
     return forms
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import jellyfish
 
-from anonymiser.forenames import full_names, is_forename
+from anonymiser.forenames import full_names, is_forename, spelling
 from streams.identifiers import account_of_iban, name_parts, outcode
 
 if TYPE_CHECKING:
@@ -88,8 +88,14 @@ def parts(spelt: Spelt) -> Iterable[str]:
 
 
 def nicknames(spelt: Spelt) -> Iterable[str]:
-    """The full names that a known forename may stand for: Bob and Robert meet in `robert`."""
+    """The full names that a forename may stand for: Bob meets Robert, whose name that is."""
     return full_names(form_of(spelt))
+
+
+def spellings(spelt: Spelt) -> Iterable[str]:
+    """The canon of a forename with several spellings: Mohammed and Muhamad."""
+    canon = spelling(form_of(spelt))
+    return () if canon is None else (canon,)
 
 
 def forename(spelt: Spelt) -> Iterable[str]:
@@ -108,7 +114,7 @@ def day_month_swapped(spelt: Spelt) -> Iterable[str]:
 
 
 #: Of YYYYMMDD: the last digit of the year, the month, the day. Who errs in a decade is asked
-#: about: father and son may share name, birthday and home.
+#: about: father and son may share name, home and birthday.
 _HIDDEN_PLACES: Final = range(3, 8)
 
 
@@ -216,6 +222,11 @@ def form_of(spelt: Spelt) -> str:
     return spelt.form or ""
 
 
+def _unless_initial(transform: Transform) -> Transform:
+    """A forename of one letter is an initial: it may be anybody's with that letter."""
+    return lambda spelt: transform(spelt) if len(form_of(spelt)) > 1 else ()
+
+
 # --- the tables ----------------------------------------------------------------------------------
 
 _NAME: Final[Mapping[str, Transform]] = {
@@ -226,11 +237,16 @@ _NAME: Final[Mapping[str, Transform]] = {
     "sound": sound,
     "soundex": soundex,
     "first3": first_three,
-    "initial": initial,
 }
 TRANSFORMS: Final[Mapping[str, Mapping[str, Transform]]] = {
-    "given_name": {**_NAME, "nickname": nicknames, "known": forename},
-    "family_name": _NAME,
+    "given_name": {
+        **{name: _unless_initial(transform) for name, transform in _NAME.items()},
+        "nickname": nicknames,
+        "spelling": spellings,
+        "known": forename,
+        "initial": initial,
+    },
+    "family_name": {**_NAME, "initial": initial},
     "middle_names": {"exact": exact, "initial": initial},
     "known_as": {"exact": exact},
     "born_on": {
@@ -275,5 +291,5 @@ DOMAINS: Final[Mapping[str, str]] = {
     f"{field}.{level}": f"name.{level}"
     for field in ("given_name", "family_name")
     for level in ("near", "sound")
-}
-"""Token fields that are hashed alike: a name meets itself also in the other field."""
+} | {"given_name.nickname": "given_name.exact"}
+"""Token fields that are hashed alike, so that a value in the one is known in the other."""

@@ -24,6 +24,7 @@ ALIASES_MAX: Final = 4
 """So many other names of one mention are looked up; the rest still count in a comparison."""
 
 _SOUNDS: Final = ("given_name.sound", "family_name.sound")
+_BOTH_SOUNDS: Final = "+".join(_SOUNDS)
 #: Each row makes one key of one token of every field it names. Of fields in brackets either may
 #: stand, in any order: a name is found in spite of standing in the wrong field.
 _ROWS: Final[tuple[tuple[str | tuple[str, ...], ...], ...]] = (
@@ -32,17 +33,18 @@ _ROWS: Final[tuple[tuple[str | tuple[str, ...], ...], ...]] = (
     ("born_on.exact", "family_name.initial"),
     ("born_on.exact", "given_name.alias"),
     ("born_on.exact", "postcode.outcode"),
-    ("born_on.ym", "given_name.sound+family_name.sound"),
-    ("born_on.md", "given_name.sound+family_name.sound"),
-    ("born_on.yd", "given_name.sound+family_name.sound"),
-    ("born_on.swap", "given_name.sound+family_name.sound"),
-    ("postcode.outcode", "given_name.sound+family_name.sound"),
+    ("born_on.swap", _SOUNDS),
+    ("born_on.ym", "family_name.sound"),
+    ("born_on.md", "family_name.sound"),
+    ("born_on.yd", "family_name.sound"),
+    ("born_on.ym", "given_name.sound", "family_name.initial"),
+    ("born_on.md", "given_name.sound", "family_name.initial"),
+    ("born_on.yd", "given_name.sound", "family_name.initial"),
+    (_BOTH_SOUNDS,),
+    (_BOTH_SOUNDS, "postcode.outcode"),
     ("postcode.exact", _SOUNDS),
-    ("postcode.exact", "born_on.ym"),
-    ("postcode.exact", "born_on.md"),
-    ("postcode.exact", "born_on.yd"),
+    ("postcode.exact", "given_name.initial"),
     ("address.line", _SOUNDS),
-    ("address.line", "born_on.ym"),
     ("place",),
     ("uprn",),
     ("phone",),

@@ -38,6 +38,8 @@ class Pattern(NamedTuple):
 
 
 GIVEN: Final = bit("given_name.exact")
+INITIAL: Final = bit("given_name.initial")
+"""Present with any given name; `GIVEN` only if it is more than an initial."""
 FAMILY: Final = bit("family_name.exact")
 BORN: Final = bit("born_on.exact")
 _GIVEN_PART: Final = bit("given_name.part")
@@ -46,6 +48,7 @@ _WORD: Final = bit("address.word")
 _GIVEN_NEAR: Final = bit("given_name.near")
 _FAMILY_NEAR: Final = bit("family_name.near")
 _KNOWN: Final = bit("given_name.known")
+_NICKNAME: Final = bit("given_name.nickname")
 
 # What needs counting, as bits of `Pattern.counted`.
 _GIVEN_HALF: Final = 1
@@ -55,6 +58,7 @@ _MOVED: Final = 8
 _WORDS_SOME: Final = 16
 _WORDS_MOST: Final = 32
 _ONE_KNOWN: Final = 64
+_SHORT: Final = 128
 
 WORDS_MIN: Final = 2
 """So many telling words of an address must be equal, and half of the shorter one's."""
@@ -73,6 +77,8 @@ def pattern_of(left: Profile, right: Profile, shared: frozenset[int]) -> Pattern
     if not equal & GIVEN:
         if (left.fields ^ right.fields) & _KNOWN:
             counted |= _ONE_KNOWN
+        if _is_short(left, right) or _is_short(right, left):
+            counted |= _SHORT
         if not equal & FAMILY:
             counted |= _crossed(left, right)
     return Pattern(equal, left.fields & right.fields, counted)
@@ -104,11 +110,19 @@ def _crossed(left: Profile, right: Profile) -> int:
     return _MOVED if here or there else 0
 
 
+def _is_short(left: Profile, right: Profile) -> bool:
+    """Whether a given name of the one is short for a given name of the other."""
+    return bool(left.fields & _NICKNAME) and _meets(left, right, _NICKNAME_NUMBER, _SHORT_OF)
+
+
 def _is_crossed(left: Profile, right: Profile) -> bool:
+    return _meets(left, right, _GIVEN_NEAR_NUMBER, _ACROSS)
+
+
+def _meets(left: Profile, right: Profile, number: int, step: int) -> bool:
+    """Whether a token of a field of the one is in another field of the other, `step` further."""
     return any(
-        chunk + _ACROSS in right.chunks
-        for chunk in left.chunks
-        if chunk >> TOKEN_BITS == _GIVEN_NEAR_NUMBER
+        chunk + step in right.chunks for chunk in left.chunks if chunk >> TOKEN_BITS == number
     )
 
 
@@ -116,6 +130,8 @@ _GIVEN_PART_NUMBER: Final = NUMBER_OF["given_name.part"]
 _FAMILY_PART_NUMBER: Final = NUMBER_OF["family_name.part"]
 _WORD_NUMBER: Final = NUMBER_OF["address.word"]
 _GIVEN_NEAR_NUMBER: Final = NUMBER_OF["given_name.near"]
+_NICKNAME_NUMBER: Final = NUMBER_OF["given_name.nickname"]
+_SHORT_OF: Final = (NUMBER_OF["given_name.exact"] - _NICKNAME_NUMBER) << TOKEN_BITS
 _ACROSS: Final = (NUMBER_OF["family_name.near"] - NUMBER_OF["given_name.near"]) << TOKEN_BITS
 
 # --- from pattern to levels ----------------------------------------------------------------------
@@ -158,10 +174,11 @@ _GIVEN_LEVELS: Final = _name_levels("given_name", _GIVEN_HALF)
 _PERSON: Final[tuple[tuple[str, int, tuple[_Level, ...]], ...]] = (
     (
         "given_name",
-        GIVEN,
+        INITIAL,
         (
             _GIVEN_LEVELS[0],
-            ("nickname", bit("given_name.nickname"), 0),
+            ("spelling", bit("given_name.spelling"), 0),
+            ("nickname", 0, _SHORT),
             ("alias", bit("given_name.alias"), 0),
             *_GIVEN_LEVELS[1:],
             ("moved", 0, _MOVED),
@@ -205,9 +222,11 @@ _PERSON: Final[tuple[tuple[str, int, tuple[_Level, ...]], ...]] = (
     ),
 )
 #: Levels at which two known forenames are still one name.
-_SAME_NAME: Final = frozenset({"exact", "nickname", "alias", "swapped", "half"})
+_SAME_NAME: Final = frozenset({"exact", "spelling", "nickname", "alias", "swapped", "half"})
 OTHER_NAME: Final = ", other name"
 """Suffix of the level of a given name when both are forenames that people bear."""
+ABBREVIATED: Final = "abbreviated"
+"""One side has no more than an initial, and it is the other's."""
 UNLISTED: Final = ", unlisted"
 """Suffix when neither is: two slips of the pen, or two names that no list holds."""
 
@@ -223,7 +242,9 @@ def _levels(pattern: Pattern) -> Iterator[tuple[str, str]]:
         if not pattern.both & presence:
             continue
         level = _best(levels, pattern)
-        if name == "given_name" and level not in _SAME_NAME:
+        if name == "given_name" and not pattern.both & GIVEN:
+            level = ABBREVIATED if level == "initial" else level
+        elif name == "given_name" and level not in _SAME_NAME:
             level += _suffix(pattern)
         yield name, level
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from anonymiser.linker.ageing import aged, steps
 from anonymiser.linker.blocks import blocks_of, is_strong_block
 from anonymiser.linker.levels import (
+    ABBREVIATED,
     BORN,
     DIFFERS,
     FAMILY,
@@ -81,6 +82,8 @@ class LinkPolicy:
     version: int = 2
     weights: LinkWeights = WEIGHTS
     nameless_extra: int = 800
+    undated_extra: int = 800
+    contradictions_max: int = 1
     fields_min: int = 3
     fields_asked_min: int = 2
     margin: int = 800
@@ -127,12 +130,14 @@ DIFFERENT: Final = Comparison(Verdict.DIFFERENT)
 
 #: Levels at which a given name is the same name. The rest is another name, though alike.
 GIVEN_AGREES: Final = frozenset(
-    {"exact", "nickname", "alias", "swapped", "half", "moved", "moved" + OTHER_NAME}
+    {"exact", "spelling", "nickname", "alias", "swapped", "half", ABBREVIATED}
     | {"letters", "near and sound", "near and first3", "near", "sound and first3"}
-    | {"moved" + UNLISTED, "letters" + OTHER_NAME, "letters" + UNLISTED}
-    | {"near and first3" + UNLISTED}
+    | {"sound", "first3", "soundex", "moved"}
+    | {one + OTHER_NAME for one in ("letters", "moved")}
+    | {one + UNLISTED for one in ("letters", "near and first3", "moved")}
 )
-BORN_AGREES: Final = frozenset({"exact", "swap", "near"})
+#: The year at least must be the same, or nearly: father and son may share day and month.
+BORN_AGREES: Final = frozenset({"exact", "swap", "near", "ym", "yd"})
 
 _STRONG: Final[Mapping[NodeKind, int]] = {
     kind: sum(bit(name) for name in names) for kind, names in STRONG_FIELDS.items()
@@ -142,6 +147,7 @@ _SEX: Final = bit(SEX_FIELD)
 _SHARED_MIN: Final = 3
 #: What tells two people of one name under one roof apart.
 _TELLING: Final = frozenset({"born_on", "phone", "email", "handle", "account", "imei"})
+_HOME: Final = frozenset({"address", "postcode", "uprn"})
 _OTHER_LEVELS: Final = frozenset({DIFFERS, "initial"})
 _WHO: Final = frozenset({"given_name", "family_name", "born_on"})
 
@@ -277,14 +283,17 @@ def _thresholds(
     if len(agreed) < policy.fields_asked_min or not {"given_name", "born_on"} & agreed:
         return None, None
     if compared.contradicted:
-        return None, ask if len(compared.contradicted) == 1 else None
+        return None, ask if len(compared.contradicted) <= policy.contradictions_max else None
     if len(agreed) < policy.fields_min:
         return None, ask
     if not pattern.both & GIVEN:
         is_enough = {"family_name", "born_on"} <= agreed
         return (accept + policy.nameless_extra if is_enough else None), ask
-    # Without a birth date only what is a person's own links: father and son may share the rest.
-    return (accept if _TELLING & agreed else None), ask
+    if _TELLING & agreed:
+        return accept, ask
+    # No birth date: a name and a home. Father and son may share both, so that more is asked for;
+    # where both are known the mention fits either and is nobody's.
+    return (accept + policy.undated_extra if _HOME & agreed else None), ask
 
 
 def _contradictions(pattern: Pattern, levels: Mapping[str, str]) -> Iterator[str]:

@@ -71,10 +71,25 @@ def test_a_name_and_one_thing_more_agree(more):
     assert verdict(told(**NAME, **more), told(**NAME, **more)) is Verdict.AGREEMENT
 
 
-def test_a_name_and_a_home_are_a_question_since_father_and_son_may_share_both():
+def test_without_a_birth_date_a_name_needs_a_home_or_something_of_its_own():
     undated = told(**NAME, **HOME)
-    assert verdict(undated, told(**ALL)) is Verdict.POSSIBLE
-    assert verdict(undated, undated) is Verdict.POSSIBLE
+    assert verdict(undated, told(**ALL)) is Verdict.AGREEMENT
+    assert verdict(told(**NAME, postcode="S99 1AA"), told(**ALL)) is Verdict.POSSIBLE
+
+
+def test_father_and_son_of_one_name_and_home_are_a_question_even_on_one_birthday():
+    son = {**ALL, "born_on": date(2023, 3, 17)}
+    assert verdict(told(**ALL), told(**son)) is Verdict.POSSIBLE
+
+
+def test_an_initial_agrees_with_a_name_and_contradicts_another():
+    short = {**ALL, "given_name": "A"}
+    assert verdict(told(**ALL), told(**short)) is Verdict.AGREEMENT
+    assert vetoes(told(**ALL), told(**{**ALL, "given_name": "B."})) == ("given_name",)
+
+
+def test_a_title_is_no_forename():
+    assert vetoes(told(**ALL), told(**{**ALL, "given_name": "Mrs"})) == ()
 
 
 def test_what_is_missing_on_one_side_neither_helps_nor_hurts():
@@ -252,9 +267,9 @@ def test_who_would_be_accepted_or_asked_about_is_found(change):
 
 
 @pytest.mark.parametrize(
-    "alone", [NAME, BORN, {"postcode": "S99 9ZZ"}, {"family_name": "Testmann"}]
+    "alone", [{"given_name": "Arvid"}, BORN, {"postcode": "S99 9ZZ"}, {"family_name": "Testmann"}]
 )
-def test_no_block_is_a_name_a_date_or_a_postcode_alone(alone):
+def test_no_block_is_half_a_name_a_date_or_a_postcode_alone(alone):
     assert blocks_of(NodeKind.PERSON, packed(**alone)) == ()
 
 
