@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
 
 UNPUBLISHED: Final = 0
+_WEIGHT_MAX: Final = 2 * WEIGHT_MAX
 THRESHOLD_MAX: Final = 10_000
 """A hundred bits: more evidence than there are people."""
 
@@ -93,8 +94,8 @@ def _problems(file: WeightsFile) -> Iterator[str]:
         yield "a level stands twice"
     if missing := sorted({(one.field, one.level) for one in WEIGHTS.levels} - set(named)):
         yield f"the level {missing[0][1]!r} of {missing[0][0]!r} has no weight"
-    if any(abs(one.centibits) > WEIGHT_MAX for one in file.weights):
-        yield f"a weight is beyond {WEIGHT_MAX} centibits"
+    if any(abs(one.centibits) > _WEIGHT_MAX for one in file.weights):
+        yield f"a weight is beyond {_WEIGHT_MAX} centibits"
     if not 0 < file.threshold_centibits <= THRESHOLD_MAX:
         yield f"threshold_centibits lies between 1 and {THRESHOLD_MAX}"
     if file.review_threshold_centibits > file.threshold_centibits:

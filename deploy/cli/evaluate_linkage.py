@@ -42,6 +42,10 @@ Surnames = Annotated[
     ),
 ]
 
+Households = Annotated[
+    int, typer.Option(help="How many invented households of each kind.", min=1, max=10_000)
+]
+
 
 class Beside(StrEnum):
     """Another tool that links the same records."""
@@ -82,6 +86,7 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     origin: Origin = None,
     surnames: Surnames = None,
+    households: Households = 500,
     beside: Annotated[
         Beside | None,
         typer.Option(help="Link the same records with another tool too, on plain text."),
@@ -95,7 +100,7 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
     as missing. `auto` is what was linked without a human, `auto_review` counts
     what a human was asked as found too, `queue_share` is the share of records
     that put a question to a human when they came in, and `household` the share
-    of 500 invented households of each kind whose two people were taken for one.
+    of invented households of each kind whose two people were taken for one.
 
     Exit codes: 0 done, 1 the other tool is not installed, 3 a file does not hold what it must.
     """
@@ -106,7 +111,7 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
     policy = None if weights is None else _policy(weights)
     peer = {} if beside is None else {"beside": {beside.value: _peer(file, trial)}}
     with counting("records") as done:
-        found = evaluate(trial, policy, done)
+        found = evaluate(trial, policy, done, households)
     figures = {**found.as_dict(), **peer}
     if as_json:
         show_json(figures)

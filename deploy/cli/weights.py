@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.evaluate_linkage import FieldMap, Origin, Surnames, Use, figure_rows, read_told
+from deploy.cli.evaluate_linkage import (
+    FieldMap,
+    Households,
+    Origin,
+    Surnames,
+    Use,
+    figure_rows,
+    read_told,
+)
 from deploy.cli.output import progress, say, show_json, show_table, warn
 from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from deploy.evaluate.linkage.evaluation import Trial
     from deploy.evaluate.linkage.records import RecordFile
     from deploy.evaluate.linkage.training import Trained
-    from deploy.evaluate.linkage.truth import Truth
     from deploy.weights import WeightsFile
     from streams.shared import LinkWeightsPublished
 
@@ -54,6 +62,7 @@ def train(  # noqa: PLR0913 - each is an option of the command
     use: Use = None,
     origin: Origin = None,
     surnames: Surnames = None,
+    households: Households = 500,
     out: Annotated[
         Path | None, typer.Option(help="Write the weights here, for `rivelin weights publish`.")
     ] = None,
@@ -74,7 +83,8 @@ def train(  # noqa: PLR0913 - each is an option of the command
         raise InvalidInputError("--truth TRUTH.csv, or --unsupervised to train without one")
     file = read_told(records, columns or [], use, origin)
     with progress("training"):
-        trained, report = _train(file, truth, surnames or [], unsupervised=unsupervised)
+        trained, trial = _train(file, truth, surnames or [], unsupervised=unsupervised)
+        report = {} if trial is None else _report(trained, trial, households)
     ready = WeightsFile.of(trained.weights, trained.told)
     if out is not None:
         _write(out, ready)
@@ -87,36 +97,33 @@ def train(  # noqa: PLR0913 - each is an option of the command
 
 
 def _train(
-    file: RecordFile, truth: Path | None, surnames: list[Path], *, unsupervised: bool
-) -> tuple[Trained, dict[str, Any]]:
+    file: RecordFile, path: Path | None, surnames: list[Path], *, unsupervised: bool
+) -> tuple[Trained, Trial | None]:
+    """Train on one half and return the other to try the weights on; without a truth, on all."""
     from anonymiser.linker.standard import WEIGHTS  # noqa: PLC0415 - heavy
-    from deploy.evaluate.linkage.training import in_half, train  # noqa: PLC0415 - heavy
+    from deploy.evaluate.linkage.evaluation import Trial  # noqa: PLC0415 - the same
+    from deploy.evaluate.linkage.origins import origins_of, read_surnames  # noqa: PLC0415 - the same
+    from deploy.evaluate.linkage.training import in_half, train  # noqa: PLC0415 - the same
     from deploy.evaluate.linkage.truth import read_truth  # noqa: PLC0415 - the same
 
     version = WEIGHTS.version + 1
-    if truth is None:
-        return train(file.people, None, version), {}
-    known = read_truth(truth, (person.record for person in file.people))
-    half = in_half(file.people, known, 0)
-    trained = train(half, None if unsupervised else known, version)
-    return trained, _report(file, known, surnames, trained)
+    if path is None:
+        return train(file.people, None, version), None
+    truth = read_truth(path, (person.record for person in file.people))
+    half, people = (in_half(file.people, truth, which) for which in (0, 1))
+    trained = train(half, None if unsupervised else truth, version)
+    return trained, Trial(people, file.fields, truth, origins_of(people, read_surnames(surnames)))
 
 
-def _report(
-    file: RecordFile, truth: Truth, surnames: list[Path], trained: Trained
-) -> dict[str, Any]:
+def _report(trained: Trained, trial: Trial, households: int) -> dict[str, Any]:
     """What trained and standard weights make of the half that was not trained on."""
     from anonymiser.linker.match import LinkPolicy  # noqa: PLC0415 - heavy
-    from deploy.evaluate.linkage.evaluation import Trial, evaluate  # noqa: PLC0415 - the same
-    from deploy.evaluate.linkage.origins import origins_of, read_surnames  # noqa: PLC0415 - the same
-    from deploy.evaluate.linkage.training import in_half  # noqa: PLC0415 - the same
+    from deploy.evaluate.linkage.evaluation import evaluate  # noqa: PLC0415 - the same
 
-    people = in_half(file.people, truth, 1)
-    origins = origins_of(people, read_surnames(surnames))
-    trial = Trial(people, file.fields, truth, origins)
+    policies = {"trained": LinkPolicy(weights=trained.weights), "standard": LinkPolicy()}
     return {
-        "trained": evaluate(trial, LinkPolicy(weights=trained.weights)).as_dict(),
-        "standard": evaluate(trial).as_dict(),
+        name: evaluate(trial, policy, households_each=households).as_dict()
+        for name, policy in policies.items()
     }
 
 

@@ -4,7 +4,9 @@ Each household is two people who are exact copies of each other but for what
 must differ: a twin has another given name, a sibling another given name and
 birth date, a parent of the same name another birth date, a generation back.
 Both share family name, home, telephone and e-mail; nobody shares a number
-that a register gives to one person.
+that a register gives to one person. No family calls two children by two forms
+of one name (Thomas and Tom), so that twin and sibling are drawn again; twins
+of one initial are the hard case and may be called Kate and Katy.
 
 Source: privacy.md section 2 ("household").
 """
@@ -15,6 +17,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+
+from nicknames import NickNamer
 
 from deploy.evaluate.linkage.columns import SEX, STRONG_ID
 from deploy.evaluate.linkage.records import Person, spelt_of
@@ -109,7 +113,7 @@ class Maker:
 
     def twin(self, first: Inhabitant) -> Inhabitant | None:
         """Return somebody born on the same day with another given name."""
-        return self._named(first, lambda name, own: name != own)
+        return self._named(first, _are_two_names)
 
     def same_initial_twin(self, first: Inhabitant) -> Inhabitant | None:
         """Return a twin whose given name begins with the same letter."""
@@ -117,7 +121,7 @@ class Maker:
 
     def sibling(self, first: Inhabitant) -> Inhabitant | None:
         """Return somebody else of the family, one to six years apart."""
-        other = self._named(first, lambda name, own: name != own)
+        other = self._named(first, _are_two_names)
         return other and self._born(other, self._dice.between(365, 6 * 365))
 
     def same_named_parent(self, first: Inhabitant) -> Inhabitant | None:
@@ -180,6 +184,15 @@ class Maker:
     def _next(self) -> int:
         self._serial += 1
         return self._serial
+
+
+_NAMER: Final = NickNamer()
+
+
+def _are_two_names(one: str, other: str) -> bool:
+    """Not one name, nor a name and a short form of it, nor two short forms of one."""
+    forms, others = (_NAMER.canonicals_of(name) | {name} for name in (one, other))
+    return not forms & others
 
 
 _OTHERS: Final[Mapping[Kind, Callable[[Maker, Inhabitant], Inhabitant | None]]] = {

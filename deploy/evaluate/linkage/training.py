@@ -95,7 +95,14 @@ def _share_of(counts: Counts, one: LevelWeight) -> float | None:
     return counts.get((one.field, one.level), 0.0) / total if total else None
 
 
-def train(people: Sequence[Person], truth: Truth | None, version: int, seed: int = 1) -> Trained:
+def train(
+    people: Sequence[Person],
+    truth: Truth | None,
+    version: int,
+    *,
+    seed: int = 1,
+    random_pairs: int = RANDOM_PAIRS,
+) -> Trained:
     """Train on all these people; the same people and seed give the same weights.
 
     Raises: InvalidInputError if they are too few to tell anything.
@@ -103,22 +110,47 @@ def train(people: Sequence[Person], truth: Truth | None, version: int, seed: int
     if len(people) < RECORDS_MIN:
         raise InvalidInputError(f"{len(people)} records are too few to train on")
     described = _Described(people, seed)
-    different = described.random_levels(RANDOM_PAIRS, truth)
+    different = described.random_levels(random_pairs, truth)
     candidates = described.candidates()
     if truth is None:
-        right, same, different = _expected(candidates, len(people), different)
-        pairs = sum(right)
+        found = _expected(candidates, len(people), different, random_pairs)
     else:
-        entity = [truth.get(person.record, f"\0{person.record}") for person in people]
-        right = [float(entity[pair.left] == entity[pair.right]) for pair in candidates]
-        true_pairs = described.true_levels(entity)
-        same, pairs = _counted((levels, 1.0) for levels in true_pairs), len(true_pairs)
-    if pairs < 1:
+        found = _known(candidates, described, truth, different)
+    if found.pairs < 1:
         raise InvalidInputError("no two records are one person: nothing to train on")
-    levels = _completed(fitted(same, different))
-    judged = _Judged(described.profiles, candidates, right)
-    weights = _with_thresholds(levels, version, judged, pairs)
-    return Trained(weights, same, different, len(people), pairs, truth is not None)
+    levels = _completed(fitted(found.same, found.different))
+    judged = _Judged(described.profiles, candidates, found.right)
+    weights = _with_thresholds(levels, version, judged, found.pairs)
+    by_truth = truth is not None
+    return Trained(weights, found.same, found.different, len(people), found.pairs, by_truth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of each candidate how probably it is one person, the counts, and how many pairs are true."""
+
+    right: Sequence[float]
+    same: Counts
+    different: Counts
+    pairs: float
+
+
+def _known(
+    candidates: Sequence[Pair], described: _Described, truth: Truth, different: Counts
+) -> _Found:
+    entity = described.entities(truth)
+    right = [float(entity[pair.left] == entity[pair.right]) for pair in candidates]
+    true_pairs = described.true_levels(entity)
+    same = _counted((levels, 1.0) for levels in true_pairs)
+    return _Found(right, same, different, len(true_pairs))
+
+
+def _expected(candidates: Sequence[Pair], records: int, drawn: Counts, drawn_pairs: int) -> _Found:
+    patterns = Counter(pair.levels for pair in candidates)
+    mixture = _Mixture(patterns, records * (records - 1) / 2, drawn, drawn_pairs)
+    posterior, guess = mixture.settled(records)
+    right = [posterior[pair.levels] for pair in candidates]
+    return _Found(right, guess.same, guess.different, sum(right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +175,14 @@ class _Described:
         self.profiles = [profile(kind, (packed,)) for packed in self._packed]
         self._people = people
 
+    def entities(self, truth: Truth) -> list[str]:
+        """Return the entity of each record; who is not in the truth is a person of its own."""
+        return [truth.get(person.record, f"\0{person.record}") for person in self._people]
+
     def random_levels(self, count: int, truth: Truth | None) -> Counts:
         """Count how pairs of two people agree; without a truth nearly all random pairs are such."""
         numbers = range(len(self._people))
-        known = truth or {}
-        entity = [known.get(person.record, f"\0{person.record}") for person in self._people]
+        entity = self.entities(truth or {})
         drawn = ((self._random.choice(numbers), self._random.choice(numbers)) for _ in range(count))
         return _counted(
             (self._levels(left, right), 1.0)
@@ -219,54 +254,58 @@ class _Guess:
     different: Counts
     share: float
 
-    def chance(self, levels: Levels, table: Mapping[tuple[str, str], float]) -> float:
+    def posterior(self, patterns: Iterable[Levels]) -> dict[Levels, float]:
         """Return the probability that a pair that agrees so is one person."""
         odds = log(self.share / (1 - self.share))
-        evidence = odds + sum(table.get(level, 0.0) for level in levels)
-        return 1 / (1 + exp(-max(-_EVIDENCE_MAX, min(_EVIDENCE_MAX, evidence))))
+        table = {
+            (one.field, one.level): one.centibits * _NATURAL
+            for one in fitted(self.same, self.different)
+        }
+        return {levels: _chance(levels, table, odds) for levels in patterns}
 
 
-def _expected(
-    candidates: Sequence[Pair], records: int, drawn: Counts
-) -> tuple[list[float], Counts, Counts]:
-    """Return for each pair the probability that it is one person, and the counts it comes from.
+@dataclass(frozen=True, slots=True)
+class _Mixture:
+    """All pairs of records as a mixture of true ones and others.
 
-    All pairs of records are in the model; those that are no candidates are
-    taken for two people. Starts from the standard weights and one true pair
-    for every other record. Pairs drawn at random hold a few true ones; these
-    are taken off.
+    Pairs that are no candidates are taken for two people. `drawn` counts how
+    `drawn_pairs` random pairs agree; the few true ones among them are taken off.
     """
-    patterns = Counter(pair.levels for pair in candidates)
-    all_pairs = records * (records - 1) / 2
-    guess = _Guess({}, drawn, records / 2 / all_pairs)
-    table = {level: centibits * _NATURAL for level, centibits in WEIGHTS.table.items()}
-    posterior = {levels: guess.chance(levels, table) for levels in patterns}
-    for _ in range(ROUNDS_MAX):
-        guess = _guess(patterns, posterior, drawn, all_pairs)
-        fit = fitted(guess.same, guess.different)
-        table = {(one.field, one.level): one.centibits * _NATURAL for one in fit}
-        renewed = {levels: guess.chance(levels, table) for levels in patterns}
-        moved = max(abs(renewed[levels] - posterior[levels]) for levels in patterns)
-        posterior = renewed
-        if moved < _SETTLED:
-            break
-    return [posterior[pair.levels] for pair in candidates], guess.same, guess.different
+
+    patterns: Mapping[Levels, int]
+    all_pairs: float
+    drawn: Counts
+    drawn_pairs: int
+
+    def settled(self, records: int) -> tuple[dict[Levels, float], _Guess]:
+        """Start from standard weights and one true pair for every other record, till it settles."""
+        odds = log(self.all_pairs / records * 2)
+        table = {level: centibits * _NATURAL for level, centibits in WEIGHTS.table.items()}
+        posterior = {levels: _chance(levels, table, -odds) for levels in self.patterns}
+        guess = self._guess(posterior)
+        for _ in range(ROUNDS_MAX):
+            renewed = guess.posterior(self.patterns)
+            moved = max(abs(renewed[levels] - posterior[levels]) for levels in renewed)
+            posterior, guess = renewed, self._guess(renewed)
+            if moved < _SETTLED:
+                break
+        return posterior, guess
+
+    def _guess(self, posterior: Mapping[Levels, float]) -> _Guess:
+        right = {levels: count * posterior[levels] for levels, count in self.patterns.items()}
+        same = _counted(right.items())
+        true_drawn = self.drawn_pairs / self.all_pairs
+        different = {
+            level: max(count - true_drawn * same.get(level, 0.0), 0.0)
+            for level, count in self.drawn.items()
+        }
+        share = min(max(sum(right.values()), 1.0) / self.all_pairs, _SHARE_MAX)
+        return _Guess(same, different, share)
 
 
-def _guess(
-    patterns: Mapping[Levels, int],
-    posterior: Mapping[Levels, float],
-    drawn: Counts,
-    all_pairs: float,
-) -> _Guess:
-    right = sum(count * posterior[levels] for levels, count in patterns.items())
-    share = min(max(right, 1.0) / all_pairs, _SHARE_MAX)
-    same = _counted((levels, count * posterior[levels]) for levels, count in patterns.items())
-    true_drawn = RANDOM_PAIRS / all_pairs
-    different = {
-        level: max(count - true_drawn * same.get(level, 0.0), 0.0) for level, count in drawn.items()
-    }
-    return _Guess(same, different, share)
+def _chance(levels: Levels, table: Mapping[tuple[str, str], float], odds: float) -> float:
+    evidence = odds + sum(table.get(level, 0.0) for level in levels)
+    return 1 / (1 + exp(-max(-_EVIDENCE_MAX, min(_EVIDENCE_MAX, evidence))))
 
 
 # --- thresholds ----------------------------------------------------------------------------------
