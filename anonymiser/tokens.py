@@ -11,7 +11,7 @@ transforms are privacy.md section 2.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -22,12 +22,14 @@ from streams.restricted import FieldToken
 from streams.values import NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from uuid import UUID
 
     from anonymiser.keyring import Keys
-    from anonymiser.transforms import Forms
+    from anonymiser.transforms import Forms, Transform
     from streams.identifiers import Spelt
+
+    Combine: TypeAlias = Callable[[Forms], Iterable[str]]
 
 TOKEN_BYTES: Final = 16
 DIGEST_BYTES: Final = 32
@@ -113,25 +115,71 @@ class _Hmac:
         outer.update(inner.digest())
         return outer.digest()
 
+    def tokens(self, texts: Iterable[str]) -> list[bytes]:
+        """Return the digest of each text, cut to a token: `digest` in a loop of its own."""
+        inner_of, outer_of, found = self._inner.copy, self._outer.copy, []
+        for text in texts:
+            inner, outer = inner_of(), outer_of()
+            inner.update(text.encode())
+            outer.update(inner.digest())
+            found.append(outer.digest()[:TOKEN_BYTES])
+        return found
+
+
+class _Recipe(NamedTuple):
+    """What is hashed for a node of one kind, and under which subkey."""
+
+    singles: Mapping[str, tuple[tuple[str, Transform, _Hmac], ...]]
+    combined: tuple[tuple[str, Combine, _Hmac], ...]
+
 
 class Tokeniser:
     """Hashes under one token key. The derived subkeys are kept, the values never."""
 
-    __slots__ = ("_epoch", "_key", "_subkeys")
+    __slots__ = ("_epoch", "_key", "_recipes", "_subkeys")
 
     def __init__(self, keys: Keys) -> None:
         self._key = keys.token
         self._epoch = keys.token_epoch
         self._subkeys: dict[tuple[str, str], _Hmac] = {}
+        self._recipes: dict[NodeKind, _Recipe] = {}
 
     def tokens_of(self, kind: NodeKind, spelt: Iterable[Spelt]) -> tuple[FieldToken, ...]:
         """Return the tokens of one subject, by field, then token; placeholders give none."""
-        texts = _texts_of(kind, _forms_of(spelt))
-        found = {
-            (field, self._hash("link", DOMAINS.get(field, field), text)[:TOKEN_BYTES])
-            for field, text in texts
+        forms, recipe = _forms_of(spelt), self._recipe(kind)
+        found: list[tuple[str, bytes]] = []
+        for field, values in forms.items():
+            for token_field, transform, key in recipe.singles.get(field, ()):
+                for one in values:
+                    found += [(token_field, token) for token in key.tokens(transform(one))]
+        for token_field, combine, key in recipe.combined:
+            found += [(token_field, token) for token in key.tokens(combine(forms))]
+        return tuple([FieldToken(field=field, token=token) for field, token in sorted(set(found))])
+
+    def _recipe(self, kind: NodeKind) -> _Recipe:
+        recipe = self._recipes.get(kind)
+        if recipe is None:
+            recipe = self._recipes[kind] = self._prepared(FIELDS_OF[kind])
+        return recipe
+
+    def _prepared(self, wanted: Collection[str]) -> _Recipe:
+        singles = {
+            field: tuple(
+                (name, transform, self._link_key(name))
+                for name, transform in made
+                if name in wanted
+            )
+            for field, made in OF_FIELD.items()
         }
-        return tuple(FieldToken(field=field, token=token) for field, token in sorted(found))
+        combined = tuple(
+            (name, combine, self._link_key(name))
+            for name, combine in COMBINED.items()
+            if name in wanted
+        )
+        return _Recipe(singles, combined)
+
+    def _link_key(self, token_field: str) -> _Hmac:
+        return self._subkey("link", DOMAINS.get(token_field, token_field))
 
     def label_token(self, partner: str, report_id: UUID, label: str) -> bytes:
         """Return a token that is the same for one label in all revisions of one report only."""
@@ -167,15 +215,3 @@ def _forms_of(spelt: Iterable[Spelt]) -> Forms:
         if one.form is not None and not (one.field == "given_name" and one.form in TITLES):
             forms[one.field] = (*forms.get(one.field, ()), one)
     return forms
-
-
-def _texts_of(kind: NodeKind, forms: Forms) -> Iterator[tuple[str, str]]:
-    """Token field and text of everything that is hashed for a node of this kind."""
-    wanted = FIELDS_OF[kind]
-    for field, values in forms.items():
-        for token_field, transform in OF_FIELD.get(field, ()):
-            if token_field in wanted:
-                yield from ((token_field, text) for one in values for text in transform(one))
-    for token_field, combine in COMBINED.items():
-        if token_field in wanted:
-            yield from ((token_field, text) for text in combine(forms))
