@@ -8,6 +8,7 @@ of the report, so that its placeholder can say to which.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -20,10 +21,11 @@ from nicknames import NickNamer
 from anonymiser.narrative.lists import CAPITAL_GRAMMAR, GRAMMAR
 from anonymiser.narrative.spans import Kind, Layer, Span
 from anonymiser.narrative.spelling import fold
+from anonymiser.narrative.words import ordinary_words
 from streams.values import NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from anonymiser.narrative.words import Token
     from streams.restricted import Identity, Node, Report
@@ -33,8 +35,10 @@ FRAGMENT_CHARACTERS: Final = 6
 _WORD_CHARACTERS_MIN: Final = 2
 _FUZZY_CHARACTERS_MIN: Final = 4
 _INSIDE_CHARACTERS_MIN: Final = 4
+_PIECED_CHARACTERS_MIN: Final = 3
 _PIECES_MAX: Final = 12
 _EDGE_CHARACTERS_MAX: Final = 2
+_GAP_CHARACTERS_MAX: Final = 3
 _INITIAL_CHARACTERS_MAX: Final = 4
 _PART: Final = re.compile(r"[^\W_]+")
 _DATE_FORMS: Final = ("%Y%m%d", "%d%m%Y", "%m%d%Y", "%d%m%y", "%y%m%d")
@@ -141,6 +145,7 @@ class Index:
                 yield _span(token.start, token.end, owner)
             elif self._initials and len(token.text) <= _INITIAL_CHARACTERS_MAX:
                 yield from self._initials_at(text, tokens, number)
+        yield from self._pairs(tokens, owners)
         yield from self._across(tokens)
         for start, owner in self._fragments_in(text.lower()):
             yield _span(*_core(text, start, start + FRAGMENT_CHARACTERS), owner)
@@ -176,13 +181,18 @@ class Index:
             self._parts.setdefault(part, owner)
             if len(part) >= _FUZZY_CHARACTERS_MIN:
                 self._tokens.setdefault(part[::-1], owner)
-                for shorter in _neighbours(part):
-                    self._near.setdefault(shorter, []).append(part)
+                self._parts.setdefault(part[::-1], owner)
+                self._add_near(part)
         if len(parts) > 1:
             self._parts.setdefault("".join(parts), owner)
+            self._add_near("".join(parts))
             initials = "".join(part[0] for part in parts)
             for spelt in (initials, initials[0] + initials[-1], initials[-1] + initials[0]):
                 self._initials.setdefault(spelt, owner)
+
+    def _add_near(self, name: str) -> None:
+        for shorter in _neighbours(name):
+            self._near.setdefault(shorter, []).append(name)
 
     # --- one token -------------------------------------------------------------------------
 
@@ -238,6 +248,16 @@ class Index:
 
     # --- across tokens -----------------------------------------------------------------------
 
+    def _pairs(self, tokens: Sequence[Token], owners: Mapping[str, Owner | None]) -> Iterator[Span]:
+        """Yield two tokens, one no word or known, that are a name but for one slip: "Wal kre"."""
+        words = ordinary_words()
+        telling = {one for one, owner in owners.items() if owner is not None or one not in words}
+        for left, right in itertools.pairwise(tokens):
+            if left.lower in telling or right.lower in telling:
+                owner = self._nearly(left.lower + right.lower.removesuffix("'s"))
+                if owner is not None and right.start - left.end <= _GAP_CHARACTERS_MAX:
+                    yield _span(left.start, right.end, owner)
+
     def _across(self, tokens: Sequence[Token]) -> Iterator[Span]:
         """Yield values that are spread over several tokens, or hidden inside some."""
         squeezed, place = _squeezed(tokens)
@@ -245,7 +265,7 @@ class Index:
             first, last = _core_tokens(place, start, start + FRAGMENT_CHARACTERS)
             yield _span(tokens[first].start, tokens[last].end, owner)
         for part, owner in self._parts.items():
-            if len(part) >= _FUZZY_CHARACTERS_MIN:
+            if len(part) >= _PIECED_CHARACTERS_MIN:
                 yield from _pieces(squeezed, place, part, owner, tokens)
 
     def _fragments_in(self, squeezed: str) -> Iterator[tuple[int, Owner]]:
@@ -259,15 +279,29 @@ class Index:
 def _pieces(
     squeezed: str, place: Sequence[int], part: str, owner: Owner, tokens: Sequence[Token]
 ) -> Iterator[Span]:
-    """Yield a name that whole tokens make together: "Gr ace", "J-o-h-n"."""
+    """Yield a name that whole tokens make together: "Gr ace", "J-o-h-n".
+
+    A very short one only if a piece is no word: "in a" is not Ina.
+    """
+    words = ordinary_words()
     at = squeezed.find(part)
     while at >= 0:
         end = at + len(part)
         starts = at == 0 or place[at - 1] != place[at]
-        ends = end == len(squeezed) or place[end] != place[end - 1]
-        if starts and ends and place[end - 1] - place[at] < _PIECES_MAX:
-            yield _span(tokens[place[at]].start, tokens[place[end - 1]].end, owner)
+        ends = _ends_at(squeezed, place, end) or (
+            squeezed[end] == "s" and _ends_at(squeezed, place, end + 1)
+        )
+        pieces = tokens[place[at] : place[end - 1] + 1]
+        is_sure = len(part) >= _FUZZY_CHARACTERS_MIN or any(
+            piece.lower not in words for piece in pieces
+        )
+        if starts and ends and is_sure and len(pieces) <= _PIECES_MAX:
+            yield _span(pieces[0].start, pieces[-1].end, owner)
         at = squeezed.find(part, at + 1)
+
+
+def _ends_at(squeezed: str, place: Sequence[int], end: int) -> bool:
+    return end == len(squeezed) or place[end] != place[end - 1]
 
 
 def _core(text: str, start: int, end: int) -> tuple[int, int]:

@@ -100,7 +100,7 @@ class Redactor:
         return Redaction(result, reason, where, len(tokens), gone.count(True))
 
     def _spans(self, text: str, tokens: Sequence[Token], index: Index) -> list[Span]:
-        found = [*index.find(text, tokens), *found_by_form(text), *_spaced_letters(tokens)]
+        found = [*index.find(text, tokens), *found_by_form(text), *_spaced_letters(text, tokens)]
         if self._recogniser is not None:
             found.extend(_sound(self._recogniser.recognise(text), len(text)))
         sure = merged(_whole_tokens(text, found, tokens))
@@ -160,18 +160,22 @@ def _sound(spans: Iterable[Span], length: int) -> Iterator[Span]:
         yield Span(span.start, span.end, span.kind, Layer.RECOGNISER)
 
 
-def _spaced_letters(tokens: Sequence[Token]) -> Iterator[Span]:
-    """Yield three single letters or more in a row, with anything small between them: "J o h n"."""
+def _spaced_letters(text: str, tokens: Sequence[Token]) -> Iterator[Span]:
+    """Yield three single letters or more in a row, with anything small between them: "J o h n".
+
+    A letter or three more at its end belong to it: "J-o-h-ns".
+    """
     run: list[Token] = []
     for token in tokens:
-        if len(token.text) > 1:
-            yield from _run(run)
-            run = []
+        gap = text[run[-1].end : token.start] if run else ""
+        joins = len(gap) <= _GAP_CHARACTERS_MAX
+        letters_max = 2 if " " in gap else 3
+        is_tail = len(run) >= _SPACED_LETTERS_MIN and joins and len(token.text) <= letters_max
+        if len(token.text) == 1 and joins:
+            run.append(token)
             continue
-        if run and token.start - run[-1].end > _GAP_CHARACTERS_MAX:
-            yield from _run(run)
-            run = []
-        run.append(token)
+        yield from _run([*run, token] if is_tail else run)
+        run = [token] if len(token.text) == 1 else []
     yield from _run(run)
 
 

@@ -8,6 +8,7 @@ Beside it stand short lists of our own (`lists.toml`).
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -32,6 +33,7 @@ _VERB_LETTERS_MIN: Final = 4
 
 #: Letters and digits; an apostrophe, or a sign that stands for a letter, belongs to what follows.
 _TOKEN: Final = re.compile(r"(?:[@$!|](?=[^\W\d_]))?[^\W_]+(?:['@$!|][^\W_]+)*")
+_JOINT: Final = re.compile(r"[-*._~=+|]\n?|-\n ?")
 _SENTENCE_ENDS: Final = ".!?"
 _QUOTES: Final = "\"'([{*-"
 
@@ -131,6 +133,17 @@ class AllowList:
             for number in unsure:
                 if not self.gone[number] and judge(number):
                     yield self._take(number, Kind.PERSON)
+        yield from self._compounds()
+
+    def _compounds(self) -> Iterator[Span]:
+        """Yield what a hyphen or the like joins to a word that has gone: "Di-lnot", "Kai_pics"."""
+        for left, right in itertools.pairwise(range(len(self._tokens))):
+            if self.gone[left] == self.gone[right]:
+                continue
+            between = self._text[self._tokens[left].end : self._tokens[right].start]
+            gone = self._tokens[left if self.gone[left] else right]
+            if not gone.text.isdigit() and _JOINT.fullmatch(between):
+                yield self._take(right if self.gone[left] else left, Kind.WORD)
 
     def _take(self, number: int, kind: Kind) -> Span:
         self.gone[number] = True
@@ -164,7 +177,7 @@ class AllowList:
     def _is_count(self, number: int) -> bool:
         """Tell "3 men" and "£200" from an age, a house number, a part of something longer."""
         token = self._tokens[number]
-        if not token.text.isdigit():
+        if not token.text.isdigit() or (number and self.gone[number - 1]):
             return False
         sign = self._text[token.start - 1 : token.start]
         if sign and sign in "£$€":
