@@ -68,7 +68,8 @@ SMALL_CELL: Final = "small_cell"
 #: Of those who could be somebody, the share also met in one more district (judgement).
 _MET_ELSEWHERE: Final = 0.5
 #: Of the families that tables count as alike, the share (on the low side) in which a child has a
-#: foster or kinship carer; a grown brother or sister; a parent under 18, or two of one sex.
+#: foster or kinship carer; a grown brother or sister; a parent under 18, or two of one sex, or
+#: three.
 _IN_CARE: Final = 0.05
 _GROWN_OFFSPRING: Final = 0.03
 _UNUSUAL_PARENTS: Final = 0.02
@@ -92,6 +93,7 @@ _LONG_AGO: Final = -1_000_000
 _FAR_AHEAD: Final = 10_000_000
 _HOME: Final = frozenset({RelationKind.LIVES_AT, RelationKind.CUCKOOED_AT})
 _FAMILY: Final = frozenset({Bond.KIN, Bond.CARE})
+_PARENTS: Final = (Sex.FEMALE, Sex.MALE)
 _CARERS: Final = frozenset({RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER})
 
 Key: TypeAlias = bytes
@@ -183,16 +185,18 @@ class Tied:
         elif kind in _CARERS:
             self.has_carer = True
 
+    def look(self, key: Key, known: Known) -> tuple[Look, float]:
+        """Return how a member looks; whoever has a child is taken for grown unless it is told."""
+        (sex, band), share = _look(known)
+        return (sex, ADULT if key in self.parents and band & ADULT else band), share
+
     def share(self, looks: Mapping[Key, Look]) -> float:
         """Return the share of families that look the same in which people stand so."""
         share = _IN_CARE if self.has_carer else 1.0
         if any(looks[one][1] == ADULT for one in self.offspring if one in looks):
             share *= _GROWN_OFFSPRING
         parents = [looks[one] for one in self.parents if one in looks]
-        sexes = Counter(sex for sex, _ in parents if sex != ANY_SEX)
-        if any(not band & ADULT for _, band in parents) or max(sexes.values(), default=0) > 1:
-            share *= _UNUSUAL_PARENTS
-        return share
+        return share if _are_usual(parents) else share * _UNUSUAL_PARENTS
 
 
 class Shown:
@@ -426,7 +430,7 @@ class Cells:
         Those of a group who look the same hide among each other, and behind a
         door that is no family's only among each other: there may be one hostel.
         """
-        looks = {key: _look(one) for key, one in known.items()}
+        looks = {key: tied.look(key, one) for key, one in known.items()}
         alike = Counter(look for look, _ in looks.values())
         if len(known) > _HOUSEHOLD_MAX:
             yield from alike.values()
@@ -465,6 +469,13 @@ class Cells:
         apart = (at_least(count, living_so * share) for count, living_so in found)
         met = share * _MET_ELSEWHERE ** (len(found) - 1) * min(living_so for _, living_so in found)
         return min(*apart, at_least(sum(count for count, _ in found), met))
+
+
+def _are_usual(parents: Sequence[Look]) -> bool:
+    """Tell whether they are a mother, a father or both, and grown."""
+    sexes = [sex for sex, _ in parents if sex != ANY_SEX]
+    is_grown = all(band & ADULT for _, band in parents)
+    return is_grown and len(parents) <= len(_PARENTS) and len(sexes) == len(set(sexes))
 
 
 def at_least(count: int, share: float) -> int:

@@ -119,7 +119,7 @@ def build_city(seed: int, people: int, as_of: date) -> City:
 
 def _districts(people: int, dice: random.Random) -> Mapping[str, float]:
     """Return the districts and how they share the people; the largest has twice the smallest."""
-    count = max(2, round(people / PEOPLE_PER_DISTRICT))
+    count = max(1, round(people / PEOPLE_PER_DISTRICT))
     names = [*OUTCODES, *(f"S{number}" for number in range(40, 40 + count))][:count]
     return {name: dice.uniform(0.7, 1.4) for name in names}
 

@@ -29,7 +29,9 @@ _WAYS_MAX: Final = 2_000
 
 def known_nominals(view: View, truth: Truth, dice: random.Random) -> dict[UUID, int]:
     """Return the nominals whom the intruder knows by id, one in ten and at least one."""
-    there = sorted(name for name in truth.nominals if name in view.profiles)
+    there = sorted(
+        (name for name in truth.nominals if name in view.profiles), key=lambda n: truth.resident[n]
+    )
     count = min(len(there), max(1, round(KNOWN_NOMINALS * len(there))))
     return {name: truth.resident[name] for name in dice.sample(there, count)}
 

@@ -147,6 +147,7 @@ class _Matching:
 
     def __init__(self, seen: Graph[UUID], known: Graph[int], could_be: Compatible) -> None:
         self._seen = seen.around
+        self._at = {name: at for at, name in enumerate(seen.around)}
         self._known = known.around
         self._could_be = could_be
         self.number: dict[UUID, int] = {}
@@ -178,9 +179,7 @@ class _Matching:
         """Go from those joined to their neighbours until nothing more is found."""
         for _ in range(_ROUNDS_MAX):
             found = [
-                (name, number)
-                for name in sorted(self._near())
-                if (number := self._match(name)) is not None
+                (name, number) for name in self._near() if (number := self._match(name)) is not None
             ]
             claimed = Counter(number for _, number in found)
             fresh = [(name, number) for name, number in found if claimed[number] == 1]
@@ -189,13 +188,17 @@ class _Matching:
             if not fresh:
                 return
 
-    def _near(self) -> set[UUID]:
+    def _near(self) -> dict[UUID, None]:
+        """Return the neighbours of those joined, in the order in which they were."""
         return {
-            other
+            other: None
             for name in self.number
-            for _, other in self._seen.get(name, ())
+            for _, other in sorted(self._seen.get(name, ()), key=self._place)
             if other not in self.number
         }
+
+    def _place(self, tie: tuple[Label, UUID]) -> int:
+        return self._at[tie[1]]
 
     def _match(self, name: UUID) -> int | None:
         """Return the resident who shares the most joined neighbours, if one stands out."""
