@@ -1,0 +1,69 @@
+"""What intake makes of a partner's answer or approval: coded, so nothing in it needs opening."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from anonymiser.intake.transform import transform
+from streams.codec import decode, encode
+from streams.restricted import (
+    AnswerSubmitted,
+    ApprovalSubmitted,
+    OriginatorApproved,
+    Quarantined,
+    ReceiptDue,
+)
+from streams.topics import QUARANTINE, TOKENISED
+from streams.values import Answer, LinkQuestion
+from tests.invented_enclave import RECEIVED_AT, arrived, context, onboarded, suspended
+from tests.invented_reports import PARTNER, REPORT_ID
+
+
+def answer(partner=PARTNER):
+    return AnswerSubmitted(
+        partner=partner,
+        question_id=UUID(int=5),
+        report_id=REPORT_ID,
+        node=0,
+        question=LinkQuestion.TWIN,
+        answer=Answer.YES,
+    )
+
+
+def approval(partner=PARTNER):
+    return ApprovalSubmitted(partner=partner, report_id=REPORT_ID, revision=2)
+
+
+def taken_in(event, *history):
+    return transform(arrived(encode(event)), context(*history))
+
+
+def test_an_answer_goes_on_as_it_came():
+    (one,) = taken_in(answer())
+
+    assert one.topic == TOKENISED
+    assert decode(one.value, AnswerSubmitted) == answer()
+
+
+def test_an_approval_becomes_the_originators_by_the_topic_it_came_on():
+    (one,) = taken_in(approval())
+    approved = decode(one.value, OriginatorApproved)
+
+    assert one.topic == TOKENISED
+    assert (approved.partner, approved.approved_by) == (PARTNER, PARTNER)
+    assert (approved.report_id, approved.revision) == (REPORT_ID, 2)
+    assert approved.approved_at == RECEIVED_AT
+
+
+def test_nobody_answers_or_approves_for_another():
+    for event in (answer("rivelin-school"), approval("rivelin-school")):
+        kept, receipt = taken_in(event)
+        assert kept.topic == QUARANTINE
+        assert decode(kept.value, Quarantined).reasons[0].code == "other_partner"
+        assert decode(receipt.value, ReceiptDue).immediate_risk is False
+
+
+def test_a_suspended_partner_is_told_that_its_word_is_not_taken():
+    for event in (answer(), approval()):
+        (one,) = taken_in(event, onboarded(), suspended())
+        assert decode(one.value, ReceiptDue).reasons[0].code == "partner_suspended"
