@@ -34,6 +34,7 @@ _VERB_LETTERS_MIN: Final = 4
 #: Letters and digits; an apostrophe, or a sign that stands for a letter, belongs to what follows.
 _TOKEN: Final = re.compile(r"(?:[@$!|](?=[^\W\d_]))?[^\W_]+(?:['@$!|][^\W_]+)*")
 _JOINT: Final = re.compile(r"[-*._~=+|]\n?|-\n ?")
+_CONTRACTED: Final = re.compile(r"(?:n't|'(?:s|ll|re|ve|d|m)?)$")
 _SENTENCE_ENDS: Final = ".!?"
 _QUOTES: Final = "\"'([{*-"
 
@@ -89,7 +90,7 @@ def ordinary_words() -> Mapping[str, Word]:
     for line in _LIST.read_text(encoding="ascii").splitlines():
         word, _, facts = line.partition(" ")
         words[word] = kinds[int(facts[:2]), facts[2:]]
-    for word in lists.OURS:
+    for word in lists.OURS | lists.GRAMMAR:
         words.setdefault(word, Word(_OURS_LEVEL, NameToo.NO))
     for word in (lists.ELSEWHERE | lists.NEEDS_ARTICLE) & words.keys():
         if words[word].name is NameToo.NO:
@@ -295,7 +296,9 @@ class AllowList:
         """Tell whether the word and an unknown one beside it are somebody: "bo song was"."""
         ends = self._ends_clause(number)
         if self._follows_name(number) and (ends or self._after(number) in lists.AFTER_NAME):
-            return len(self._tokens[number - 1].text) > 1 and self._stands_alone(number - 1)
+            left = self._tokens[number - 1]
+            is_alike = left.text.islower() and len(left.text) > 1
+            return is_alike and self._stands_alone(number - 1)
         return self._precedes_name(number) and self._stands_alone(number)
 
     def _stands_alone(self, number: int) -> bool:
@@ -418,7 +421,8 @@ class AllowList:
 
 
 def _base(lower: str) -> str:
-    return lower.removesuffix("'s").removesuffix("'")
+    """Return a word without a possessive or the rest of a verb: "he'll" is "he"."""
+    return _CONTRACTED.sub("", lower)
 
 
 def _has_case(text: str) -> bool:
