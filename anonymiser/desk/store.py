@@ -432,14 +432,11 @@ class DeskStore:
         """Return up to `count` records of other people; `choose` gives a random number below."""
         last = self._number("SELECT coalesce(max(rowid), 0) FROM mentions")
         found: dict[tuple[str, str, int], EnclaveMention] = {}
-        for _ in range(count * 4 if last else 0):
-            row = self._one(
-                "SELECT m.* FROM mentions m WHERE m.rowid > ? AND m.kind = 'PERSON'"
-                " AND m.entity_id NOT IN (SELECT left_root FROM links WHERE link_id = ?"
-                " UNION SELECT right_root FROM links WHERE link_id = ?) ORDER BY m.rowid LIMIT 1",
-                (choose(last), str(link_id), str(link_id)),
-            )
-            if row is not None and len(found) < count:
+        for _ in range(count * _DECOY_TRIES if last else 0):
+            if len(found) == count:
+                break
+            row = self._one(_ANYBODY_ELSE, (choose(last), str(link_id), str(link_id)))
+            if row is not None:
                 found[row["partner"], row["report_id"], row["node"]] = _mention(row)
         return tuple(found.values())
 
@@ -596,6 +593,13 @@ class DeskStore:
         return 0 if row is None else int(row[0])
 
 
+_DECOY_TRIES: Final = 20
+#: The first record from a random place on that is of nobody in the link.
+_ANYBODY_ELSE: Final = (
+    "SELECT m.* FROM mentions m WHERE m.rowid > ? AND m.kind = 'PERSON'"
+    " AND m.entity_id NOT IN (SELECT left_root FROM links WHERE link_id = ?"
+    " UNION SELECT right_root FROM links WHERE link_id = ?) ORDER BY m.rowid LIMIT 1"
+)
 #: The holders of one event, decoys not, each with its latest own answer.
 _ANSWERS: Final = (
     "SELECT (SELECT a.answer FROM answers a WHERE a.question_id = h.question_id"

@@ -16,8 +16,13 @@ from anonymiser.desk.changes import TOPICS
 from anonymiser.desk.policy import DeskPolicy
 from anonymiser.desk.store import DeskStore
 from anonymiser.desk.worker import DeskWorker
+from anonymiser.linker.standard import WEIGHTS
+from deploy.cli.links import case_facts
+from deploy.desk import Desk as SeatedDesk
 from deploy.planting import comparison
+from deploy.views import Asker
 from streams.codec import decode
+from streams.errors import DeniedError, InvalidInputError
 from streams.loop import NO_WAIT, read_to_end
 from streams.parts import Handling
 from streams.restricted import (
@@ -28,9 +33,16 @@ from streams.restricted import (
     PairPlanted,
     QuestionAsked,
 )
-from streams.shared import FeedbackGiven, PossibleLinkTold, QuestionPut
+from streams.shared import (
+    BatchReleased,
+    FeedbackGiven,
+    OperationRecorded,
+    PossibleLinkTold,
+    QuestionPut,
+)
 from streams.topics import (
     DESK,
+    OPERATIONS,
     OUTGOING,
     POLICE,
     RESOLUTIONS,
@@ -50,8 +62,10 @@ from streams.values import (
     LinkVerdict,
     NodeKind,
     Outcome,
+    OverBudgetReason,
+    Purpose,
 )
-from tests.enclave import Enclave, corrected, mention, person, report
+from tests.enclave import PARTNERS, Enclave, corrected, mention, person, report
 
 TWIN = {
     "family_name": "Testmann",
@@ -666,3 +680,178 @@ async def test_how_much_waits_is_counted(room):
 
 def _events(room, topic, *classes):
     return [decode(record.value, *classes) for record in room.log.records(topic)]
+
+
+# --- a person at the desk ---------------------------------------------------------------------
+
+
+def at(room, name="Ida"):
+    return SeatedDesk(room.log, room.store, Asker(name, Purpose.OPERATE_SERVICE))
+
+
+def on_record(room):
+    found = _events(room, OPERATIONS, OperationRecorded, BatchReleased)
+    mine = [one for one in found if isinstance(one, OperationRecorded)]
+    return [(one.operation.value, one.actor, one.subject) for one in mine if one.actor in NAMES]
+
+
+NAMES = ("Ida", "Ola")
+
+
+async def test_every_look_is_on_record_before_it_is_answered(room):
+    _, _, case = await room.twins()
+    desk = at(room)
+    await desk.queue()
+    await desk.case(str(case.link_id)[:8])
+    await desk.holds()
+    await desk.quarantined()
+    await desk.measures()
+    with pytest.raises(InvalidInputError):
+        await desk.case("' OR 1=1")
+
+    assert on_record(room) == [
+        ("CONSULTATION", "Ida", "links list"),
+        ("CONSULTATION", "Ida", f"links show {case.link_id}"),
+        ("CONSULTATION", "Ida", "holds list"),
+        ("CONSULTATION", "Ida", "quarantine list"),
+        ("CONSULTATION", "Ida", "links measure"),
+        ("CONSULTATION", "Ida", "links show, none found"),
+    ]
+
+
+async def test_a_verdict_is_on_record_as_combination_or_alteration_with_its_actor(room):
+    _, _, case = await room.twins()
+    await at(room).decide(str(case.link_id), LinkVerdict.SAME, None)
+    await room.settle()
+    await at(room, "Ola").decide(str(case.link_id), LinkVerdict.DIFFERENT, None)
+
+    assert on_record(room) == [
+        ("COMBINATION", "Ida", f"links decide {case.link_id} SAME"),
+        ("ALTERATION", "Ola", f"links decide {case.link_id} DIFFERENT"),
+    ]
+
+
+async def test_beyond_the_budget_nothing_is_decided_but_with_a_reason_and_both_are_noted(room):
+    _, _, case = await room.twins()
+    desk = at(room)
+    desk.policy = DeskPolicy(decisions_per_day=0)
+    with pytest.raises(DeniedError):
+        await desk.decide(str(case.link_id), LinkVerdict.SAME, None)
+    await room.settle()
+    assert room.queue() != []
+
+    why = OverBudgetReason.CHILD_AT_RISK
+    await desk.decide(str(case.link_id), LinkVerdict.DIFFERENT, why)
+    await room.settle()
+    assert [subject for _, _, subject in on_record(room)] == [
+        f"links decide {case.link_id}, refused",
+        f"links decide {case.link_id} DIFFERENT",
+    ]
+    assert [one.over_budget for one in room.store.reviews()] == ["CHILD_AT_RISK"]
+
+
+async def test_a_question_is_put_to_as_many_decoys_as_there_are_holders(room):
+    tom, tim, case = await room.twins()
+    decoys = [
+        report(person(given_name=name, family_name="Fictley"), partner="sheaf-health")
+        for name in ("Wenke", "Halvar", "Solvej")
+    ]
+    await room.submit(*decoys)
+    await at(room).ask(str(case.link_id), LinkQuestion.TWIN)
+    await room.settle()
+
+    asked = {one.report_id for partner in PARTNERS for one in room.put(partner)}
+    assert {tom.report_id, tim.report_id} < asked
+    assert len(asked - {tom.report_id, tim.report_id}) == 2
+    assert asked <= {one.report_id for one in (tom, tim, *decoys)}
+
+
+async def test_a_question_about_a_planted_pair_reaches_real_partners_as_decoys_alone(planted_room):
+    planted = next(case for case in planted_room.queue() if case.planted)
+    others = [
+        report(person(given_name=name, family_name="Fictley"), partner="sheaf-health")
+        for name in ("Wenke", "Halvar", "Solvej")
+    ]
+    await planted_room.submit(*others)
+    await at(planted_room).ask(str(planted.link_id), LinkQuestion.MOVED)
+    await planted_room.settle()
+
+    commands = _events(planted_room, REVIEW_COMMANDS, QuestionAsked)
+    holders = [holder for one in commands for holder in one.holders]
+    assert holders
+    assert all(holder.decoy for holder in holders)
+    ids = {one for command in commands for one in (command.left_id, command.right_id)}
+    assert not ids & {planted.left_id, planted.right_id}
+    (asked,) = planted_room.case(planted.link_id).asked
+    assert asked.question is LinkQuestion.MOVED
+
+
+async def test_what_a_reviewer_sees_of_a_planted_pair_and_of_a_real_one_has_the_same_shape(
+    planted_room,
+):
+    real = next(case for case in planted_room.queue() if not case.planted)
+    planted = next(case for case in planted_room.queue() if case.planted)
+
+    shapes = [_shape(case_facts(case)) for case in (real, planted)]
+    assert shapes[0] == shapes[1]
+    assert "planted" not in str(case_facts(planted))
+
+
+def _shape(value):
+    """Names and types, not values; of a list the shape of what is in it."""
+    if isinstance(value, dict):
+        return {name: _shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return sorted({str(_shape(one)) for one in value})
+    return type(value).__name__
+
+
+async def test_an_approval_by_the_desk_names_both_who_gave_and_who_recorded_it(room):
+    waits = needing_approval()
+    await room.submit(waits)
+    await at(room).approve(str(waits.report_id)[:8], "Jo Originator")
+    await room.settle()
+
+    assert room.outcomes(waits) == [Outcome.HELD, Outcome.SHARED]
+    assert on_record(room) == [
+        ("ALTERATION", "Ida", f"holds approve {waits.partner} {waits.report_id}")
+    ]
+    (said,) = room.store.rulings(waits.partner, waits.report_id)
+    assert said.decided_by == "Jo Originator"
+
+
+async def test_who_works_for_the_body_that_reported_is_refused_and_noted(room):
+    about_staff = report(person(conflict=True, given_name="Arvid", family_name="Testmann"))
+    await room.submit(about_staff)
+    with pytest.raises(DeniedError):
+        await at(room).rule(
+            str(about_staff.report_id),
+            HoldVerdict.RELEASE,
+            HoldReason.STAFF_EXCLUDED,
+            about_staff.partner,
+        )
+
+    ((operation, _, subject),) = on_record(room)
+    assert operation == "CONSULTATION"
+    assert subject.endswith("STAFF_EXCLUDED, refused")
+    assert room.outcomes(about_staff) == [Outcome.HELD]
+
+
+async def test_a_report_is_found_by_its_first_letters_if_it_is_the_only_one(room):
+    one, other = (replace(needing_approval(), report_id=UUID(int=n)) for n in (1, 2))
+    await room.submit(one, other)
+    desk = at(room)
+
+    assert (await desk.hold(str(one.report_id)))[0].report_id == one.report_id
+    with pytest.raises(InvalidInputError, match="several"):
+        await desk.hold("0000")
+    with pytest.raises(InvalidInputError, match="no report of this id"):
+        await desk.hold("")
+
+
+async def test_the_threshold_shown_grows_with_the_people_there_are(room):
+    _, _, case = await room.twins()
+    few = await at(room).threshold(case)
+
+    assert few == WEIGHTS.threshold + WEIGHTS.growth(room.store.persons())
+    assert await at(room).threshold(replace(case, weights_version=77)) is None
