@@ -257,13 +257,13 @@ def collection(linked: ReportLinked, record: Record) -> Effect:
 
 def withheld(record: Record, linked: ReportLinked | None, error: Exception) -> Iterator[Effect]:
     """Quarantine, and tell the partner."""
-    reason = _reason_of(error)
+    reason = reason_of(error)
     yield quarantine(record, linked, reason)
     if linked is not None:
         yield feedback(linked, Verdict(Outcome.QUARANTINED, reasons=(reason,)), record.appended_at)
 
 
-def _reason_of(error: Exception) -> Reason:
+def reason_of(error: Exception) -> Reason:
     """Only our own errors have a code that may be told; another's words could quote a value."""
     if isinstance(error, WithheldError):
         return Reason(code=error.code, field=error.field)

@@ -38,6 +38,7 @@ from anonymiser.gate.effects import (
     let_go,
     noted,
     quarantine,
+    reason_of,
     receipt,
     report_of,
     wait,
@@ -64,7 +65,6 @@ from anonymiser.gate.release import finished, for_police, for_safeguarding
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
 from anonymiser.gate.state import GateState
 from streams.codec import decode, encode, schema_id
-from streams.errors import DecodeError
 from streams.parts import Reason
 from streams.ports import Record
 from streams.registry import Registry
@@ -283,8 +283,8 @@ class Gate:
     def _answer(self, record: Record) -> list[Outgoing]:
         try:
             event = read(record)
-        except DecodeError as error:
-            return self._settle([quarantine(record, None, Reason(code=error.code))])
+        except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
+            return self._settle([quarantine(record, None, reason_of(error))])
         told = self._tell_merges() if _ends_waiting(event) else []
         try:
             return told + self._settle(list(self._react(event, record)))
@@ -334,7 +334,6 @@ class Gate:
         """Tell the merges that wait, then let the oldest reports go in random order."""
         told = self._tell_merges()
         waiting = self._state.batch.reports.first(self._policy.reports_max)
-        told += self._settle(list(self._note_reporters(waiting, at)))
         partners = []
         for holding in shuffled(waiting, self._entropy):
             let_go, has_gone = self._let_go_one(holding, at, late=late)
@@ -380,14 +379,6 @@ class Gate:
         for event in self._state.batch.merges.values():
             effects += [Effect(POLICE, _merge_for(event, ids)), waited(event)]
         return self._settle(effects) if effects else []
-
-    def _note_reporters(
-        self, waiting: Sequence[Holding[ReportWaiting]], at: datetime
-    ) -> Iterator[Effect]:
-        for partner in dict.fromkeys(one.event.partner for one in waiting):
-            entry = self._registry.entry(partner)
-            if entry is not None and not self._state.batch.has_reported(partner):
-                yield noted(partner, entry.type, at)
 
     def _sector_of(self, linked: ReportLinked) -> PartnerType | None:
         """Return the sector, if enough of it have reported that it names none of them."""
@@ -510,6 +501,7 @@ class Gate:
         if waits:
             since = record.appended_at if before is None else before.event.since
             yield wait(linked, record.offset, since)
+            yield from self._note_reporter(linked.partner, record.appended_at)
         elif before is not None:
             yield wait_no_longer(linked.partner, linked.report_id)
         for audience, event in ready.items():
@@ -518,6 +510,11 @@ class Gate:
                 yield disclosure(linked, event, audience, record.appended_at)
         if self._state.held.get(linked.partner, linked.report_id) is not None:
             yield let_go(linked.partner, linked.report_id)
+
+    def _note_reporter(self, partner: str, at: datetime) -> Iterator[Effect]:
+        entry = self._registry.entry(partner)
+        if entry is not None and not self._state.batch.has_reported(partner):
+            yield noted(partner, entry.type, at)
 
     def _given_ids(self, linked: ReportLinked, ids: AudienceIds) -> Iterator[UUID]:
         yield ids.report(linked.partner, linked.report_id)
