@@ -296,7 +296,7 @@ class Resolver(Judge):
     def _resolve(self, subject: Subject, home_id: UUID | None) -> None:
         home_id = self._renamed.get(home_id, home_id) if home_id is not None else None
         home = None if home_id is None else self._state.entity(home_id)
-        matches, questions = self._search(subject, home)
+        matches, questions = self._search(subject, home, home_id)
         best = self._pick(matches)
         if best is not None:
             entity_id = self._state.numbered(best.number).id
@@ -308,7 +308,9 @@ class Resolver(Judge):
             self._mention(subject, self._new_id(), LinkBasis.NEW, ())
         self._ask(subject, [*matches, *questions])
 
-    def _search(self, subject: Subject, home: Entity | None) -> tuple[list[Match], list[Match]]:
+    def _search(
+        self, subject: Subject, home: Entity | None, home_id: UUID | None
+    ) -> tuple[list[Match], list[Match]]:
         """Return what the node may be taken for, best first, and what a human may be asked."""
         matches: list[Match] = []
         questions: list[Match] = []
@@ -317,19 +319,38 @@ class Resolver(Judge):
             theirs = self._state.profile_of(number, subject.node.kind)
             weeks = self._state.weeks_apart(number, self._week)
             compared = self.backed(self.compare(subject.profile, theirs, weeks), ties, number)
-            is_home = home is not None and number == home.number
             if not self._is_free(subject, number):
                 continue
+            is_home = home is not None and number == home.number
             if is_home and not vetoes(subject.profile, theirs):
                 matches.append(Match(number, compared, LinkBasis.SAME_REPORT))
-            elif compared.is_accepted and may_be_reused(subject.node.kind, weeks):
-                questions.append(Match(number, compared, LinkBasis.AGREEMENT, LinkDoubt.REUSED))
-            elif compared.is_accepted:
-                matches.append(Match(number, compared, _BASIS[compared.verdict]))
-            elif compared.verdict is Verdict.POSSIBLE:
-                doubt = LinkDoubt.CONTRADICTED if compared.contradicted else LinkDoubt.WEAK
+            elif not compared.is_accepted and compared.verdict is not Verdict.POSSIBLE:
+                continue
+            elif (doubt := self._against(subject, number, compared, weeks, home_id)) is not None:
                 questions.append(Match(number, compared, LinkBasis.AGREEMENT, doubt))
+            else:
+                matches.append(Match(number, compared, _BASIS[compared.verdict]))
         return sorted(matches, key=Match.rank), sorted(questions, key=Match.rank)
+
+    def _against(
+        self,
+        subject: Subject,
+        number: int,
+        compared: Comparison,
+        weeks: int | None,
+        home_id: UUID | None,
+    ) -> LinkDoubt | None:
+        """Return why a node is not taken for an entity but asked about, None if it may be."""
+        if compared.verdict is Verdict.POSSIBLE:
+            return LinkDoubt.CONTRADICTED if compared.contradicted else LinkDoubt.WEAK
+        if may_be_reused(subject.node.kind, weeks):
+            return LinkDoubt.REUSED
+        # Nor does a correction bring together whom a human parted.
+        if home_id is not None and self._state.pairs.are_apart(
+            home_id, self._state.numbered(number).id
+        ):
+            return LinkDoubt.PARTED
+        return None
 
     def _candidates(self, subject: Subject, home: Entity | None) -> list[int]:
         found = self._state.candidates(subject.node.kind, subject.packed)
