@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import jellyfish
 
 from anonymiser.forenames import full_names, is_forename, spelling
-from streams.identifiers import account_of_iban, name_parts, outcode
+from streams.identifiers import account_of_iban, name_cores, name_parts, outcode
 
 if TYPE_CHECKING:
     from streams.identifiers import Spelt
@@ -83,8 +83,8 @@ def initial(spelt: Spelt) -> Iterable[str]:
 
 
 def parts(spelt: Spelt) -> Iterable[str]:
-    """Each half of a double name, so that either half alone still agrees."""
-    return name_parts(str(spelt.value))[:_PARTS_MAX]
+    """Each half of a double name, so that either half alone still agrees; no article is one."""
+    return name_cores(str(spelt.value))[:_PARTS_MAX]
 
 
 def nicknames(spelt: Spelt) -> Iterable[str]:
@@ -179,14 +179,24 @@ def _word_sound(word: str) -> str:
 
 
 def bag_of_names(forms: Forms) -> Iterable[str]:
-    """All words of a name of three or more, in ascending order: patronymics move about."""
+    """All words of a name of three or more, in ascending order: patronymics move about.
+
+    Without articles and "son of", where three words are left then: one report has
+    them, the other not.
+    """
+    whole = _words_of(forms, name_parts)
+    cores = _words_of(forms, name_cores)
+    return joined(cores, 3) or joined(whole, 3)
+
+
+def _words_of(forms: Forms, taken_apart: Callable[[str], tuple[str, ...]]) -> list[str]:
     words = [
         word
         for field in ("given_name", "middle_names", "family_name")
         for spelt in forms.get(field, ())
-        for word in name_parts(str(spelt.value))
+        for word in taken_apart(str(spelt.value))
     ]
-    return joined(sorted(words[: 2 * _PARTS_MAX]), 3)
+    return sorted(words[: 2 * _PARTS_MAX])
 
 
 def aliases(forms: Forms) -> Iterable[str]:

@@ -262,3 +262,27 @@ def test_a_duplicate_does_not_push_out_the_keys_of_the_first_sealing():
     assert record_key(submission()) == record_key(submission(immediate_risk=True))
     ours = [key for key in keys if key.startswith(report_prefix("loxley", REPORT))]
     assert len(ours) == 3
+
+
+def halves(family_name):
+    return tokens(family_name=family_name)["family_name.part"]
+
+
+def test_an_article_is_no_half_of_a_name():
+    assert halves("al-Hassan") & halves("Hassan")
+    assert not halves("al-Hassan") & halves("al-Amin")
+    assert not halves("de la Cruz") & halves("de la Rosa")
+
+
+def test_mac_and_mc_meet():
+    assert halves("MacDonald") & halves("McDonald")
+    assert not halves("MacDonald") & halves("Macy")
+
+
+def test_the_words_of_a_long_name_meet_in_any_order_with_or_without_sons_of():
+    one = {"given_name": "Ahmad", "family_name": "bin Hassan al-Farsi"}
+    other = {"given_name": "Hassan", "middle_names": "Farsi", "family_name": "Ahmad"}
+    assert "name.bag" in agreeing(tokens(**one), tokens(**other))
+    short = {"given_name": "Ahmad", "family_name": "bin Hassan"}
+    swapped = {"given_name": "Bin Hassan", "family_name": "Ahmad"}
+    assert "name.bag" in agreeing(tokens(**short), tokens(**swapped))
