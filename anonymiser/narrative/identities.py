@@ -204,7 +204,11 @@ class Index:
         return self._inside(token)
 
     def _nearly(self, token: str) -> Owner | None:
-        """Return whose name the token is but for one letter, or two that changed places.
+        part = self._near_part(token)
+        return None if part is None else self._parts[part]
+
+    def _near_part(self, token: str) -> str | None:
+        """Return the name that a token is but for one letter, or two that changed places.
 
         A word of grammar is taken for itself: "they" is not Thuy.
         """
@@ -213,7 +217,7 @@ class Index:
         for shorter in _neighbours(token):
             for part in self._near.get(shorter, ()):
                 if damerau_levenshtein_distance(token, part) <= 1:
-                    return self._parts[part]
+                    return part
         return None
 
     def _inside(self, token: str) -> Owner | None:
@@ -253,10 +257,12 @@ class Index:
         words = ordinary_words()
         telling = {one for one, owner in owners.items() if owner is not None or one not in words}
         for left, right in itertools.pairwise(tokens):
+            if right.start - left.end > _GAP_CHARACTERS_MAX:
+                continue
             if left.lower in telling or right.lower in telling:
-                owner = self._nearly(left.lower + right.lower.removesuffix("'s"))
-                if owner is not None and right.start - left.end <= _GAP_CHARACTERS_MAX:
-                    yield _span(left.start, right.end, owner)
+                part = self._near_part(left.lower + right.lower.removesuffix("'s"))
+                if part is not None and part not in {left.lower, right.lower}:
+                    yield _span(left.start, right.end, self._parts[part])
 
     def _across(self, tokens: Sequence[Token]) -> Iterator[Span]:
         """Yield values that are spread over several tokens, or hidden inside some."""

@@ -33,7 +33,7 @@ _VERB_LETTERS_MIN: Final = 4
 
 #: Letters and digits; an apostrophe, or a sign that stands for a letter, belongs to what follows.
 _TOKEN: Final = re.compile(r"(?:[@$!|](?=[^\W\d_]))?[^\W_]+(?:['@$!|][^\W_]+)*")
-_JOINT: Final = re.compile(r"[-*._~=+|]\n?|-\n ?")
+_JOINT: Final = re.compile(r"[-*._~=+|]|-\n ?")
 _CONTRACTED: Final = re.compile(r"(?:n't|'(?:s|ll|re|ve|d|m)?)$")
 _SENTENCE_ENDS: Final = ".!?"
 _QUOTES: Final = "\"'([{*-"
@@ -299,7 +299,9 @@ class AllowList:
             left = self._tokens[number - 1]
             is_alike = left.text.islower() and len(left.text) > 1
             return is_alike and self._stands_alone(number - 1)
-        return self._precedes_name(number) and self._stands_alone(number)
+        if not self._precedes_name(number) or not self._stands_alone(number):
+            return False
+        return self._is_capital(self._tokens[number + 1]) == self._is_capital(self._tokens[number])
 
     def _stands_alone(self, number: int) -> bool:
         """Tell whether somebody may come next: a sentence starts, or nothing asks for a thing."""
