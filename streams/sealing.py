@@ -4,6 +4,10 @@ A submission has a part 0 (the report without identities) and one part for
 each identity, each under a data key of its own: destroy one data key and one
 subject is gone. The data keys travel together in one HPKE ciphertext.
 
+Each part is padded to a size class before it is sealed: the length of what
+lies on the broker would otherwise tell how long a name is, and whether a
+report has a narrative. What was sealed without padding still opens.
+
 Everything is bound to the clear routing facts, so a part moved to another
 report, subject or revision does not open. Source: ARCHITECTURE.md, Sealing;
 HPKE is RFC 9180; the hybrid of ML-KEM-768 and X25519 keeps the records closed
@@ -35,6 +39,7 @@ from cryptography.hazmat.primitives.hpke import (
 
 from streams import codec
 from streams.errors import DecodeError, InvalidInputError, RivelinError
+from streams.padding import size_class
 from streams.restricted import (
     Identity,
     Report,
@@ -63,6 +68,12 @@ _X25519_BYTES: Final = 32
 _EPOCH_BYTES: Final = 4
 _FILE_MAGIC: Final = b"rivelin sealing key 1\n"
 _FILE_BYTES: Final = len(_FILE_MAGIC) + _EPOCH_BYTES + _MLKEM_SEED_BYTES + _X25519_BYTES
+#: Before a padded body; a bare one begins with the zero byte of its frame.
+_PADDED_MAGIC: Final = b"\x01"
+_LENGTH_BYTES: Final = 4
+#: The smallest size classes: a full identity, a report of some people and no narrative.
+_SMALLEST_IDENTITY_BYTES: Final = 256
+_SMALLEST_REPORT_BYTES: Final = 1_024
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)  # the precision of instants on the log
 
@@ -196,7 +207,8 @@ def seal(report: Report, key: SealingPublicKey, entropy: Entropy = os.urandom) -
     routed = _routed(report, key.epoch, content_schema=codec.schema_id(Report))
     parts = tuple(
         SealedPart(
-            part=part, ciphertext=encrypt(data_keys[part], body, _bound(routed, part), entropy)
+            part=part,
+            ciphertext=encrypt(data_keys[part], _padded(part, body), _bound(routed, part), entropy),
         )
         for part, body in bodies.items()
     )
@@ -223,8 +235,8 @@ def open_parts(submission: ReportSubmitted, data_keys: DataKeys) -> Report:
     """
     _check_part_numbers(submission)
     bodies = {
-        sealed.part: decrypt(
-            data_keys[sealed.part], sealed.ciphertext, _bound(submission, sealed.part)
+        sealed.part: _unpadded(
+            decrypt(data_keys[sealed.part], sealed.ciphertext, _bound(submission, sealed.part))
         )
         for sealed in submission.parts
         if sealed.part in data_keys
@@ -243,6 +255,30 @@ def _split(report: Report) -> dict[int, bytes]:
         if node.identity is not None:
             bodies[part] = codec.encode(node.identity)
     return bodies
+
+
+def _padded(part: int, body: bytes) -> bytes:
+    """Mark, length of the body, body, zeros up to the size class.
+
+    The mark is a one: a bare body begins with the zero of its frame.
+    """
+    framed = _PADDED_MAGIC + len(body).to_bytes(_LENGTH_BYTES) + body
+    smallest = _SMALLEST_IDENTITY_BYTES if part else _SMALLEST_REPORT_BYTES
+    return framed.ljust(size_class(len(framed), smallest), b"\0")
+
+
+def _unpadded(padded: bytes) -> bytes:
+    """Undo `_padded`; a bare body is returned as it is.
+
+    Raises: UnsealError (`bad_part`) if anything but zeros fills it up: nothing may hide there.
+    """
+    if not padded.startswith(_PADDED_MAGIC):
+        return padded
+    start = len(_PADDED_MAGIC) + _LENGTH_BYTES
+    end = start + int.from_bytes(padded[len(_PADDED_MAGIC) : start])
+    if len(padded) < end or padded[end:].strip(b"\0"):
+        raise UnsealError("bad_part")
+    return padded[start:end]
 
 
 def _routed(report: Report, key_epoch: int, content_schema: int) -> ReportSubmitted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import schemas
 from schemas import Catalogue
 from streams import codec, sealing
 from streams.errors import InvalidInputError
-from streams.restricted import Identity, Report, SealedPart
+from streams.restricted import Identity, Node, Report, SealedPart
 from streams.sealing import (
     SealingPrivateKey,
     SealingPublicKey,
@@ -33,7 +33,8 @@ from streams.sealing import (
     verify_public_key,
     wrap_data_keys,
 )
-from tests.invented_reports import IDENTIFIERS, child, phone, report, sister, unnamed
+from streams.values import NodeKind
+from tests.invented_reports import IDENTIFIERS, child, report, sister, unnamed
 
 SCHEMAS = Path(schemas.__file__).parent
 KEY = SealingPrivateKey.generate(1)
@@ -492,8 +493,53 @@ def test_keys_come_from_the_entropy_handed_in():
     assert drawn == [64, 32] * 2
 
 
-def test_sealed_parts_hold_a_nonce_and_a_tag_and_no_more():
-    bare = report(nodes=(phone(),), relations=())
-    submission = seal(bare, KEY.public())
-    body = len(codec.encode(Identity(phone="07700 900123")))
-    assert len(ciphertext(submission, 1)) == 12 + body + 16
+# --- lengths ------------------------------------------------------------------------------------
+
+NONCE_AND_TAG = 12 + 16
+
+
+def identified(**identity):
+    one = Node(label="x", kind=NodeKind.PERSON, identity=Identity(**identity))
+    return report(nodes=(one,), relations=())
+
+
+@pytest.mark.parametrize("name", ["Bo", "Testina", "Wolfeschlegelsteinhausenbergerdorff-Invented"])
+def test_the_length_of_a_sealed_identity_does_not_tell_how_long_a_name_is(name):
+    submission = seal(identified(given_name=name, born_on=date(2011, 5, 4)), KEY.public())
+    assert len(ciphertext(submission, 1)) == 256 + NONCE_AND_TAG
+
+
+@pytest.mark.parametrize("narrative", [None, "Seen twice.", "Seen twice. " * 40])
+def test_the_length_of_a_sealed_report_does_not_tell_whether_it_has_a_narrative(narrative):
+    submission = seal(report(narrative=narrative), KEY.public())
+    assert len(ciphertext(submission, 0)) == 1_024 + NONCE_AND_TAG
+
+
+def test_a_long_report_is_not_doubled():
+    body = report(narrative="x" * 200_000)
+    submission = seal(body, KEY.public())
+    assert len(ciphertext(submission, 0)) < 200_000 + 16_384
+    assert open_submission(submission, KEY).report == body
+
+
+def test_what_was_sealed_without_padding_still_opens(monkeypatch):
+    monkeypatch.setattr(sealing, "_padded", lambda _part, body: body)
+    body = report()
+    submission = seal(body, KEY.public())
+    monkeypatch.undo()
+    assert open_submission(submission, KEY).report == body
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda padded: padded[:-1] + b"x",  # something hides behind the zeros
+        lambda padded: padded[:1] + b"\xff" + padded[2:],  # longer than what is there
+        lambda padded: padded[:3],
+    ],
+)
+def test_padding_that_is_none_does_not_open(monkeypatch, spoil):
+    whole = sealing._padded
+    monkeypatch.setattr(sealing, "_padded", lambda part, body: spoil(whole(part, body)))
+    submission = seal(report(), KEY.public())
+    assert code_of(submission) == "bad_part"
