@@ -60,10 +60,7 @@ _ADMIT: Final = (
     " SET latest = excluded.latest, own_origin = coalesce(excluded.own_origin, own_origin),"
     " week = excluded.week RETURNING number"
 )
-_JOIN: Final = (
-    "INSERT INTO entity VALUES (?, ?, ?, 1) ON CONFLICT (id) DO UPDATE"
-    " SET mentions = mentions + 1 RETURNING number, mentions"
-)
+_JOIN: Final = "UPDATE entity SET mentions = mentions + 1 WHERE id = ? RETURNING number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,9 +522,11 @@ class LinkerState:
         self, entity_id: UUID, kind: NodeKind, week: int | None, place: int | None = None
     ) -> tuple[Entity, bool]:
         """Count one more mention of an entity; one that is new takes `place`, or the next."""
-        number, mentions = self.store.one(_JOIN, place, entity_id.bytes, kind.value) or (0, 0)
-        is_new = mentions == 1
-        if is_new and kind is NodeKind.PERSON and self._persons is not None:
+        known = self._number(_JOIN, entity_id.bytes)
+        number = known or self._insert(
+            "INSERT INTO entity VALUES (?, ?, ?, 1)", place, entity_id.bytes, kind.value
+        )
+        if known is None and kind is NodeKind.PERSON and self._persons is not None:
             self._persons += 1
         if week is not None:
             self._run(
@@ -535,7 +534,7 @@ class LinkerState:
                 " ON CONFLICT DO UPDATE SET mentions = mentions + 1",
                 *(number, week),
             )
-        return Entity(number, entity_id, kind), is_new
+        return Entity(number, entity_id, kind), known is None
 
     def _clear(self, report: Report) -> None:
         for mention in self.mentions_in(report):
