@@ -109,7 +109,8 @@ def _problems(file: WeightsFile) -> Iterator[str]:
 def _is_level(field: str, level: str) -> bool:
     """A level may say more behind a comma: "near, other name"."""
     plain = level.partition(",")[0]
-    return field in LEVELS and plain in (*LEVELS[field], DIFFERS)
+    is_known = field in LEVELS and plain in (*LEVELS[field], DIFFERS)
+    return is_known or (field, level) in WEIGHTS.table
 
 
 async def published(settings: Settings) -> tuple[LinkWeightsPublished, ...]:

@@ -239,8 +239,9 @@ def _completed(levels: tuple[LevelWeight, ...]) -> tuple[LevelWeight, ...]:
 
 def _place(one: LevelWeight) -> tuple[int, int, str]:
     plain = one.level.partition(",")[0]
-    levels = (*LEVELS[one.field], DIFFERS)
-    return tuple(LEVELS).index(one.field), levels.index(plain), one.level
+    levels = (*LEVELS.get(one.field, ()), DIFFERS, plain)
+    fields = (*LEVELS, one.field)
+    return fields.index(one.field), levels.index(plain), one.level
 
 
 # --- without a truth -----------------------------------------------------------------------------
