@@ -13,7 +13,8 @@ from anonymiser.desk import decisions, questions
 from anonymiser.desk.changes import TOPICS
 from anonymiser.desk.measure import agreement, measure
 from anonymiser.desk.policy import DeskPolicy
-from anonymiser.desk.store import DeskStore, store_path
+from anonymiser.desk.rows_store import store_path
+from anonymiser.desk.store import DeskStore
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.linker.weights import published
 from deploy.views import connected, now, record
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from anonymiser.desk.cases import Case
+    from anonymiser.desk.entries import Hold, Quarantine, Ruling
     from anonymiser.desk.measure import Agreement, ReviewerMeasure
-    from anonymiser.desk.store import Hold, Quarantine, Ruling
     from anonymiser.linker.weights import LinkWeights
     from deploy.settings import Settings
     from deploy.views import Asker

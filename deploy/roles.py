@@ -206,7 +206,8 @@ def _now() -> datetime:
 def _build_desk(settings: Settings) -> tuple[Log, Runner]:
     import random  # noqa: PLC0415 - see _kafka
 
-    from anonymiser.desk.store import DeskStore, store_path  # noqa: PLC0415 - see _kafka
+    from anonymiser.desk.rows_store import store_path  # noqa: PLC0415 - see _kafka
+    from anonymiser.desk.store import DeskStore  # noqa: PLC0415 - see _kafka
     from anonymiser.desk.worker import DeskWorker  # noqa: PLC0415 - see _kafka
     from deploy.planting import comparison  # noqa: PLC0415 - see _kafka
 

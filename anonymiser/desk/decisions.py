@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from anonymiser.desk.cases import Case
+    from anonymiser.desk.entries import Hold, Quarantine
     from anonymiser.desk.policy import DeskPolicy
-    from anonymiser.desk.store import Hold, Quarantine
     from streams.values import OverBudgetReason
 
 _LONDON: Final = ZoneInfo("Europe/London")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from anonymiser.desk.store import Review
+    from anonymiser.desk.entries import Review
 
 _Z: Final = 1.959964  # of a 95 % interval
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from anonymiser.desk.store import Hold, Quarantine, Ruling
+    from anonymiser.desk.entries import Hold, Quarantine, Ruling
 
 Who = Annotated[str | None, typer.Option("--as", help="Who looks; goes on the record.")]
 Decider = Annotated[str | None, typer.Option("--as", help="Who decides; a name is required.")]

@@ -10,9 +10,9 @@ import pytest
 
 from anonymiser.desk import decisions
 from anonymiser.desk.cases import Case, CaseState, Opinion, Side, band, in_order, link_id_of
+from anonymiser.desk.entries import Hold, Quarantine
 from anonymiser.desk.escalation import overdue
 from anonymiser.desk.policy import DeskPolicy
-from anonymiser.desk.store import Hold, Quarantine
 from streams.errors import DeniedError, InvalidInputError
 from streams.values import HoldReason, HoldVerdict, LinkVerdict, NodeKind, OverBudgetReason
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from anonymiser.desk.entries import Review
 from anonymiser.desk.measure import Share, agreement, measure
-from anonymiser.desk.store import Review
 from streams.values import LinkVerdict
 
 AT = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
