@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: What may not survive of a declared value: research/privacy.md section 8, property 1.
 FRAGMENT_CHARACTERS: Final = 6
+#: Stands for a placeholder: what is on its two sides was never one.
+BREAK: Final = "\x00"
 _WORD_CHARACTERS_MIN: Final = 2
 _FUZZY_CHARACTERS_MIN: Final = 4
 _INSIDE_CHARACTERS_MIN: Final = 4
@@ -147,13 +149,13 @@ class Index:
                 yield from self._initials_at(text, tokens, number)
         yield from self._pairs(tokens, owners)
         yield from self._across(tokens)
-        for start, owner in self._fragments_in(text.lower()):
-            yield _span(*_core(text, start, start + FRAGMENT_CHARACTERS), owner)
+        for start, end, owner in self._fragments_in(text.lower()):
+            yield _span(*_core(text, start, end), owner)
 
     def survives_in(self, text: str, tokens: Iterable[Token]) -> bool:
-        """Tell whether a fragment or a whole short value is left in a text."""
+        """Tell whether a fragment or a whole short value is left in a text, none over a BREAK."""
         lowered = text.lower()
-        squeezed = "".join(filter(str.isalnum, lowered))
+        squeezed = "".join(mark for mark in lowered if mark.isalnum() or mark == BREAK)
         is_fragment = any(True for one in (lowered, squeezed) for _ in self._fragments_in(one))
         return is_fragment or any(token.lower in self._tokens for token in tokens)
 
@@ -267,19 +269,29 @@ class Index:
     def _across(self, tokens: Sequence[Token]) -> Iterator[Span]:
         """Yield values that are spread over several tokens, or hidden inside some."""
         squeezed, place = _squeezed(tokens)
-        for start, owner in self._fragments_in(squeezed):
-            first, last = _core_tokens(place, start, start + FRAGMENT_CHARACTERS)
+        for start, end, owner in self._fragments_in(squeezed):
+            first, last = _core_tokens(place, start, end)
             yield _span(tokens[first].start, tokens[last].end, owner)
         for part, owner in self._parts.items():
             if len(part) >= _PIECED_CHARACTERS_MIN:
                 yield from _pieces(squeezed, place, part, owner, tokens)
 
-    def _fragments_in(self, squeezed: str) -> Iterator[tuple[int, Owner]]:
-        fragments = self._fragments
-        for start in range(len(squeezed) - FRAGMENT_CHARACTERS + 1):
-            owner = fragments.get(squeezed[start : start + FRAGMENT_CHARACTERS])
-            if owner is not None:
-                yield start, owner
+    def _fragments_in(self, text: str) -> Iterator[tuple[int, int, Owner]]:
+        """Yield start, end and owner of each run of fragments that overlap and have one owner."""
+        fragments, length = self._fragments, FRAGMENT_CHARACTERS
+        run: tuple[int, int, Owner] | None = None
+        for start in range(len(text) - length + 1):
+            owner = fragments.get(text[start : start + length])
+            if owner is None:
+                continue
+            if run is not None and start < run[1] and owner == run[2]:
+                run = (run[0], start + length, owner)
+                continue
+            if run is not None:
+                yield run
+            run = (start, start + length, owner)
+        if run is not None:
+            yield run
 
 
 def _pieces(

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from anonymiser.narrative.identities import Index
+from anonymiser.narrative.identities import BREAK, Index
 from anonymiser.narrative.patterns import found_by_form
 from anonymiser.narrative.spans import NUMBERED, Kind, Layer, Span, merged
 from anonymiser.narrative.spelling import plain
 from anonymiser.narrative.words import AllowList, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from anonymiser.narrative.identities import Declared
     from anonymiser.narrative.recogniser import Recogniser
@@ -35,6 +35,7 @@ CHARACTERS_MAX: Final = 20_000
 FOREIGN_SHARE_MAX: Final = 0.2
 REDACTED_SHARE_MAX: Final = 0.25
 _SPACED_LETTERS_MIN: Final = 3
+_TELLING: Final = re.compile(r"[\d@]|://")
 _GAP_CHARACTERS_MAX: Final = 3
 
 
@@ -124,26 +125,23 @@ def _verdict(written: str, gone: int, kept: int, index: Index) -> Withheld | Non
     """
     if gone > REDACTED_SHARE_MAX * (gone + kept):
         return Withheld.TOO_MUCH
-    bare = _PLACEHOLDER.sub("\x00", written)
+    bare = _PLACEHOLDER.sub(BREAK, written)
     return Withheld.RESIDUE if _is_left(bare, index) else None
 
 
 def _is_left(bare: str, index: Index) -> bool:
-    """Search each stretch between two placeholders for whatever the layers should have taken."""
-    for stretch in bare.split("\x00"):
-        tokens = tokens_of(stretch)
-        if index.survives_in(stretch, tokens):
-            return True
-        if any(_is_certain(span, stretch) for span in found_by_form(stretch)):
-            return True
-        if any(not token.text.isascii() for token in tokens):
-            return True
-    return False
+    """Search what is between the placeholders for whatever the layers should have taken."""
+    tokens = tokens_of(bare)
+    return (
+        index.survives_in(bare, tokens)
+        or (_TELLING.search(bare) is not None and any(map(_is_certain(bare), found_by_form(bare))))
+        or any(not token.text.isascii() for token in tokens)
+    )
 
 
-def _is_certain(span: Span, text: str) -> bool:
-    """A number that is there at all was missed; the edge of a stretch can make up anything else."""
-    return any(map(str.isdigit, text[span.start : span.end]))
+def _is_certain(text: str) -> Callable[[Span], bool]:
+    """A number or a sign was missed; words that a placeholder parted may look like anything."""
+    return lambda span: _TELLING.search(text, span.start, span.end) is not None
 
 
 # --- spans ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from anonymiser.narrative import lists
 from anonymiser.narrative.spans import Kind, Layer, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _LIST: Final = Path(__file__).with_name("words.txt")
 #: Words up to this level are so common that they stay in lower case though they are names too.
@@ -41,6 +41,9 @@ _QUOTES: Final = "\"'([{*-"
 
 #: Words that are needed as words: they go where they stand like a name.
 _NEEDED: Final = lists.OFTEN_GIVEN | lists.FREQUENT_FAMILIES | lists.ELSEWHERE | lists.NEEDS_ARTICLE
+
+
+_BEFORE_ANY: Final = lists.RELATIVES | lists.BEFORE_NAME | lists.BEFORE_BARE | lists.BEFORE_SOMEBODY
 
 
 class NameToo(Enum):
@@ -119,8 +122,7 @@ class AllowList:
     def judge(self) -> Iterator[Span]:
         """Yield the tokens that no earlier layer took and that may not stay.
 
-        Unknown words go first, so that an ordinary word beside one is seen to be a name; twice,
-        for a word that goes may show the one before it to be a name as well.
+        Unknown words go first, so that an ordinary word beside one is seen to be a name.
         """
         unsure = []
         for number in range(len(self._tokens)):
@@ -130,11 +132,20 @@ class AllowList:
                 yield self._take(number, kind)
             else:
                 unsure.append(number)
-        for judge in (self._is_name_here, self._is_name_here, self._is_namesake):
-            for number in unsure:
-                if not self.gone[number] and judge(number):
-                    yield self._take(number, Kind.PERSON)
+        yield from self._names_among(unsure)
         yield from self._compounds()
+
+    def _names_among(self, unsure: Sequence[int]) -> Iterator[Span]:
+        """Judge twice: a word that goes may show the one before it to be a name as well."""
+        for judge in (self._is_name_here, self._is_name_here, self._is_namesake):
+            found = [number for number in unsure if self._goes(number, judge)]
+            yield from (self._span(number, Kind.PERSON) for number in found)
+
+    def _goes(self, number: int, judge: Callable[[int], bool]) -> bool:
+        if not self.gone[number] and judge(number):
+            self.gone[number] = True
+            return True
+        return False
 
     def _compounds(self) -> Iterator[Span]:
         """Yield what a hyphen or the like joins to a word that has gone: "Di-lnot", "Kai_pics"."""
@@ -254,17 +265,27 @@ class AllowList:
         if base in lists.OURS or base in lists.TITLED:
             return False
         before, after = self._before(number), self._after(number)
+        if word.name is NameToo.NO and self._is_plain_here(number, before, after):
+            return False
         is_told = before in lists.RELATIVES and after in lists.AFTER_NAME
         if base in lists.GRAMMAR:
             ends = self._is_last(number) or after in lists.AFTER_NAME
             return base in lists.AMBIGUOUS and (is_told or (self._follows_name(number) and ends))
         if is_told or before in lists.BEFORE_NAME or self._follows_initial(number):
             return True
-        if self._starts(number) and self._is_actor(number, base):
-            return True
-        if self._is_part_of_name(number) or self._is_bare(number, word):
-            return True
-        return word.name is not NameToo.NO and self._is_namelike(number, base, word)
+        return (
+            (self._starts(number) and self._is_actor(number, base))
+            or self._is_part_of_name(number)
+            or self._is_bare(number, word)
+            or (word.name is not NameToo.NO and self._is_namelike(number, base, word))
+        )
+
+    def _is_plain_here(self, number: int, before: str, after: str) -> bool:
+        """Tell quickly that nothing beside a word speaks for a name: so it is for most."""
+        if before in _BEFORE_ANY or after in lists.ACTS:
+            return False
+        is_followed = number + 1 < len(self.gone) and self.gone[number + 1]
+        return not (is_followed or (number > 0 and self.gone[number - 1]))
 
     def _is_namelike(self, number: int, base: str, word: Word) -> bool:
         """Judge a word that is in the lists of names, in lower case."""
