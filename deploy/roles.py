@@ -18,6 +18,7 @@ from streams.instants import to_millisecond
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from anonymiser.narrative.redact import Redactor
     from consumers.projection import Projection
     from deploy.settings import Settings
     from streams.loop import StageRunner
@@ -157,9 +158,24 @@ def _run_anonymiser(settings: Settings) -> NoReturn:
             keys=keyring.load(settings.keys_dir),
             status_file=progress_file(settings, "anonymiser"),
             data_dir=settings.home / "faust",
+            redactor=_redactor(settings.narrative_model),
         )
     except Exception as error:  # noqa: BLE001 - see _live
         die(error)
+
+
+def _redactor(model: str | None) -> Redactor:
+    """Redaction, with a recogniser of names where the settings name a model of spaCy.
+
+    Raises: InvalidInputError if that model is not installed: it is never left out in silence.
+    """
+    from anonymiser.narrative.redact import Redactor  # noqa: PLC0415 - see _kafka
+
+    if model is None:
+        return Redactor()
+    from anonymiser.narrative.spacy_worker import SpacyRecogniser  # noqa: PLC0415 - see _kafka
+
+    return Redactor(SpacyRecogniser.load(model))
 
 
 def _kafka(name: str, settings: Settings) -> Log:

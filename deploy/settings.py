@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     replication_factor: int = Field(default=1, ge=1)
     min_insync_replicas: int = Field(default=1, ge=1)
     release: ReleaseSettings = ReleaseSettings()
+    narrative_model: str | None = Field(
+        default=None, description="an installed spaCy model that adds to what redaction finds"
+    )
     name: str = Field(default_factory=getpass.getuser, description="who looks")
     purpose: str | None = Field(default=None, description="why, a code of the register")
 

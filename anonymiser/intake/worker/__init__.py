@@ -14,6 +14,7 @@ from anonymiser.intake.worker.fate import EXIT_FATAL, EXIT_RESTART, LOG, fatal, 
 from anonymiser.intake.worker.partners import PartnerTopics
 from anonymiser.intake.worker.shell import Place, Shell, serve
 from anonymiser.intake.worker.status import WAITING, Status, instant, write_status
+from anonymiser.narrative.redact import Redactor
 from streams.kafka.connection import keep_quiet
 
 if TYPE_CHECKING:
@@ -26,13 +27,20 @@ __all__ = ["EXIT_FATAL", "EXIT_RESTART", "run"]
 _STATUS_SECONDS = 1.0
 
 
-def run(
-    *, bootstrap: str, keys: Keys, status_file: Path, data_dir: Path, slot: str = "1"
+def run(  # noqa: PLR0913 - what a process is given
+    *,
+    bootstrap: str,
+    keys: Keys,
+    status_file: Path,
+    data_dir: Path,
+    slot: str = "1",
+    redactor: Redactor | None = None,
 ) -> NoReturn:
     """Serve the topics of all partners until SIGTERM; the process ends here.
 
     Exit codes: 0 told to end, 70 start anew, 75 start anew at once (a new
     partner). `data_dir` is for Faust; `slot` is unique and stable per replica.
+    `redactor` is the one without a recogniser unless another is given.
     """
     for name in ("faust", "mode", "aiokafka"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -44,7 +52,7 @@ def run(
     asyncio.set_event_loop(loop)
     try:
         topics = loop.run_until_complete(_partners(place))
-        serve(loop.run_until_complete(_shell(place, topics, keys)), loop)
+        serve(loop.run_until_complete(_shell(place, topics, keys, redactor or Redactor())), loop)
     except Exception as error:  # noqa: BLE001 - whatever it is, the next start finds all in order
         fatal("starting", error)
     fatal("the app ended by itself")
@@ -55,8 +63,8 @@ def _is_news(line: logging.LogRecord) -> bool:
     return "Missing sensor state" not in line.getMessage()
 
 
-async def _shell(place: Place, topics: PartnerTopics, keys: Keys) -> Shell:
-    return Shell(place, topics, keys)
+async def _shell(place: Place, topics: PartnerTopics, keys: Keys, redactor: Redactor) -> Shell:
+    return Shell(place, topics, keys, redactor)
 
 
 async def _partners(place: Place) -> PartnerTopics:

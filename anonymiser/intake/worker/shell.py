@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from anonymiser.intake.worker.partners import PartnerTopics
     from anonymiser.keyring import Keys
+    from anonymiser.narrative.redact import Redactor
 
 TAKE_RECORDS_MAX: Final = 200
 TAKE_SECONDS: Final = 0.02
@@ -89,7 +90,7 @@ def member_id(slot: str, topics: Iterable[str]) -> str:
 class Shell:
     """The lanes of this process, and what the group and the register tell it."""
 
-    def __init__(self, place: Place, topics: PartnerTopics, keys: Keys) -> None:
+    def __init__(self, place: Place, topics: PartnerTopics, keys: Keys, redactor: Redactor) -> None:
         self.app: Any = None
         self.place = place
         self.served = topics.present
@@ -97,7 +98,7 @@ class Shell:
         self.joined = False
         self.started_at = self.beat_at = time.monotonic()
         self._topics = topics
-        self._context = IntakeContext(keys, topics.registry, Tokeniser(keys))
+        self._context = IntakeContext(keys, topics.registry, Tokeniser(keys), redactor=redactor)
         self._log = KafkaLog(place.bootstrap, client_id=GROUP)
         self._caught_up = False
         self._leaving = False
