@@ -138,15 +138,11 @@ class Desk:
         link_id = await self._find(typed, "links ask")
         at = now()
         case = self._store.case(link_id, self._asker.name, at)
-        holders = ((), ()) if case.planted else self._store.holders(link_id)
-        wanted = questions.decoys_wanted(case, self.policy)
-        decoys = self._store.decoys(link_id, wanted, secrets.randbelow)
         async with self._refusal_noted(f"links ask {link_id}"):
             asked = questions.ask(
                 case,
                 question,
-                holders,
-                decoys,
+                self._holders(case),
                 reviewer=self._asker.name,
                 new_id=uuid4,
                 policy=self.policy,
@@ -156,6 +152,16 @@ class Desk:
         await record(self._log, self._asker, subject, Operation.CONSULTATION)
         await self._write_asked(case, asked)
         return case
+
+    def _holders(self, case: Case) -> Sequence[Sequence[questions.Holder]]:
+        """Return whom to ask on each side; of a planted pair as many, about decoys alone."""
+        decoys = self.policy.decoys_per_holder
+        if not case.planted:
+            return self._store.holders(case.link_id, decoys, secrets.randbelow)
+        return [
+            self._store.nobodys_holders(side.partners, decoys, secrets.randbelow)
+            for side in case.sides
+        ]
 
     async def measures(self) -> tuple[tuple[ReviewerMeasure, ...], tuple[Agreement, ...]]:
         """Show how well reviewers decide."""

@@ -265,6 +265,8 @@ def _asked(event: QuestionAsked, record: Record) -> Iterator[Change]:
                 "question_id": str(holder.question_id),
                 **place,
                 "partner": holder.mention.partner,
+                "report_id": str(holder.mention.report_id),
+                "node": holder.mention.node,
                 "decoy": holder.decoy,
             },
         )

@@ -15,8 +15,10 @@ class DeskPolicy:
     count as well, or they could be told by it. `planted_per_hundred` open
     links are pairs of known truth, at least `planted_min` once there is
     anything to review. A question to a holder that got no answer within
-    `answer_after` may be put again. `decoys_per_holder` records that nobody
-    has doubts about are asked about with each that is.
+    `answer_after` may be put again. `decoys_per_holder` records of
+    the same partner that nobody doubts are asked about with each that is: so
+    one question in five at most is about a doubt, whoever is asked. A partner
+    that has not so many other records is not asked at all.
     """
 
     version: int = 1
@@ -25,4 +27,4 @@ class DeskPolicy:
     planted_min: int = 2
     escalate_after: timedelta = timedelta(days=5)
     answer_after: timedelta = timedelta(days=14)
-    decoys_per_holder: int = 1
+    decoys_per_holder: int = 4

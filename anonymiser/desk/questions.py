@@ -2,12 +2,17 @@
 
 A reviewer picks one of a closed list; there is no free text in which a name
 could travel. Each holder is asked about its own record alone, in words that
-fit any record, under a question id that no other holder gets. With each
-holder some records that nobody doubts are asked about, picked at random: so a
-partner that is asked cannot tell a doubt from a routine, and two partners
-that compare what they were asked learn nothing. A planted pair has no holder;
-its question puts decoys only, so that the number of questions tells a reviewer
-nothing either.
+fit any record, under a question id that no other holder gets. With it go
+questions about other records of the same partner that nobody doubts, picked at
+random. So a partner that is asked cannot tell a doubt from a routine: of what
+it is asked one in five is about a doubt, however few records it has and however
+often it is asked, which is about how many records are doubted anyway; and what
+was asked about beside a record is asked about beside it again. Two
+partners that compare what they were asked find no question in common. A
+partner with too few other records to hide a question among is not asked.
+
+A planted pair has no holder; its question puts decoys only, so that being
+asked less often tells neither a partner nor a reviewer anything.
 
 Answers decide nothing. The linker records them, the desk shows how many of
 each side said what, and a human decides.
@@ -15,13 +20,14 @@ each side said what, and a human decides.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from streams.errors import InvalidInputError
 from streams.restricted import AskedHolder, QuestionAsked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -35,11 +41,26 @@ class AlreadyAskedError(InvalidInputError):
     """The holders were asked this a short while ago. Wait for their answers."""
 
 
+class NobodyToAskError(InvalidInputError):
+    """No holder has enough other records to hide the question among. Decide without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A partner's latest record of one side, None for a planted pair; and records to hide it in."""
+
+    mention: EnclaveMention | None
+    decoys: tuple[EnclaveMention, ...]
+
+    def is_hidden(self, policy: DeskPolicy) -> bool:
+        """Tell whether a question to this holder would be one among enough others."""
+        return len(self.decoys) >= policy.decoys_per_holder
+
+
 def ask(  # noqa: PLR0913 - one argument for each thing that matters
     case: Case,
     question: LinkQuestion,
-    holders: Sequence[Sequence[EnclaveMention]],
-    decoys: Sequence[EnclaveMention],
+    holders: Sequence[Sequence[Holder]],
     *,
     reviewer: str,
     new_id: Callable[[], UUID],
@@ -48,13 +69,16 @@ def ask(  # noqa: PLR0913 - one argument for each thing that matters
 ) -> tuple[QuestionAsked, ...]:
     """Return one event for each side; the holders of an event are of the side it names first.
 
-    Of a planted pair `holders` are empty. Decoys are dealt out to both.
-
-    Raises: AlreadyAskedError, InvalidInputError.
+    Raises: AlreadyAskedError, NobodyToAskError, InvalidInputError.
     """
     if not case.is_open:
         raise InvalidInputError(f"the link is {case.state.value.lower()}: nobody need be asked")
     _refuse_again(case, question, policy, at)
+    hidden = [[one for one in side if one.is_hidden(policy)] for side in holders]
+    if not any(hidden):
+        raise NobodyToAskError(
+            "no holder has enough other records to hide a question among: it would learn from it"
+        )
     sides = ((case.left_id, case.right_id), (case.right_id, case.left_id))
     return tuple(
         QuestionAsked(
@@ -62,18 +86,12 @@ def ask(  # noqa: PLR0913 - one argument for each thing that matters
             left_id=asked,
             right_id=other,
             question=question,
-            holders=_in_random_order(_holders(held, decoys[side::2], new_id)),
+            holders=_in_random_order(_asked(held, new_id)),
             asked_by=reviewer,
             asked_at=at,
         )
-        for side, ((asked, other), held) in enumerate(zip(sides, holders, strict=True))
+        for (asked, other), held in zip(sides, hidden, strict=True)
     )
-
-
-def decoys_wanted(case: Case, policy: DeskPolicy) -> int:
-    """Return how many records that nobody doubts to ask about beside the doubted ones."""
-    holders = sum(side.partners for side in case.sides)
-    return holders * policy.decoys_per_holder + (holders if case.planted else 0)
 
 
 def _refuse_again(case: Case, question: LinkQuestion, policy: DeskPolicy, at: datetime) -> None:
@@ -86,16 +104,14 @@ def _refuse_again(case: Case, question: LinkQuestion, policy: DeskPolicy, at: da
             )
 
 
-def _holders(
-    held: Sequence[EnclaveMention], decoys: Sequence[EnclaveMention], new_id: Callable[[], UUID]
-) -> list[AskedHolder]:
-    return [
-        AskedHolder(question_id=new_id(), mention=mention, decoy=is_decoy)
-        for mentions, is_decoy in ((held, False), (decoys, True))
-        for mention in mentions
-    ]
+def _asked(holders: Iterable[Holder], new_id: Callable[[], UUID]) -> Iterable[AskedHolder]:
+    for holder in holders:
+        if holder.mention is not None:
+            yield AskedHolder(question_id=new_id(), mention=holder.mention, decoy=False)
+        for mention in holder.decoys:
+            yield AskedHolder(question_id=new_id(), mention=mention, decoy=True)
 
 
-def _in_random_order(holders: list[AskedHolder]) -> tuple[AskedHolder, ...]:
+def _in_random_order(holders: Iterable[AskedHolder]) -> tuple[AskedHolder, ...]:
     """Question ids are random, so sorting by them shuffles doubted records and decoys."""
     return tuple(sorted(holders, key=lambda holder: holder.question_id))

@@ -46,7 +46,8 @@ _TABLES: Final[Mapping[str, str]] = {
     " question TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at TEXT NOT NULL,"
     " PRIMARY KEY (topic, offset)",
     "holders": "question_id TEXT PRIMARY KEY, topic TEXT NOT NULL, offset INTEGER NOT NULL,"
-    " partner TEXT NOT NULL, decoy INTEGER NOT NULL",
+    " partner TEXT NOT NULL, report_id TEXT NOT NULL, node INTEGER NOT NULL,"
+    " decoy INTEGER NOT NULL",
     "answers": "offset INTEGER PRIMARY KEY, question_id TEXT NOT NULL, partner TEXT NOT NULL,"
     " answer TEXT NOT NULL, answered_at TEXT NOT NULL",
     "escalations": "link_id TEXT PRIMARY KEY, at TEXT NOT NULL",
@@ -62,6 +63,7 @@ _TABLES: Final[Mapping[str, str]] = {
 }
 _INDEXES: Final = (
     "mentions_by_entity ON mentions (entity_id)",
+    "mentions_by_partner ON mentions (partner, offset)",
     "links_by_left ON links (left_root)",
     "links_by_right ON links (right_root)",
     "redirects_by_kept ON redirects (kept)",
@@ -69,6 +71,7 @@ _INDEXES: Final = (
     "reviews_by_name ON reviews (decided_by, decided_at)",
     "asked_by_link ON asked (link_id)",
     "holders_by_event ON holders (topic, offset)",
+    "holders_by_record ON holders (partner, report_id, node)",
     "answers_by_question ON answers (question_id)",
     "decisions_by_report ON hold_decisions (partner, report_id)",
     "decisions_by_offset ON hold_decisions (quarantined_offset)",

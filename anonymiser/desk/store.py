@@ -10,6 +10,7 @@ from uuid import UUID
 from anonymiser.desk.cases import Asked, Bar, Case, CaseState, Opinion, Side, in_order
 from anonymiser.desk.entries import Hold, Quarantine, Review, Ruling, Waiting
 from anonymiser.desk.planted import answered_at
+from anonymiser.desk.questions import Holder
 from anonymiser.desk.rows_store import DeskRows, NoDeskStoreError, store_path
 from streams.errors import InvalidInputError
 from streams.restricted import EnclaveMention
@@ -161,14 +162,58 @@ class DeskStore(DeskRows):
 
     # --- questions ---------------------------------------------------------------------
 
-    def holders(self, link_id: UUID) -> tuple[tuple[EnclaveMention, ...], ...]:
-        """Return for each side of a link the latest record that each partner holds of it."""
-        row = self._one(
-            "SELECT left_root, right_root FROM links WHERE link_id = ?", (str(link_id),)
-        )
-        return () if row is None else tuple(self._holders(root) for root in row)
+    def holders(
+        self, link_id: UUID, decoys: int, choose: Callable[[int], int]
+    ) -> tuple[tuple[Holder, ...], tuple[Holder, ...]]:
+        """Return for each side the latest record of each partner, each with its `decoys`.
 
-    def _holders(self, entity: str) -> tuple[EnclaveMention, ...]:
+        `choose` gives a random number below the one it is given.
+        """
+        find = "SELECT left_root, right_root FROM links WHERE link_id = ?"
+        row = self._one(find, (str(link_id),))
+        roots = (str(row["left_root"]), str(row["right_root"])) if row is not None else ("", "")
+        left, right = (
+            tuple(
+                Holder(mention, self._hidden_among(mention, roots, decoys, choose))
+                for mention in self._latest_of(root)
+            )
+            for root in roots
+        )
+        return left, right
+
+    def _hidden_among(
+        self,
+        mention: EnclaveMention,
+        roots: tuple[str, str],
+        decoys: int,
+        choose: Callable[[int], int],
+    ) -> tuple[EnclaveMention, ...]:
+        """Return the records that were asked about with this one before, and fresh ones.
+
+        The same again, or the one record that is asked about twice would be the doubted one.
+        """
+        place = (mention.partner, str(mention.report_id), mention.node)
+        known = [_mention(row) for row in self._all(_ASKED_BESIDE, (*place, *roots))]
+        fresh = self._decoys(mention.partner, roots, decoys, choose)
+        return tuple(dict.fromkeys([*known, *fresh]))[:decoys]
+
+    def nobodys_holders(
+        self, wanted: int, decoys: int, choose: Callable[[int], int]
+    ) -> tuple[Holder, ...]:
+        """Return `wanted` partners that are asked about decoys alone, as of a planted pair."""
+        last = self._number("SELECT coalesce(max(rowid), 0) FROM mentions")
+        found = []
+        for _ in range(wanted if last else 0):
+            row = self._one(
+                "SELECT partner FROM mentions WHERE rowid > ? ORDER BY rowid LIMIT 1",
+                (choose(last),),
+            )
+            if row is not None:
+                mine = self._decoys(row["partner"], ("", ""), decoys + 1, choose)
+                found.append(Holder(None, mine))
+        return tuple(found)
+
+    def _latest_of(self, entity: str) -> tuple[EnclaveMention, ...]:
         rows = self._all(
             "SELECT partner, report_id, node, max(offset) FROM mentions WHERE entity_id = ?"
             " GROUP BY partner ORDER BY partner",
@@ -176,18 +221,17 @@ class DeskStore(DeskRows):
         )
         return tuple(_mention(row) for row in rows)
 
-    def decoys(
-        self, link_id: UUID, count: int, choose: Callable[[int], int]
+    def _decoys(
+        self, partner: str, roots: tuple[str, str], count: int, choose: Callable[[int], int]
     ) -> tuple[EnclaveMention, ...]:
-        """Return up to `count` records of other people; `choose` gives a random number below."""
-        last = self._number("SELECT coalesce(max(rowid), 0) FROM mentions")
-        found: dict[tuple[str, str, int], EnclaveMention] = {}
-        for _ in range(count * _DECOY_TRIES if last else 0):
-            if len(found) == count:
-                break
-            row = self._one(_ANYBODY_ELSE, (choose(last), str(link_id), str(link_id)))
-            if row is not None:
-                found[row["partner"], row["report_id"], row["node"]] = _mention(row)
+        """Return up to `count` records of a partner about other people, picked at random."""
+        newest = "SELECT coalesce(max(offset), 0) FROM mentions WHERE partner = ?"
+        last = self._number(newest, (partner,))
+        found: dict[tuple[str, int], EnclaveMention] = {}
+        for _ in range(count * _DECOY_TRIES):
+            row = self._one(_ANYBODY_ELSE, (partner, choose(last + 1), *roots))
+            if row is not None and len(found) < count:
+                found[row["report_id"], row["node"]] = _mention(row)
         return tuple(found.values())
 
     def _asked(
@@ -318,11 +362,18 @@ class DeskStore(DeskRows):
 
 
 _DECOY_TRIES: Final = 20
-#: The first record from a random place on that is of nobody in the link.
+#: The first record of a partner from a random place on that is of nobody in the link.
 _ANYBODY_ELSE: Final = (
-    "SELECT m.* FROM mentions m WHERE m.rowid > ? AND m.kind = 'PERSON'"
-    " AND m.entity_id NOT IN (SELECT left_root FROM links WHERE link_id = ?"
-    " UNION SELECT right_root FROM links WHERE link_id = ?) ORDER BY m.rowid LIMIT 1"
+    "SELECT * FROM mentions WHERE partner = ? AND offset >= ? AND kind = 'PERSON'"
+    " AND entity_id NOT IN (?, ?) ORDER BY offset LIMIT 1"
+)
+#: Decoys, still live and still of other people, of the events that asked about one record.
+_ASKED_BESIDE: Final = (
+    "SELECT DISTINCT d.partner, d.report_id, d.node FROM holders h"
+    " JOIN holders d ON d.topic = h.topic AND d.offset = h.offset AND d.partner = h.partner"
+    " JOIN mentions m ON m.partner = d.partner AND m.report_id = d.report_id AND m.node = d.node"
+    " WHERE h.partner = ? AND h.report_id = ? AND h.node = ? AND NOT h.decoy AND d.decoy"
+    " AND m.entity_id NOT IN (?, ?) ORDER BY d.offset, d.question_id"
 )
 #: The holders of one event, decoys not, each with its latest own answer.
 _ANSWERS: Final = (

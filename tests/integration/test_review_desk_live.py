@@ -16,7 +16,10 @@ WAIT_SECONDS_MAX = 30
 IDA, OLA = ("--as", "Ida Reviewer"), ("--as", "Ola Prober")
 
 
-def report(partner, given, *, conflict=False, **changes):
+OTHERS = {HOMES: ("Halvar", "Wenke", "Solvej", "Jorik"), SCHOOL: ("Marit", "Vidar", "Elof", "Tuva")}
+
+
+def report(partner, given, *, conflict=False, family="Testmann", **changes):
     now = datetime.now(UTC).replace(microsecond=0)
     child = {
         "label": "p",
@@ -25,10 +28,10 @@ def report(partner, given, *, conflict=False, **changes):
         "person": {"sex": "MALE", "age": 14, "role": "VICTIM"},
         "identity": {
             "given_name": given,
-            "family_name": "Testmann",
-            "born_on": "2012-05-04",
-            "address": "3 Nowhere Gardens",
-            "postcode": "S99 9ZZ",
+            "family_name": family,
+            "born_on": "2012-05-04" if family == "Testmann" else None,
+            "address": "3 Nowhere Gardens" if family == "Testmann" else None,
+            "postcode": "S99 9ZZ" if family == "Testmann" else None,
         },
     }
     facts = {
@@ -68,6 +71,14 @@ class DeskTerminal(Terminal):
         assert row["outcome"] == outcome, row
         return data["report_id"]
 
+    def fill(self, partner):
+        """Records of other people, among which a question is hidden."""
+        file = self.home / f"{partner}.json"
+        others = [report(partner, given, family=f"{partner[:5]}field") for given in OTHERS[partner]]
+        file.write_text(json.dumps(others))
+        rows = self.json("submit", file, "--partner", partner, "--wait", 30)
+        assert {row["outcome"] for row in rows} == {"SHARED"}
+
     def links(self, *, by=IDA):
         return self.json("links", "list", *by)
 
@@ -100,6 +111,8 @@ def link(terminal):
     """Twins whom two partners reported: a possible link that touches a child."""
     terminal.send(report(HOMES, "Tom"))
     terminal.send(report(SCHOOL, "Tim"))
+    for partner in (HOMES, SCHOOL):
+        terminal.fill(partner)
     (found,) = terminal.until(terminal.links, bool)
     return found
 
@@ -119,7 +132,7 @@ def test_holders_answer_a_fixed_question_and_the_desk_sees_it(terminal, link):
     terminal.run("links", "ask", link["link_id"], "--question", "twin", *IDA)
     for partner in (HOMES, SCHOOL):
         waiting = terminal.until(lambda p=partner: terminal.json("partner", "questions", p), bool)
-        assert {one["question"] for one in waiting} == {"TWIN"}
+        assert [one["question"] for one in waiting] == ["TWIN"] * 5
         for one in waiting:
             terminal.run("partner", "answer", partner, one["question_id"][:13], "yes")
 
@@ -161,8 +174,8 @@ def test_a_verdict_needs_a_name_and_a_link_and_may_be_turned_round(terminal, lin
 
 def test_a_partner_approves_its_own_report_and_the_desk_releases_what_is_about_its_staff(terminal):
     s2 = {"code": "C", "recipients": ["POLICE", "SAFEGUARDING"], "conditions": ["S2"]}
-    waits = terminal.send(report(HOMES, "Halvar", handling=s2), "HELD")
-    staff = terminal.send(report(HOMES, "Wenke", conflict=True), "HELD")
+    waits = terminal.send(report(HOMES, "Benno", family="Dummerton", handling=s2), "HELD")
+    staff = terminal.send(report(HOMES, "Calla", family="Inventas", conflict=True), "HELD")
     held = terminal.until(lambda: terminal.json("holds", "list", *IDA), lambda h: len(h) == 2)
     assert {one["report_id"] for one in held} == {waits, staff}
 

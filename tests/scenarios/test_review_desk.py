@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
@@ -73,6 +72,8 @@ TWIN = {
     "address": "3 Nowhere Gardens",
     "postcode": "S99 9ZZ",
 }
+GIVEN = ("Halvar", "Wenke", "Solvej", "Jorik", "Marit", "Vidar")
+FAMILY = {"loxley-council": "Fictley", "porter-housing": "Mockworth", "sheaf-health": "Probefield"}
 TOM, TIM = {**TWIN, "given_name": "Tom"}, {**TWIN, "given_name": "Tim"}
 
 
@@ -91,7 +92,7 @@ class Room(Enclave):
             policy=policy,
             now=lambda: self.now,
         )
-        self._ids = count(1)
+        self._chance = random.Random(5)
 
     async def start(self, extra=()):
         await super().start(extra)
@@ -131,19 +132,31 @@ class Room(Enclave):
         await self.write(DESK if case.planted else REVIEW_COMMANDS, event)
         await self.settle()
 
-    async def ask(self, case, question=LinkQuestion.TWIN, decoys=()):
+    async def fill(self, *partners, records=4):
+        """Give partners records of other people, among which a question is hidden."""
+        for partner in partners:
+            for number in range(records):
+                other = person(given_name=GIVEN[number], family_name=FAMILY[partner])
+                await self.submit(report(other, partner=partner))
+
+    async def ask(self, case, question=LinkQuestion.TWIN):
+        policy = DeskPolicy()
         asked = questions.ask(
             self.case(case.link_id),
             question,
-            self.store.holders(case.link_id),
-            decoys,
+            self.store.holders(case.link_id, policy.decoys_per_holder, self._chance.randrange),
             reviewer="Ida",
-            new_id=lambda: UUID(int=next(self._ids) << 64),
-            policy=DeskPolicy(),
+            new_id=lambda: UUID(int=self._chance.getrandbits(128)),
+            policy=policy,
             at=self.now,
         )
         await self.write(REVIEW_COMMANDS, *asked)
         await self.settle()
+
+    def doubted(self, one):
+        """The question about this very report."""
+        (put,) = [put for put in self.put(one.partner) if put.report_id == one.report_id]
+        return put
 
     def put(self, partner):
         return self._feedback(partner, QuestionPut)
@@ -253,88 +266,111 @@ async def test_after_a_merge_the_desk_counts_the_reports_of_the_whole_person(roo
 
 # --- questions to holders -----------------------------------------------------------------
 
+HOLDERS = ("loxley-council", "porter-housing")
 
-async def test_each_holder_is_asked_about_its_own_record_under_an_id_of_its_own(room):
+
+@pytest.fixture
+async def asked(room):
+    """A room where the holders of two twins were asked whether there is one."""
     tom, tim, case = await room.twins()
+    await room.fill(*HOLDERS)
     await room.ask(case)
+    return room, tom, tim, case
 
-    (to_council,), (to_housing,) = room.put("loxley-council"), room.put("porter-housing")
-    assert (to_council.report_id, to_council.node) == (tom.report_id, 0)
-    assert (to_housing.report_id, to_housing.node) == (tim.report_id, 0)
-    assert to_council.question_id != to_housing.question_id
+
+async def test_each_holder_is_asked_about_its_own_record_under_an_id_of_its_own(asked):
+    room, tom, tim, _ = asked
+
+    assert room.doubted(tom).question_id != room.doubted(tim).question_id
+    assert room.doubted(tom).node == room.doubted(tim).node == 0
     assert room.put("sheaf-health") == []
 
 
-async def test_what_a_holder_is_asked_is_the_same_for_a_doubted_record_and_for_a_decoy(room):
-    _, _, case = await room.twins()
-    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
-    await room.submit(other)
-    await room.ask(case, decoys=(mention(other),))
-
-    (doubted,), (decoy,) = room.put("loxley-council"), room.put("sheaf-health")
-    of_itself = {"question_id": None, "report_id": None, "told_at": None}
-    assert replace(doubted, **of_itself) == replace(decoy, **of_itself)
+async def test_one_question_in_five_is_about_a_doubt_whoever_is_asked(asked):
+    room, tom, tim, _ = asked
+    for one in (tom, tim):
+        reports = {put.report_id for put in room.put(one.partner)}
+        assert len(reports) == 1 + DeskPolicy().decoys_per_holder
+        assert one.report_id in reports
 
 
-async def test_answers_are_shown_by_side_and_decide_nothing(room):
-    _, _, case = await room.twins()
-    before = room.mentions()
+async def test_what_a_holder_is_asked_is_the_same_for_a_doubted_record_and_for_a_decoy(asked):
+    room, tom, _, _ = asked
+    of_itself = {"question_id": None, "report_id": None}
+
+    assert len({replace(put, **of_itself) for put in room.put(tom.partner)}) == 1
+    sizes = {len(record.value) for record in room.log.records(feedback_of(tom.partner))[-5:]}
+    assert len(sizes) == 1
+
+
+async def test_asked_again_it_is_about_the_same_records(asked):
+    room, tom, _, case = asked
+    await room.fill(*HOLDERS)
+    await room.ask(case, LinkQuestion.MOVED)
+    by_question = {}
+    for put in room.put(tom.partner):
+        by_question.setdefault(put.question, set()).add(put.report_id)
+
+    assert by_question[LinkQuestion.TWIN] == by_question[LinkQuestion.MOVED]
+
+
+async def test_a_partner_with_too_few_other_records_is_not_asked(room):
+    tom, _, case = await room.twins()
+    with pytest.raises(questions.NobodyToAskError):
+        await room.ask(case)
+
+    await room.fill(tom.partner)
     await room.ask(case)
-    (put,) = room.put("loxley-council")
-    await room.answer("loxley-council", put, Answer.YES)
+    (of_one_side,) = room.case(case.link_id).asked
+    assert sorted(of_one_side.holders) == [0, 1]
+    assert room.put("porter-housing") == []
 
-    (asked,) = room.case(case.link_id).asked
-    assert asked.is_waiting
-    assert sorted(map(len, asked.answers)) == [0, 1]
-    assert (Answer.YES,) in asked.answers
+
+async def test_answers_are_shown_by_side_and_decide_nothing(asked):
+    room, tom, _, case = asked
+    before = room.mentions()
+    await room.answer(tom.partner, room.doubted(tom), Answer.YES)
+
+    (shown,) = room.case(case.link_id).asked
+    assert shown.is_waiting
+    assert sorted(map(len, shown.answers)) == [0, 1]
+    assert (Answer.YES,) in shown.answers
     assert room.mentions() == before
     assert room.queue() != []
-    assert [one.answered for one in room.put("loxley-council")] == [False, True]
+    told = [put.answered for put in room.put(tom.partner) if put.report_id == tom.report_id]
+    assert told == [False, True]
 
 
-async def test_the_last_answer_of_a_partner_counts_and_nobody_elses(room):
-    _, _, case = await room.twins()
-    await room.ask(case)
-    (put,) = room.put("loxley-council")
-    await room.answer("loxley-council", put, Answer.YES)
-    await room.answer("loxley-council", put, Answer.NO)
+async def test_the_last_answer_of_a_partner_counts_and_nobody_elses(asked):
+    room, tom, _, case = asked
+    put = room.doubted(tom)
+    await room.answer(tom.partner, put, Answer.YES)
+    await room.answer(tom.partner, put, Answer.NO)
     await room.answer("sheaf-health", put, Answer.YES)  # was not asked
 
-    (asked,) = room.case(case.link_id).asked
-    assert sorted(asked.answers) == [(), (Answer.NO,)]
+    (shown,) = room.case(case.link_id).asked
+    assert sorted(shown.answers) == [(), (Answer.NO,)]
 
 
-async def test_answers_about_decoys_are_in_no_case(room):
-    _, _, case = await room.twins()
-    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
-    await room.submit(other)
-    await room.ask(case, decoys=(mention(other),))
-    (decoy,) = room.put("sheaf-health")
-    await room.answer("sheaf-health", decoy, Answer.YES)
+async def test_answers_about_decoys_are_in_no_case(asked):
+    room, tom, _, case = asked
+    for put in room.put(tom.partner):
+        if put.report_id != tom.report_id:
+            await room.answer(tom.partner, put, Answer.YES)
 
-    (asked,) = room.case(case.link_id).asked
-    assert asked.holders == (1, 1)
-    assert asked.answers == ((), ())
+    (shown,) = room.case(case.link_id).asked
+    assert shown.holders == (1, 1)
+    assert shown.answers == ((), ())
 
 
-async def test_nobody_is_asked_the_same_twice_within_a_fortnight(room):
-    _, _, case = await room.twins()
-    await room.ask(case)
+async def test_nobody_is_asked_the_same_twice_within_a_fortnight(asked):
+    room, _, _, case = asked
     with pytest.raises(questions.AlreadyAskedError):
         await room.ask(case)
     await room.ask(case, LinkQuestion.MOVED)
 
     room.now += timedelta(days=14)
     await room.ask(case)
-
-
-async def test_decoys_are_records_of_other_people(room):
-    _, _, case = await room.twins()
-    assert room.store.decoys(case.link_id, 5, random.Random(1).randrange) == ()
-
-    other = report(person(given_name="Wenke", family_name="Fictley"), partner="sheaf-health")
-    await room.submit(other)
-    assert room.store.decoys(case.link_id, 5, random.Random(1).randrange) == (mention(other),)
 
 
 # --- safeguarding is told -----------------------------------------------------------------
@@ -463,14 +499,13 @@ async def test_a_question_about_a_planted_pair_is_answered_after_hours_or_days(p
     asked = questions.ask(
         planted,
         LinkQuestion.TWIN,
-        ((), ()),
-        (),
+        [[questions.Holder(None, (mention(report()),) * 4)], []],
         reviewer="Ida",
         new_id=uuid4,
         policy=DeskPolicy(),
         at=planted_room.now,
     )
-    await planted_room.write(DESK, *asked)
+    await planted_room.write(DESK, *(replace(one, holders=()) for one in asked))
     await planted_room.settle()
     (waiting,) = planted_room.case(planted.link_id).asked
     assert waiting.is_waiting
@@ -485,10 +520,10 @@ async def test_a_question_about_a_planted_pair_is_answered_after_hours_or_days(p
 
 
 async def test_the_desk_folds_to_the_same_rows_in_any_batches_and_with_a_tail_twice(room):
-    _, _, case = await room.twins()
+    tom, _, case = await room.twins()
+    await room.fill(*HOLDERS)
     await room.ask(case)
-    (put,) = room.put("loxley-council")
-    await room.answer("loxley-council", put, Answer.YES)
+    await room.answer(tom.partner, room.doubted(tom), Answer.YES)
     await room.decide(case, LinkVerdict.SAME)
     await room.decide(case, LinkVerdict.DIFFERENT)
 
@@ -503,10 +538,10 @@ async def test_the_desk_folds_to_the_same_rows_in_any_batches_and_with_a_tail_tw
 
 
 async def test_the_topics_may_be_read_in_any_order(room):
-    _, _, case = await room.twins()
+    tom, _, case = await room.twins()
+    await room.fill(*HOLDERS)
     await room.ask(case)
-    (put,) = room.put("loxley-council")
-    await room.answer("loxley-council", put, Answer.YES)
+    await room.answer(tom.partner, room.doubted(tom), Answer.YES)
     await room.decide(case, LinkVerdict.DIFFERENT)
 
     again = DeskStore.open(None)
@@ -750,29 +785,27 @@ async def test_beyond_the_budget_nothing_is_decided_but_with_a_reason_and_both_a
     assert [one.over_budget for one in room.store.reviews()] == ["CHILD_AT_RISK"]
 
 
-async def test_a_question_is_put_to_as_many_decoys_as_there_are_holders(room):
+async def test_a_question_asked_at_the_desk_reaches_both_holders_among_others(room):
     tom, tim, case = await room.twins()
-    decoys = [
-        report(person(given_name=name, family_name="Fictley"), partner="sheaf-health")
-        for name in ("Wenke", "Halvar", "Solvej")
-    ]
-    await room.submit(*decoys)
+    await room.fill(*HOLDERS)
     await at(room).ask(str(case.link_id), LinkQuestion.TWIN)
     await room.settle()
 
-    asked = {one.report_id for partner in PARTNERS for one in room.put(partner)}
-    assert {tom.report_id, tim.report_id} < asked
-    assert len(asked - {tom.report_id, tim.report_id}) == 2
-    assert asked <= {one.report_id for one in (tom, tim, *decoys)}
+    assert [len(room.put(partner)) for partner in HOLDERS] == [5, 5]
+    assert room.doubted(tom).question is room.doubted(tim).question is LinkQuestion.TWIN
+
+
+async def test_a_question_that_could_be_told_is_refused_and_noted(room):
+    _, _, case = await room.twins()
+    with pytest.raises(questions.NobodyToAskError):
+        await at(room).ask(str(case.link_id), LinkQuestion.TWIN)
+
+    assert on_record(room) == [("CONSULTATION", "Ida", f"links ask {case.link_id}, refused")]
 
 
 async def test_a_question_about_a_planted_pair_reaches_real_partners_as_decoys_alone(planted_room):
     planted = next(case for case in planted_room.queue() if case.planted)
-    others = [
-        report(person(given_name=name, family_name="Fictley"), partner="sheaf-health")
-        for name in ("Wenke", "Halvar", "Solvej")
-    ]
-    await planted_room.submit(*others)
+    await planted_room.fill(*PARTNERS, records=5)
     await at(planted_room).ask(str(planted.link_id), LinkQuestion.MOVED)
     await planted_room.settle()
 
