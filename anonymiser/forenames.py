@@ -23,34 +23,11 @@ from streams.identifiers.names import name_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TITLES: Final = frozenset(
-    [
-        "mr",
-        "mrs",
-        "miss",
-        "ms",
-        "mx",
-        "dr",
-        "sir",
-        "dame",
-        "lord",
-        "lady",
-        "rev",
-        "reverend",
-        "prof",
-        "professor",
-        "baron",
-        "baroness",
-        "count",
-        "countess",
-        "captain",
-        "major",
-        "colonel",
-        "hon",
-        "honourable",
-        "the",
-    ]
-)
+_TITLES: Final = """
+    mr mrs miss ms mx dr sir dame lord lady rev reverend prof professor baron baroness
+    count countess captain major colonel hon honourable the
+"""
+TITLES: Final = frozenset(_TITLES.split())
 """What stands where a forename should and is none."""
 FULL_NAMES_MAX: Final = 4
 """A short form of more names (Lee, Chris) stands only for those that begin as it does, in order."""

@@ -52,7 +52,7 @@ STRONG_FIELDS: Final[Mapping[NodeKind, frozenset[str]]] = {
 }
 """Token fields of which one equal token means: the same subject."""
 
-_NAME_LEVELS: Final = ("exact", "part", "letters", "near", "sound", "soundex", "first3", "initial")
+_NAME_LEVELS: Final = ("exact", "part", "letters", "near", "sound", "first3", "initial")
 
 AGREEMENT_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "given_name": (

@@ -66,12 +66,6 @@ def sound(spelt: Spelt) -> Iterable[str]:
     return filter(None, (jellyfish.metaphone(form),)) if form.isascii() else ()
 
 
-def soundex(spelt: Spelt) -> Iterable[str]:
-    """Soundex, coarser than `sound`; empty for scripts that it does not know."""
-    form = form_of(spelt)
-    return (jellyfish.soundex(form),) if form.isascii() else ()
-
-
 def first_three(spelt: Spelt) -> Iterable[str]:
     """The first three letters."""
     return (form_of(spelt)[:3],)
@@ -245,7 +239,6 @@ _NAME: Final[Mapping[str, Transform]] = {
     "letters": letters,
     "near": neighbours,
     "sound": sound,
-    "soundex": soundex,
     "first3": first_three,
 }
 TRANSFORMS: Final[Mapping[str, Mapping[str, Transform]]] = {

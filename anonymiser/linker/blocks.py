@@ -8,7 +8,6 @@ measured in the tests and in docs/BENCHMARKS.md.
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.linker.packing import NUMBER_OF, TOKEN_BITS, bit, chunks_of
@@ -97,16 +96,22 @@ def is_strong_block(block: bytes) -> bool:
 def _pairs(fields: int, chunks: list[int]) -> Iterator[bytes]:
     by_field: dict[int, list[int]] = {}
     for chunk in chunks:
-        by_field.setdefault(chunk >> TOKEN_BITS, []).append(chunk & _MASK)
-    for number, needed, columns in _COMPILED:
+        if _USED >> (chunk >> TOKEN_BITS) & 1:
+            by_field.setdefault(chunk >> TOKEN_BITS, []).append(chunk & _MASK)
+    for seed, needed, columns in _COMPILED:
         if fields & needed == needed:
-            for tokens in product(*(_values(column, by_field) for column in columns)):
-                yield _key(number, tokens)
+            keys = [seed]
+            for column in columns:
+                keys = [_mixed(key, token) for key in keys for token in _values(column, by_field)]
+            for key in keys:
+                yield key.to_bytes(BLOCK_BYTES)
 
 
 def _values(column: _Column, by_field: Mapping[int, list[int]]) -> list[int]:
     """The tokens that a column of a row may take."""
     is_sum, numbers = column
+    if len(numbers) == 1:
+        return by_field[numbers[0]][:ALIASES_MAX]
     if is_sum:
         left, right = (by_field[number] for number in numbers)
         return [one + other for one in left for other in right][:ALIASES_MAX]
@@ -114,27 +119,27 @@ def _values(column: _Column, by_field: Mapping[int, list[int]]) -> list[int]:
     return found[:ALIASES_MAX]
 
 
-def _key(row: int, tokens: tuple[int, ...]) -> bytes:
-    key = row + 1
-    for token in tokens:
-        key = (key ^ token) * _SPREAD & _WORD
-        key ^= key >> 29
-    return key.to_bytes(BLOCK_BYTES)
+def _mixed(key: int, token: int) -> int:
+    key = (key ^ token) * _SPREAD & _WORD
+    return key ^ key >> 29
 
 
 _Column = tuple[bool, tuple[int, ...]]
 
 
 def _compile(row: tuple[str | tuple[str, ...], ...]) -> tuple[int, tuple[_Column, ...]]:
+    """Return the fields that must be there, and of each column whether it is a sum, and of what."""
     columns: list[_Column] = []
     needed = 0
     for names in row:
-        either = names if isinstance(names, tuple) else tuple(names.split("+"))
-        columns.append(
-            (isinstance(names, str) and "+" in names, tuple(NUMBER_OF[n] for n in either))
-        )
-        needed |= sum(map(bit, either)) if isinstance(names, str) else 0
+        is_sum = isinstance(names, str)
+        either = tuple(names.split("+")) if isinstance(names, str) else names
+        columns.append((is_sum, tuple(NUMBER_OF[name] for name in either)))
+        needed |= sum(map(bit, either)) if is_sum else 0
     return needed, tuple(columns)
 
 
-_COMPILED: Final = tuple((number, *_compile(row)) for number, row in enumerate(_ROWS))
+_COMPILED: Final = tuple((seed, *_compile(row)) for seed, row in enumerate(_ROWS, start=1))
+_USED: Final = sum(
+    {1 << number for _, _, columns in _COMPILED for _, numbers in columns for number in numbers}
+)

@@ -45,6 +45,7 @@ BORN: Final = bit("born_on.exact")
 _GIVEN_PART: Final = bit("given_name.part")
 _FAMILY_PART: Final = bit("family_name.part")
 _WORD: Final = bit("address.word")
+_ADDRESS: Final = bit("address.line") | _WORD
 _GIVEN_NEAR: Final = bit("given_name.near")
 _FAMILY_NEAR: Final = bit("family_name.near")
 _KNOWN: Final = bit("given_name.known")
@@ -65,23 +66,30 @@ WORDS_MIN: Final = 2
 
 
 def pattern_of(left: Profile, right: Profile, shared: frozenset[int]) -> Pattern:
-    """Return the pattern of two profiles of persons; `shared` are the tokens both have."""
+    """Return the pattern of two profiles of persons; `shared` are the tokens both have.
+
+    Tokens are counted only where the field does not agree better anyway.
+    """
     equal = fields_among(shared)
+    both = left.fields & right.fields
     counted = 0
+    if equal & _ADDRESS == _WORD:
+        counted |= _words(left, right, shared)
+    if not equal & FAMILY and equal & _FAMILY_PART:
+        counted |= _FAMILY_HALF * _is_half(left, right, shared, _FAMILY_PART_NUMBER)
+    if not equal & GIVEN and both & INITIAL:
+        counted |= _given(left, right, shared, equal)
+    return Pattern(equal, both, counted)
+
+
+def _given(left: Profile, right: Profile, shared: frozenset[int], equal: int) -> int:
+    """What needs counting of given names that are not the same."""
+    counted = _ONE_KNOWN if (left.fields ^ right.fields) & _KNOWN else 0
     if equal & _GIVEN_PART and _is_half(left, right, shared, _GIVEN_PART_NUMBER):
         counted |= _GIVEN_HALF
-    if equal & _FAMILY_PART and _is_half(left, right, shared, _FAMILY_PART_NUMBER):
-        counted |= _FAMILY_HALF
-    if equal & _WORD:
-        counted |= _words(left, right, shared)
-    if not equal & GIVEN:
-        if (left.fields ^ right.fields) & _KNOWN:
-            counted |= _ONE_KNOWN
-        if _is_short(left, right) or _is_short(right, left):
-            counted |= _SHORT
-        if not equal & FAMILY:
-            counted |= _crossed(left, right)
-    return Pattern(equal, left.fields & right.fields, counted)
+    if _is_short(left, right) or _is_short(right, left):
+        counted |= _SHORT
+    return counted if equal & FAMILY else counted | _crossed(left, right)
 
 
 def _is_half(left: Profile, right: Profile, shared: frozenset[int], number: int) -> bool:
@@ -165,7 +173,6 @@ def _name_levels(field: str, half: int) -> tuple[_Level, ...]:
         ("sound and first3", of("sound", "first3"), 0),
         ("sound", of("sound"), 0),
         ("first3", of("first3"), 0),
-        ("soundex", of("soundex"), 0),
         ("initial", of("initial"), 0),
     )
 

@@ -9,7 +9,7 @@ a question for a human. Things other than persons link by exact token only.
 
 What tells twins and siblings apart is the given name, so it must agree well:
 see `GIVEN_AGREES`. Two names that differ are one name misspelt only if one of
-them is no known forename: nobody is called Jhon, but Tom and Tim are brothers.
+them is no known forename: nobody is called Ethn, but Tom and Tim are brothers.
 
 Source: privacy.md section 2, recipe (f); what is policy is in `LinkPolicy`.
 """
@@ -132,7 +132,7 @@ DIFFERENT: Final = Comparison(Verdict.DIFFERENT)
 GIVEN_AGREES: Final = frozenset(
     {"exact", "spelling", "nickname", "alias", "swapped", "half", ABBREVIATED}
     | {"letters", "near and sound", "near and first3", "near", "sound and first3"}
-    | {"sound", "first3", "soundex", "moved"}
+    | {"sound", "first3", "moved"}
     | {one + OTHER_NAME for one in ("letters", "moved")}
     | {one + UNLISTED for one in ("letters", "near and first3", "moved")}
 )

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from anonymiser.keyring import new_keys
 from anonymiser.report_keys import open_tokens, record_key, report_prefix, seal_tokens
@@ -55,6 +58,13 @@ def test_two_spellings_give_the_same_tokens(field, one, other):
 
 def test_a_token_has_sixteen_bytes():
     assert all(len(token) == TOKEN_BYTES for token in tokens(nhs_number="9434765919")["nhs_number"])
+
+
+def test_a_token_is_hmac_sha_256_under_a_subkey_of_its_field_and_epoch():
+    info = f"rivelin token 1\x1flink\x1fnhs_number\x1f{KEYS.token_epoch}".encode()
+    subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(KEYS.token)
+    expected = hmac.digest(subkey, b"9434765919", "sha256")[:TOKEN_BYTES]
+    assert tokens(nhs_number="9434765919")["nhs_number"] == {expected}
 
 
 def test_another_key_gives_other_tokens():
