@@ -40,7 +40,7 @@ _BLOCK_BYTES: Final = 64  # of SHA-256
 
 STRONG_FIELDS: Final[Mapping[NodeKind, frozenset[str]]] = {
     NodeKind.PERSON: frozenset(
-        {"nhs_number", "upn", "uln", "pnc_id", "cro_number", "nino"}
+        {"nhs_number", "chi_number", "upn", "uln", "pnc_id", "cro_number", "nino"}
         | {"driver_number", "passport_number"}
     ),
     NodeKind.ADDRESS: frozenset({"uprn", "place"}),

@@ -267,7 +267,8 @@ TRANSFORMS: Final[Mapping[str, Mapping[str, Transform]]] = {
 """Fields whose token names carry a transform ("given_name.sound")."""
 
 WHOLE: Final = (
-    *("nhs_number", "upn", "uln", "pnc_id", "cro_number", "nino", "driver_number"),
+    *("nhs_number", "chi_number", "upn", "uln", "pnc_id", "cro_number", "nino"),
+    "driver_number",
     *("passport_number", "uprn", "phone", "email", "handle", "vehicle_mark", "imei"),
     "organisation_number",
 )

@@ -137,7 +137,8 @@ def declared(identity: Identity) -> Iterator[tuple[str, str | date]]:
 class Spelt:
     """One declared value and its canonical form; `form` is None for a placeholder.
 
-    `field` is the field it links under: a CHI number links as the NHS number that it is.
+    `field` is the field it links under: a number of Scotland is a CHI number in whichever
+    field of the two it was written.
     """
 
     field: str
@@ -154,10 +155,17 @@ def read(identity: Identity) -> tuple[tuple[Spelt, ...], tuple[UnreadableIdentif
     for field, value in declared(identity):
         try:
             form = canonical(field, value)
-            spelt.append(Spelt(_LINKED_AS.get(field, field), value, form, field))
+            spelt.append(Spelt(_linked_as(field, form), value, form, field))
         except UnreadableIdentifierError as fault:
             faults.append(fault)
     return tuple(spelt), tuple(faults)
+
+
+def _linked_as(field: str, form: str | None) -> str:
+    """Who moved across the border has one number of each register, and they do not disagree."""
+    if field not in ("nhs_number", "chi_number") or form is None:
+        return field
+    return "chi_number" if numbers.is_birth_date(form) else "nhs_number"
 
 
 def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
@@ -165,6 +173,5 @@ def faults_of(identity: Identity) -> tuple[UnreadableIdentifierError, ...]:
     return read(identity)[1]
 
 
-_LINKED_AS: Final[Mapping[str, str]] = {"chi_number": "nhs_number"}
 _FIELDS: Final = tuple(field.name for field in fields(Identity))
 _VALUES: Final = attrgetter(*_FIELDS)

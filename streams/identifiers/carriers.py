@@ -18,7 +18,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from streams.identifiers import names
-from streams.identifiers.numbers import is_birth_date, is_day
+from streams.identifiers.numbers import is_day
 from streams.identifiers.spelling import stands_for_unknown
 from streams.values import Sex
 
@@ -53,14 +53,11 @@ class Carried:
 def carried_by(field: str, form: str) -> Carried | None:
     """Return what a canonical form carries besides itself; None for one that carries nothing.
 
-    `field` is the field it links under. A number of Scotland is known by its shape:
-    no NHS number of England, Wales or Northern Ireland begins with a date.
+    `field` is the field it links under.
     """
     if field == "driver_number" and len(form) == _DRIVER_CHARS:
         return _driver(form)
-    if field == "nhs_number" and is_birth_date(form):
-        return _chi(form)
-    return None
+    return _chi(form) if field == "chi_number" else None
 
 
 def disagreements(identity: Identity, carried: Carried, sex: Sex) -> Iterator[str]:

@@ -53,7 +53,7 @@ def nhs_number(text: str) -> str | None:
     """Ten digits, modulus 11. Repeated digits pass the sum and are placeholders all the same.
 
     Health and care numbers of Northern Ireland (32… to 39…) have the same sum, and
-    so have those of Scotland (see `chi_number`): one number space, one canonical form.
+    so have those of Scotland (see `chi_number`), which are known by their shape.
     Source: NHS Data Dictionary, NHS NUMBER (by python-stdnum).
     """
     digits = compact(text)

@@ -215,3 +215,14 @@ async def test_a_day_of_bad_reports_loses_none_and_ends_in_one_receipt_each():
     assert len(log.records(QUARANTINE)) == len(odd) - len(shared)
     police = [decode(record.value, PoliceReportShared) for record in log.records(POLICE)]
     assert len(police) == len(shared)
+
+
+async def test_a_number_of_scotland_links_whichever_field_it_was_written_in(enclave):
+    """And nobody is torn in two for having a number of England as well."""
+    born = date(1985, 4, 19)
+    one = report(person(given_name="Arvid", born_on=born, chi_number=CHI))
+    other = report(person(given_name="Arvid", born_on=born, nhs_number=CHI), partner="sheaf-health")
+    both = report(person(nhs_number="9434765919", chi_number=CHI), partner="porter-housing")
+    await enclave.submit(one, other, both)
+    assert enclave.who(one) == enclave.who(other) == enclave.who(both)
+    assert enclave.questions() == []

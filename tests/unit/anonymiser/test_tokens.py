@@ -210,7 +210,7 @@ def test_every_token_field_a_node_can_carry_is_told_to_the_linker():
         driver_number="MORGA657054SM9IJ", passport_number="925665416", address="7 Mill St",
         postcode="S1 2HE", phone="07700 900123", email="a@example.org", handle="@a_b",
         vehicle_mark="AB12CDE", account_number="31926819", sort_code="601613",
-        imei="490154203237518",
+        imei="490154203237518", chi_number="1904851231",
     )  # fmt: skip
     assert set(full) | {"given_name.nickname"} == FIELDS_OF[NodeKind.PERSON]
 

@@ -263,11 +263,17 @@ def test_no_number_is_both_an_nhs_number_and_a_uln():
         canonical("uln", "9434765919")
 
 
-def test_a_chi_number_links_as_the_nhs_number_that_it_is():
+def test_a_number_of_scotland_links_as_a_chi_number_in_whichever_field_it_stands():
     own = read(Identity(chi_number="190485 1231"))[0]
     as_nhs = read(Identity(nhs_number="1904851231"))[0]
-    assert [(one.field, one.form) for one in own] == [(one.field, one.form) for one in as_nhs]
+    assert [(one.field, one.form) for one in own] == [("chi_number", "1904851231")]
+    assert [(one.field, one.form) for one in as_nhs] == [("chi_number", "1904851231")]
     assert [one.told_in for one in (*own, *as_nhs)] == ["chi_number", "nhs_number"]
+
+
+def test_a_number_of_england_and_one_of_scotland_stand_side_by_side():
+    both = read(Identity(nhs_number="9434765919", chi_number="1904851231"))[0]
+    assert {one.field for one in both} == {"nhs_number", "chi_number"}
 
 
 def test_a_fault_of_a_chi_number_names_the_field_it_was_written_in():
