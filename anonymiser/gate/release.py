@@ -22,7 +22,7 @@ from streams.shared import (
     SharedRelation,
 )
 from streams.taxonomy import RELATIONS, SAFEGUARDING_ONLY
-from streams.values import NodeKind, Role
+from streams.values import AgeBand, ChildAtEvent, NodeKind, Role, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,6 +87,28 @@ def finished(event: Shared, partner_type: PartnerType | None = None) -> Shared:
     while (filler := _filler(size - bare)) is None:
         size = size_class(size + 1, SMALLEST_BYTES)
     return replace(whole, padding=bytes(filler))
+
+
+def plainest(event: SafeguardingReportShared) -> SafeguardingReportShared:
+    """Say no place, sex or age; of each person only whether they are a child.
+
+    For the hub alone, where too few people could be meant whatever is left out: what singles a
+    family out is then that it is one, and a tie that the hub never hears of protects no child.
+    """
+    nodes = tuple(
+        replace(
+            node,
+            sex=Sex.UNKNOWN,
+            age_band=AgeBand.UNKNOWN,
+            child_at_event=_only_child(node.child_at_event),
+        )
+        for node in event.nodes
+    )
+    return replace(event, district=None, police_area=None, nodes=nodes)
+
+
+def _only_child(child: ChildAtEvent) -> ChildAtEvent:
+    return child if child is ChildAtEvent.YES else ChildAtEvent.UNKNOWN
 
 
 def _filler(room: int) -> int | None:

@@ -58,10 +58,9 @@ from anonymiser.gate.handling import (
     judge,
     recipients,
 )
-from anonymiser.gate.law import LAW_VERSION
 from anonymiser.gate.population import Population
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
-from anonymiser.gate.release import finished, for_police, for_safeguarding
+from anonymiser.gate.release import finished, for_police, for_safeguarding, plainest
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
 from anonymiser.gate.state import GateState
 from streams.codec import decode, encode, schema_id
@@ -114,6 +113,7 @@ from streams.values import Audience, HoldVerdict, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from uuid import UUID
 
@@ -167,7 +167,6 @@ _AFTER_MERGES: Final = (SplitDecided, NominalEnrolled, NominalDischarged)
 _SMALL_CELL: Final = Reason(code=SMALL_CELL, field="nodes")
 
 _WORDS_RESIDUE: Final = "narrative_withheld_residue"
-_TOO_FEW: Final = Verdict(Outcome.HELD, (), (_SMALL_CELL,), LAW_VERSION)
 
 Command: TypeAlias = (
     OriginatorApproved
@@ -190,7 +189,6 @@ Input: TypeAlias = (
     | NominalDischarged
     | Command
 )
-Ready: TypeAlias = "dict[Audience, SharedReport]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,8 +364,10 @@ class Gate:
         sector = None if late else self._sector_of(linked)
         event = self._fitted(case, Audience.POLICE, sector)
         if event is None:
-            yield hold(linked, (_SMALL_CELL,), at)
-            yield feedback(linked, _TOO_FEW, at)
+            left = _without(verdict, {Audience.POLICE}, ())
+            if left.outcome is Outcome.HELD:
+                yield hold(linked, left.reasons, at)
+            yield feedback(linked, left, at)
             return
         yield Effect(POLICE, event)
         yield disclosure(linked, event, Audience.POLICE, at)
@@ -437,12 +437,11 @@ class Gate:
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved, released=released)
         if verdict.outcome is Outcome.SHARED:
-            ready = {one: self._fitted(case, one, None) for one in verdict.audiences}
-            if None in ready.values():
-                verdict = _TOO_FEW
-            else:
-                verdict = replace(verdict, reasons=case.words_withheld)
-                yield from self._share(linked, cast("Ready", ready), record)
+            made = {one: self._fitted(case, one, None) for one in verdict.audiences}
+            ready = {one: event for one, event in made.items() if event is not None}
+            verdict = _without(verdict, made.keys() - ready.keys(), case.words_withheld)
+            if ready:
+                yield from self._share(linked, ready, record)
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
         yield feedback(linked, verdict, at)
@@ -485,7 +484,7 @@ class Gate:
         """Build what leaves, as coarse as it must be, and search its final bytes."""
         ids = self._ids[audience]
         built = _BUILD[audience](case.linked, ids)
-        fit = self._cells.fit(built, self._state.seen[audience].shown).event
+        fit = self._fit(built, audience)
         event = None if fit is None else finished(fit, sector)
         given = tuple(self._given_ids(case.linked, ids))
         for one in (built,) if event is None else (built, event):
@@ -493,7 +492,19 @@ class Gate:
                 raise WithheldError(*found)
         return event
 
-    def _share(self, linked: ReportLinked, ready: Ready, record: Record) -> Iterator[Effect]:
+    def _fit(self, built: SharedReport, audience: Audience) -> SharedReport | None:
+        """Make a report so coarse that nobody stands alone; None if police may not have it so.
+
+        The hub is never kept from a child: it is told in the plainest form.
+        """
+        fit = self._cells.fit(built, self._state.seen[audience].shown).event
+        if fit is None and isinstance(built, SafeguardingReportShared):
+            return plainest(built)
+        return fit
+
+    def _share(
+        self, linked: ReportLinked, ready: Mapping[Audience, SharedReport], record: Record
+    ) -> Iterator[Effect]:
         """Let a report go to each audience, to police in a batch unless somebody is in danger."""
         yield from self._take_back(linked, tuple(ready))
         waits = Audience.POLICE in ready and not linked.immediate_risk
@@ -645,6 +656,17 @@ def read(record: Record) -> Input:
 def _is_split(value: bytes | None) -> bool:
     """Tell by the schema id alone: there are very many reports and few splits."""
     return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
+
+
+def _without(
+    verdict: Verdict, too_few: AbstractSet[Audience], reasons: tuple[Reason, ...]
+) -> Verdict:
+    """Leave audiences out for whom too few people could be meant; held if none is left."""
+    left = tuple(one for one in verdict.audiences if one not in too_few)
+    told = (*reasons, _SMALL_CELL) if too_few else reasons
+    return replace(
+        verdict, outcome=Outcome.SHARED if left else Outcome.HELD, audiences=left, reasons=told
+    )
 
 
 def _left_behind(code: str | None) -> tuple[Reason, ...]:

@@ -14,10 +14,11 @@ from anonymiser.gate import stage
 from anonymiser.gate.batch import AT_ONCE
 from anonymiser.gate.release import for_police, for_safeguarding
 from anonymiser.gate.stage import Gate
-from streams.codec import encode
+from streams.codec import decode, encode
+from streams.errors import DecodeError
 from streams.parts import Grading, Handling
 from streams.ports import Outgoing
-from streams.restricted import Identity, ReportHeld
+from streams.restricted import Identity, ReportHeld, ReportLinked
 from streams.shared import (
     NominalRelayed,
     PartnerSuspended,
@@ -30,7 +31,9 @@ from streams.shared import (
 from streams.taxonomy import RelationKind
 from streams.topics import HELD, OPERATIONS, OUTGOING, POLICE, QUARANTINE, REGISTRY, SAFEGUARDING
 from streams.values import (
+    AgeBand,
     Audience,
+    ChildAtEvent,
     ConditionCode,
     DataCategory,
     Gateway,
@@ -38,9 +41,11 @@ from streams.values import (
     HandlingCode,
     NodeKind,
     Operation,
+    Outcome,
     PartnerType,
     Purpose,
     Role,
+    Sex,
 )
 from tests.enclave import (
     ARVID,
@@ -56,6 +61,7 @@ from tests.enclave import (
     thing,
     tie,
 )
+from tests.small_cells import GROWN, F, M, facts_of
 
 S2 = Handling(code=HandlingCode.C, recipients=tuple(Audience), conditions=(ConditionCode.S2,))
 
@@ -331,6 +337,120 @@ async def test_a_held_mention_that_was_parted_goes_out_as_somebody_else(enclave)
     await enclave.approve(held)
     people = {event.nodes[0].entity_id for event in enclave.events(POLICE)}
     assert len(people) == 2
+
+
+# --- small cells ----------------------------------------------------------------
+
+
+@pytest.fixture
+async def hamlet(enclave):
+    """A register whose whole reference population are four people."""
+    await enclave.write(REGISTRY, facts_of(("S99", 2, (F, GROWN), (M, GROWN))))
+    return enclave
+
+
+async def test_where_too_few_live_only_the_hub_is_told_and_in_the_plainest_form(hamlet):
+    told = report(person(sex=Sex.MALE, **ARVID))
+    await hamlet.submit(told)
+    assert not hamlet.log.records(POLICE)
+    (hub,) = hamlet.events(SAFEGUARDING)
+    (node,) = hub.nodes
+    assert (node.sex, node.age_band, hub.district, hub.police_area) == (
+        Sex.UNKNOWN,
+        AgeBand.UNKNOWN,
+        None,
+        None,
+    )
+    (given,) = hamlet.feedback(told)
+    assert given.outcome is Outcome.SHARED
+    assert [reason.code for reason in given.reasons] == ["small_cell"]
+
+
+async def test_where_too_few_live_a_child_is_still_a_child_to_the_hub(hamlet):
+    await hamlet.submit(report(person(given_name="Otto", born_on=date(2015, 3, 1))))
+    assert hamlet.events(SAFEGUARDING)[0].nodes[0].child_at_event is ChildAtEvent.YES
+
+
+async def test_what_is_for_police_alone_is_held_where_too_few_live(hamlet):
+    told = report(person(sex=Sex.MALE, **ARVID), handling=code_c(Audience.POLICE))
+    await hamlet.submit(told)
+    assert hamlet.outcomes(told) == ["HELD"]
+    assert nothing_left(hamlet)
+
+
+async def test_without_a_reference_population_no_place_leaves(enclave):
+    await enclave.submit(report(person(**ARVID)))
+    assert {event.district for event in enclave.events(POLICE)} == {None}
+
+
+# --- words ------------------------------------------------------------------------
+
+
+async def worded(narrative, *, permitted=True):
+    entry = onboarded("don-telling", PartnerType.COUNCIL, narrative_permitted=permitted)
+    enclave = await Enclave().start(extra=[entry])
+    told = report(person(**ARVID), partner="don-telling", narrative=narrative)
+    await enclave.submit(told)
+    return enclave, told
+
+
+async def test_redacted_words_leave_where_the_agreement_lets_them():
+    enclave, told = await worded("Arvid was seen at the flat with two phones.")
+    texts = {event.narrative for topic in (POLICE, SAFEGUARDING) for event in enclave.events(topic)}
+    assert texts == {"[PERSON-0] was seen at the flat with two phones."}
+    assert enclave.feedback(told)[0].reasons == ()
+
+
+async def test_words_do_not_leave_without_an_agreement():
+    enclave, _ = await worded("Arvid was seen at the flat.", permitted=False)
+    assert {event.narrative for event in enclave.events(POLICE)} == {None}
+
+
+def redacted_as(text):
+    """A stage before the gate that says this is the redacted text."""
+
+    class Redacting(Gate):
+        def step(self, records):
+            return super().step([_reworded(record, text) for record in records])
+
+    return Redacting(Enclave().keys, policy=AT_ONCE)
+
+
+def _reworded(record, text):
+    try:
+        linked = decode(record.value, ReportLinked)
+    except DecodeError:
+        return record
+    return replace(record, value=encode(replace(linked, redacted=text)))
+
+
+async def reworded(text):
+    entry = onboarded("don-telling", PartnerType.COUNCIL, narrative_permitted=True)
+    enclave = await Enclave(gate=redacted_as(text)).start(extra=[entry])
+    told = report(person(**ARVID), partner="don-telling", narrative="Arvid was seen.")
+    await enclave.submit(told)
+    return enclave, told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["then arvid came", "testmann was there", "at 3 nowhere gardens", "seen by arv1d testmann"],
+)
+async def test_a_declared_value_in_redacted_words_stops_the_report(text):
+    enclave, told = await reworded(text)
+    assert enclave.outcomes(told) == ["QUARANTINED"]
+    assert nothing_left(enclave)
+
+
+@pytest.mark.parametrize(
+    "text", ["then Gerhardine came", "on 07700 900123", "by \u0410nna", "a\u200bb", "aged 14"]
+)
+async def test_words_that_may_name_somebody_stay_behind_and_the_facts_go_on(text):
+    enclave, told = await reworded(text)
+    (given,) = enclave.feedback(told)
+    assert given.outcome is Outcome.SHARED
+    assert [reason.code for reason in given.reasons] == ["narrative_withheld_residue"]
+    assert {event.narrative for event in enclave.events(POLICE)} == {None}
 
 
 # --- corrections and withdrawals ----------------------------------------------
