@@ -81,11 +81,11 @@ ORIGINS: Final[Mapping[str, tuple[str, str]]] = {
 UNSEEN_ORIGINS: Final[Mapping[str, tuple[str, str]]] = {
     "british": (
         (
-            "Kyle Jodie Connor Leanne Scott Gemma Luke Daisy Bradley Summer Harry Poppy Shane"
+            "Kyle Jodie Connor Leanne Scott Gemma Luke Daisy Bradley Brooke Harry Poppy Shane"
             " Charity Craig Violet Joe Autumn Stacey Dale"
         ),
         (
-            "Barraclough Fletcher White Cooper Staniland Bell Crookes Moss Hague Rose Wragg Price"
+            "Barraclough Fletcher White Cooper Staniland Bell Crookes Moss Hague Frost Wragg Price"
             " Fearnley Snow Ibbotson Church Rawson Day Hobson Stone"
         ),
     ),
