@@ -17,7 +17,16 @@ from streams.errors import DecodeError, RivelinError
 from streams.loop import StageRunner, read_to_end
 from streams.ports import Outgoing
 from streams.registry import Registry
-from streams.restricted import Quarantined, ReportHeld, ReportKeysWrapped, ReportLinked
+from streams.restricted import (
+    MergeDecided,
+    PossibleLink,
+    Quarantined,
+    ReporterNoted,
+    ReportHeld,
+    ReportKeysWrapped,
+    ReportLinked,
+    ReportWaiting,
+)
 from streams.restricted import ReportSubmitted as Submitted
 from streams.sealing import rewrap_data_keys
 from streams.topics import HELD, QUARANTINE, REGISTRY, REPORT_KEYS, RESOLUTIONS, submissions_of
@@ -37,6 +46,7 @@ LEAD: Final = timedelta(days=7)
 #: How long a private sealing key is kept after partners stopped sealing to it (ADR-0005).
 KEPT: Final = timedelta(days=7)
 _BATCH: Final = 500
+_ON_HELD: Final = (ReportHeld, ReportWaiting, PossibleLink, MergeDecided, ReporterNoted)
 
 
 class KeyNotDueError(RivelinError):
@@ -140,10 +150,10 @@ def _note(waiting: dict[bytes, Submitted], key: bytes, submission: Submitted | N
 
 
 def _held(record: Record) -> Submitted | None:
-    if record.value is None:
-        return None
-    linked = decode(decode(record.value, ReportHeld).linked, ReportLinked)
-    return _submission(linked.submission)
+    event = None if record.value is None else decode(record.value, *_ON_HELD)
+    if not isinstance(event, ReportHeld | ReportWaiting):
+        return None  # what waits there beside reports was sealed by nobody
+    return _submission(decode(event.linked, ReportLinked).submission)
 
 
 def _quarantined(record: Record) -> Submitted | None:
