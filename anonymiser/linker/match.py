@@ -143,6 +143,9 @@ _STRONG: Final[Mapping[NodeKind, int]] = {
     kind: sum(bit(name) for name in names) for kind, names in STRONG_FIELDS.items()
 }
 _STRONG_PERSON: Final = tuple((name, bit(name)) for name in sorted(STRONG_FIELDS[NodeKind.PERSON]))
+#: A passport is renewed under another number, and no check digit tells a slip in it: two that
+#: differ may be one person's. An equal one still links.
+_RENEWED: Final = frozenset({"passport_number"})
 _SEX: Final = bit(SEX_FIELD)
 _SHARED_MIN: Final = 3
 #: What tells two people of one name under one roof apart.
@@ -299,7 +302,7 @@ def _thresholds(
 def _contradictions(pattern: Pattern, levels: Mapping[str, str]) -> Iterator[str]:
     differing = pattern.both & ~pattern.equal
     for name, number in _STRONG_PERSON:
-        if differing & number:
+        if differing & number and name not in _RENEWED:
             yield name
     if levels.get("given_name", "exact") not in GIVEN_AGREES:
         yield "given_name"

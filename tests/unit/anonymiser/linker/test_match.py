@@ -133,6 +133,14 @@ def test_an_equal_number_does_not_overrule_another_number():
     assert vetoes(one, other) == ("upn",)
 
 
+def test_two_passports_part_nobody_since_they_are_renewed_and_an_equal_one_links():
+    old, new = ({"passport_number": number} for number in ("925076473", "533219870"))
+    assert verdict(told(**ALL, **old), told(**ALL, **new)) is Verdict.AGREEMENT
+    assert verdict(told(**NAME, **old), told(**BORN, **old)) is Verdict.STRONG
+    numbers = {"nhs_number": "9990001006", **old}, {"nhs_number": "9990012490", **old}
+    assert verdict(told(**numbers[0]), told(**numbers[1])) is Verdict.POSSIBLE
+
+
 def test_an_equal_number_does_not_make_one_of_two_who_share_nothing_else():
     one = told(nhs_number="9434765919", **NAME, **BORN)
     baby = {"given_name": "Imke", "family_name": "Otherling", "born_on": date(2025, 12, 1)}
