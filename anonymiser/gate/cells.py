@@ -73,12 +73,15 @@ _MET_ELSEWHERE: Final = 0.5
 _IN_CARE: Final = 0.05
 _GROWN_OFFSPRING: Final = 0.03
 _UNUSUAL_PARENTS: Final = 0.02
-#: Of the families like one, the share still like it a year away from the day of the tables.
-_SAME_A_YEAR_ON: Final = 0.9
+#: A year away from the day of the tables: the share of households behind the same door, and of
+#: children in the same age band (five or six years wide).
+_SAME_DOOR: Final = 0.9
+_SAME_BAND: Final = 0.8
 #: More people than this behind one door are a hostel or a home, and no family.
 _HOUSEHOLD_MAX: Final = 8
 #: An estimate counts with what it may be short of by chance: so many standard deviations.
 _DEVIATIONS: Final = 3.0
+_ROUNDING: Final = 1e-9
 
 _YEAR_DAYS: Final = 365.2425
 _WEEK_DAYS: Final = 7
@@ -450,25 +453,39 @@ class Cells:
         if not known or self._population is None:
             return
         places = self._population.finest(place for one in known for place in one.places)
+        children = sum(not band & ADULT for _, band in looks)
         years = max(self._population.years_from(one.seen) for one in known)
-        share *= _SAME_A_YEAR_ON**years
+        changed = 1.0 - (_SAME_DOOR * _SAME_BAND**children) ** years
         for number, look in enumerate(looks):
             others = [*looks[:number], *looks[number + 1 :]]
-            yield look, self._least(places or (EVERYWHERE,), look, others, share)
+            count = _Counting(self._population, look, others, share, changed)
+            yield look, count.least(places or (EVERYWHERE,))
 
-    def _least(self, places: Sequence[Place], look: Look, others: list[Look], share: float) -> int:
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """Counting those who look like somebody and live with such others, place by place."""
+
+    population: Population
+    look: Look
+    others: list[Look]
+    share: float
+    changed: float
+
+    def least(self, places: Sequence[Place]) -> int:
         """Count those of the place that has fewest, or of all places those met in all of them.
 
         Any of the places may be taken for the home; and whoever was met in several
         is looked for among all who live in one of them, of whom ever fewer are met in
         the others too.
         """
-        if self._population is None:
-            return 0
-        found = [self._population.count(place, look, others) for place in places]
-        apart = (at_least(count, living_so * share) for count, living_so in found)
-        met = share * _MET_ELSEWHERE ** (len(found) - 1) * min(living_so for _, living_so in found)
-        return min(*apart, at_least(sum(count for count, _ in found), met))
+        found = [self.population.count(place, self.look, self.others) for place in places]
+        apart = (self._at_least(count, living_so) for count, living_so in found)
+        met = _MET_ELSEWHERE ** (len(found) - 1) * min(living_so for _, living_so in found)
+        return min(*apart, self._at_least(sum(count for count, _ in found), met))
+
+    def _at_least(self, count: int, share: float) -> int:
+        return at_least(count, share * self.share, self.changed)
 
 
 def _are_usual(parents: Sequence[Look]) -> bool:
@@ -478,10 +495,15 @@ def _are_usual(parents: Sequence[Look]) -> bool:
     return is_grown and len(parents) <= len(_PARENTS) and len(sexes) == len(set(sexes))
 
 
-def at_least(count: int, share: float) -> int:
-    """Return how many of `count` people fall into a share of them, less what chance may take."""
+def at_least(count: int, share: float, changed: float = 0.0) -> int:
+    """Return how many of `count` people fall into a share of them, less what chance may take.
+
+    Of those, the part that has `changed` since they were counted has been replaced by
+    about as many others: twice by chance.
+    """
     expected = count * share
-    return math.floor(expected - _DEVIATIONS * math.sqrt(expected * (1.0 - share)) + 1e-9)
+    variance = expected * (1.0 - share) + 2.0 * expected * changed
+    return math.floor(expected - _DEVIATIONS * math.sqrt(variance) + _ROUNDING)
 
 
 def _with(told: Mapping[Key, Known], key: Key, shown: Shown) -> Known | None:

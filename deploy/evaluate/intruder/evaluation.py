@@ -18,7 +18,7 @@ from deploy.evaluate.intruder.acquaintance import anchored_claims, known_nominal
 from deploy.evaluate.intruder.network import network_claims
 from deploy.evaluate.intruder.register import GUESSES, Register, family_of
 from deploy.evaluate.intruder.stories import tell
-from deploy.evaluate.intruder.views import View
+from deploy.evaluate.intruder.views import View, joined
 from deploy.evaluate.intruder.who import truth_of
 from deploy.pipeline import Pipeline
 from producers.town.city import build_city, census
@@ -76,7 +76,10 @@ class Hits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntruderEvaluation:
-    """The figures, the worst view and guess for each intruder; `views` has each by itself."""
+    """The figures, the worst view and guess for each intruder; `views` has each by itself.
+
+    There, `joined` is the most that somebody could see who reads both topics; no zone does.
+    """
 
     hits: Mapping[str, Hits]
     below_k: int
@@ -129,21 +132,32 @@ async def evaluate_intruder(
     keys, log = new_keys(), MemoryLog(LogicalClock(_latest(told)))
     await _play(city, told, keys, log, progress or _silent, stages)
     resolved = await Resolved.read(log)
+    ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
     views = {one: await View.read(log, one) for one in Audience}
-    truths = {
-        one: truth_of(told, resolved, AudienceIds(one, keys.audience[one])) for one in Audience
+    truths = {one: truth_of(told, resolved, ids[one]) for one in Audience}
+    found = {
+        one.value.casefold(): attack(city, told, views[one], truths[one], seed) for one in Audience
     }
-    found = {one: attack(city, told, views[one], truths[one], seed) for one in Audience}
+    hits = {name: _worst(one[name] for one in found.values()) for name in INTRUDERS}
+    found["joined"] = attack(city, told, _joined(views, ids), truths[Audience.SAFEGUARDING], seed)
     return IntruderEvaluation(
-        hits={name: _worst(found[one][name] for one in Audience) for name in INTRUDERS},
+        hits=hits,
         below_k=sum(below_k(city, view) for view in views.values()),
-        utility=await _utility(told, log, views, keys),
-        views={one.value.casefold(): found[one] for one in Audience},
+        utility=await _utility(told, log, views, ids),
+        views=found,
         people=len(city.residents),
         targets=len(told.targets),
         reports=len(told.submissions),
         seconds=round(time.perf_counter() - began, 1),
     )
+
+
+def _joined(views: Mapping[Audience, View], ids: Mapping[Audience, AudienceIds]) -> View:
+    """Return the view of somebody who reads both topics and knows which ids are one person's."""
+    police, hub = views[Audience.POLICE], views[Audience.SAFEGUARDING]
+    inner = {name: ids[Audience.POLICE].entity_behind(name) for name in police.profiles}
+    same = {name: hub.root(ids[Audience.SAFEGUARDING].entity(one)) for name, one in inner.items()}
+    return joined(hub, police, same)
 
 
 def _worst(hits: Iterable[Hits]) -> Hits:
@@ -188,10 +202,9 @@ def _latest(told: Told) -> datetime:
 
 
 async def _utility(
-    told: Told, log: Log, views: Mapping[Audience, View], keys: Keys
+    told: Told, log: Log, views: Mapping[Audience, View], ids: Mapping[Audience, AudienceIds]
 ) -> dict[str, float]:
     outcome = await _outcomes(told, log)
-    ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
     clean, noisy, placed, held = 0, 0, 0, Counter[bool]()
     for one in told.submissions:
         key = (one.partner, str(one.report.report_id))

@@ -24,7 +24,7 @@ from streams.topics import POLICE, SAFEGUARDING
 from streams.values import AgeBand, Audience, ChildAtEvent, NodeKind, Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
     from streams.ports import Log
@@ -93,6 +93,15 @@ class Profile:
         low, high = max(self.after, after), min(self.until, until)
         if low < high:
             self.after, self.until = low, high
+
+    def add(self, other: Profile, name_of: Mapping[UUID, UUID]) -> None:
+        """Take in another profile of the same person, whose ties name people by other ids."""
+        self.reports += other.reports
+        self.sexes += other.sexes
+        self.districts += other.districts
+        self.areas |= other.areas
+        self.ties |= {(kind, way, name_of.get(one, one)) for kind, way, one in other.ties}
+        self.narrow(other.after, other.until)
 
 
 class View:
@@ -189,3 +198,19 @@ class View:
                 yield Kinship.CHILD if is_from else Kinship.PARENT, other
             elif kind in {RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER}:
                 yield Kinship.WARD if is_from else Kinship.CARER, other
+
+
+def joined(safeguarding: View, police: View, same: Mapping[UUID, UUID]) -> View:
+    """Return what somebody sees who reads both topics and has found every pair of ids.
+
+    `same` leads from police ids to safeguarding ids. Nobody can compute it; but
+    whoever reads both may guess it from reports alike in week and facts, and
+    this is the most that guessing can give.
+    """
+    both = View(Audience.SAFEGUARDING)
+    both.placed = safeguarding.placed
+    for view, name_of in ((safeguarding, {}), (police, same)):
+        for name, profile in view.profiles.items():
+            mine = both.profiles.setdefault(name_of.get(name, name), Profile(profile.kind))
+            mine.add(profile, name_of)
+    return both
