@@ -19,11 +19,13 @@ from producers.town.truth import Exposure
 from streams.codec import decode
 from streams.loop import read_to_end
 from streams.restricted import (
+    AnswerSubmitted,
     LinkDecided,
     MentionResolved,
     MergeDecided,
     PossibleLink,
     PossibleLinkClosed,
+    RecordRetokenised,
     ReportAdmitted,
     ReportRetracted,
     SplitDecided,
@@ -52,6 +54,8 @@ _RESOLUTIONS: Final = (
     PossibleLink,
     PossibleLinkClosed,
     LinkDecided,
+    AnswerSubmitted,
+    RecordRetokenised,
 )
 MentionKey = tuple[str, "UUID", int, int]
 """Partner, report, revision, node."""
@@ -95,6 +99,8 @@ class Resolved:
                         self._entity[key] = split.new_entity_id
             case PossibleLink():
                 self.questions += 1
+            case _:
+                return  # the rest changes nothing of who is who
 
     def _forget(self, partner: str, report_id: UUID) -> None:
         for key in [key for key in self._entity if key[:2] == (partner, report_id)]:
