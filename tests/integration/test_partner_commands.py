@@ -164,3 +164,24 @@ def test_a_suspended_partner_is_refused_but_its_immediate_risk_reaches_the_duty_
     assert (newest["partner"], newest["report_id"]) == (PARTNER, risk["report_id"])
     (after,) = terminal.submit(terminal.report("welfare"))
     assert after["outcome"] == "SHARED"
+
+
+def test_a_reference_population_is_set_by_a_file_and_shown(terminal):
+    file = terminal.home / "census.csv"
+    terminal.run("population", "example", file, "--people", 5000)
+
+    terminal.run("population", "set", file, "--by", "A. Administrator")
+
+    shown = terminal.json("population", "show")
+    assert (shown["name"], shown["decided_by"]) == ("census", "A. Administrator")
+    assert sum(one["people"] for one in shown["districts"]) >= 5000
+
+
+def test_a_bad_file_of_a_population_is_refused_in_one_line(terminal):
+    file = terminal.home / "bad.csv"
+    file.write_text("district,police_area,sex,age_band,count\nS5,SY,FEMALE,ADULT,-1\n")
+
+    done = terminal.run("population", "set", file, "--by", "A. Administrator", code=3)
+
+    assert "line 2: count" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
