@@ -119,7 +119,7 @@ _NUMBERS: Final = _family(
     (Kind.IDENTIFIER, r"\b\d{2}\s?[A-Z]{2}\s?/?\s?\d{3,6}\s?/?\s?\d{2}\b"),
     (Kind.IDENTIFIER, r"\b[A-Z9]{5}\s?\d{6}\s?[A-Z9]{2}\s?\w{3}\b"),
     (Kind.ACCOUNT, r"\b[A-Z]{2}\d{2}(?:[\s-]?[A-Z0-9]{4}){3,7}(?:[\s-]?[A-Z0-9]{1,3})?\b"),
-    (Kind.VEHICLE, r"\b[A-Z]{2}\s?\d{2}\s?[A-Z]{3}\b"),
+    (Kind.VEHICLE, r"\b[A-Z]{2}\d{2}\s?-?[A-Z]{3}\b"),
     (Kind.VEHICLE, r"\b[A-Z]\d{1,3}\s?[A-Z]{3}\b|\b[A-Z]{3}\s?\d{1,3}[A-Z]\b"),
     (Kind.PLACE, r"\b[A-Z]{1,2}\d[A-Z\d]?\s{0,3}[\dOI][ABD-HJLNP-UW-Z]{2}\b"),
     (Kind.PLACE, r"\b[MAB]\d{1,4}(?:\(M\))?\b|\bjunction\s+\d{1,2}\b"),

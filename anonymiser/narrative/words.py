@@ -117,7 +117,7 @@ class AllowList:
         self._has_case = _has_case(text)
         #: True for a token that goes: found by an earlier layer, or judged here so far.
         self.gone = list(taken)
-        self._names: frozenset[str] | None = None
+        self._names: dict[bool, frozenset[str]] = {}
 
     def judge(self) -> Iterator[Span]:
         """Yield the tokens that no earlier layer took and that may not stay.
@@ -238,7 +238,11 @@ class AllowList:
             return self._is_name_at_start(number, base, word)
         if base in lists.GRAMMAR:
             return not self._starts_clause(number) and base != "i"
-        return base not in lists.TITLED
+        return base not in lists.TITLED or self._ends_a_name(number)
+
+    def _ends_a_name(self, number: int) -> bool:
+        """Tell "Whimsy Court" and "Notreal School" from a court and a school."""
+        return self._follows_name(number) and self._is_capital(self._tokens[number - 1])
 
     def _is_name_at_start(self, number: int, base: str, word: Word) -> bool:
         if word.name is NameToo.NO:
@@ -357,26 +361,36 @@ class AllowList:
         return self._text[end : end + 1] in {"", ".", ",", ";", "!", "?", "\n"}
 
     def _is_namesake(self, number: int) -> bool:
-        """Tell whether the same word went elsewhere in this text because it was a name there."""
+        """Tell whether the same word went elsewhere in this text because it was a name there.
+
+        In lower case it must have been somebody's there, not just a word with a capital letter.
+        """
         token = self._tokens[number]
         base = _base(token.lower)
-        if base not in self._names_here() or base in lists.GRAMMAR - lists.AMBIGUOUS:
+        if base in lists.GRAMMAR - lists.AMBIGUOUS or base in lists.TITLED:
             return False
         if self._is_capital(token):
-            return True
+            return base in self._names_here(lambda _: True)
+        if base in lists.GRAMMAR or base not in self._names_here(self._was_somebody):
+            return False
         word = self._word(token)
-        is_name = word is not None and word.name is not NameToo.NO and base not in lists.GRAMMAR
+        is_name = word is not None and word.name is not NameToo.NO
         return is_name or self._precedes_name(number) or self._follows_name(number)
 
-    def _names_here(self) -> frozenset[str]:
-        """Return the words that stand somewhere in the text as a name, found once."""
-        if self._names is None:
-            self._names = frozenset(
+    def _was_somebody(self, number: int) -> bool:
+        beside = self._follows_name(number) or self._precedes_name(number)
+        return beside or self._is_before_verb(number) or self._before(number) in lists.RELATIVES
+
+    def _names_here(self, judge: Callable[[int], bool]) -> frozenset[str]:
+        """Return the words that have gone, as far as they are judged so; found once."""
+        is_all = judge != self._was_somebody
+        if is_all not in self._names:
+            self._names[is_all] = frozenset(
                 _base(token.lower)
-                for token, gone in zip(self._tokens, self.gone, strict=True)
-                if gone and token.text.isalpha()
+                for number, token in enumerate(self._tokens)
+                if self.gone[number] and token.text.isalpha() and judge(number)
             )
-        return self._names
+        return self._names[is_all]
 
     # --- neighbours ----------------------------------------------------------------------
 
