@@ -4,12 +4,12 @@ A reviewer picks one of a closed list; there is no free text in which a name
 could travel. Each holder is asked about its own record alone, in words that
 fit any record, under a question id that no other holder gets. With it go
 questions about other records of the same partner that nobody doubts, picked at
-random. So a partner that is asked cannot tell a doubt from a routine: of what
-it is asked one in five is about a doubt, however few records it has and however
-often it is asked, which is about how many records are doubted anyway; and what
-was asked about beside a record is asked about beside it again. Two
-partners that compare what they were asked find no question in common. A
-partner with too few other records to hide a question among is not asked.
+random. So a partner that is asked cannot tell a doubt from a routine: one in
+five of the questions it gets is put because of a doubt, however few records it
+has and however often it is asked, and about so many records are doubted anyway.
+Asked about again is the same record, beside the same others. Two partners that
+compare what they were asked find no question in common. A partner with too few
+other records to hide a question among is not asked.
 
 A planted pair has no holder; its question puts decoys only, so that being
 asked less often tells neither a partner nor a reviewer anything.
@@ -47,7 +47,7 @@ class NobodyToAskError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A partner's latest record of one side, None for a planted pair; and records to hide it in."""
+    """A partner's record of one side, None for a planted pair; and records to hide it among."""
 
     mention: EnclaveMention | None
     decoys: tuple[EnclaveMention, ...]

@@ -165,7 +165,7 @@ class DeskStore(DeskRows):
     def holders(
         self, link_id: UUID, decoys: int, choose: Callable[[int], int]
     ) -> tuple[tuple[Holder, ...], tuple[Holder, ...]]:
-        """Return for each side the latest record of each partner, each with its `decoys`.
+        """Return for each side a record of each partner, each with its `decoys`.
 
         `choose` gives a random number below the one it is given.
         """
@@ -175,7 +175,7 @@ class DeskStore(DeskRows):
         left, right = (
             tuple(
                 Holder(mention, self._hidden_among(mention, roots, decoys, choose))
-                for mention in self._latest_of(root)
+                for mention in self._records_of(root)
             )
             for root in roots
         )
@@ -213,13 +213,15 @@ class DeskStore(DeskRows):
                 found.append(Holder(None, mine))
         return tuple(found)
 
-    def _latest_of(self, entity: str) -> tuple[EnclaveMention, ...]:
-        rows = self._all(
-            "SELECT partner, report_id, node, max(offset) FROM mentions WHERE entity_id = ?"
-            " GROUP BY partner ORDER BY partner",
-            (entity,),
-        )
-        return tuple(_mention(row) for row in rows)
+    def _records_of(self, entity: str) -> tuple[EnclaveMention, ...]:
+        """Return one record of each partner: the one that was asked about, else the latest.
+
+        Another record of the same person would show the partner who it is that comes again.
+        """
+        one_each: dict[str, EnclaveMention] = {}
+        for row in self._all(_ASKED_THEN_LATEST, (entity,)):
+            one_each.setdefault(row["partner"], _mention(row))
+        return tuple(one_each.values())
 
     def _decoys(
         self, partner: str, roots: tuple[str, str], count: int, choose: Callable[[int], int]
@@ -366,6 +368,11 @@ _DECOY_TRIES: Final = 20
 _ANYBODY_ELSE: Final = (
     "SELECT * FROM mentions WHERE partner = ? AND offset >= ? AND kind = 'PERSON'"
     " AND entity_id NOT IN (?, ?) ORDER BY offset LIMIT 1"
+)
+_ASKED_THEN_LATEST: Final = (
+    "SELECT m.* FROM mentions m WHERE m.entity_id = ? ORDER BY m.partner,"
+    " EXISTS (SELECT 1 FROM holders h WHERE h.partner = m.partner"
+    " AND h.report_id = m.report_id AND h.node = m.node AND NOT h.decoy) DESC, m.offset DESC"
 )
 #: Decoys, still live and still of other people, of the events that asked about one record.
 _ASKED_BESIDE: Final = (

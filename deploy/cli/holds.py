@@ -88,6 +88,8 @@ def show_held(
 _HOW = {
     "originator_approval_required": "the partner approves with `rivelin partner approve`, or a"
     " named person of it tells the desk: `rivelin holds approve`",
+    "small_cell": "too few people share what it says; a revision that says less may go on, or"
+    " `rivelin holds refuse`",
     "conflict_of_interest": "somebody of another body decides: `rivelin holds release` or `refuse`",
 }
 

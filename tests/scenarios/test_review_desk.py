@@ -314,6 +314,18 @@ async def test_asked_again_it_is_about_the_same_records(asked):
     assert by_question[LinkQuestion.TWIN] == by_question[LinkQuestion.MOVED]
 
 
+async def test_after_a_new_report_about_the_same_child_the_first_is_asked_about_again(asked):
+    room, tom, _, case = asked
+    await room.submit(report(person(age=14, **TOM), partner=tom.partner))
+    await room.fill(*HOLDERS)
+    await room.ask(case, LinkQuestion.MOVED)
+    by_question = {}
+    for put in room.put(tom.partner):
+        by_question.setdefault(put.question, set()).add(put.report_id)
+
+    assert by_question[LinkQuestion.TWIN] == by_question[LinkQuestion.MOVED]
+
+
 async def test_a_partner_with_too_few_other_records_is_not_asked(room):
     tom, _, case = await room.twins()
     with pytest.raises(questions.NobodyToAskError):
