@@ -252,10 +252,10 @@ class Resolver(Judge):
 
     def entities(self) -> dict[int, UUID]:
         """Return who each node is, by its number, as it now is."""
-        return {
-            node: self._state.pairs.root(self._ids[mention.entity])
-            for node, mention in self._mentions.items()
-        }
+        ids = {node: self._ids[mention.entity] for node, mention in self._mentions.items()}
+        if any(isinstance(one, MergeDecided) for one in self.decisions):
+            return {node: self._state.pairs.root(entity_id) for node, entity_id in ids.items()}
+        return ids
 
     def _homes(self, report: Report | None) -> dict[tuple[NodeKind, bytes], UUID]:
         """The entities of the earlier revision's nodes, by label."""

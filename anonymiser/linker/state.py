@@ -9,10 +9,12 @@ one the lower number stays.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
+from heapq import nsmallest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 from uuid import UUID
 
@@ -201,14 +203,14 @@ class LinkerState:
 
         A common block finds nobody, except for a strong one, which finds its oldest.
         """
-        shared: dict[int, int] = {}
+        shared: Counter[int] = Counter()
         blocks = self._blocks(kind, packed)
         for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
             self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared)
-        if len(shared) > CANDIDATES_MAX:
-            best = sorted(shared.items(), key=lambda one: (-one[1], one[0]))
-            return sorted(number for number, _ in best[:CANDIDATES_MAX])
-        return sorted(shared)
+        found = [number for number, count in shared.items() if count > 0]
+        if len(found) > CANDIDATES_MAX:
+            found = nsmallest(CANDIDATES_MAX, found, key=lambda number: (-shared[number], number))
+        return sorted(found)
 
     def profile_of(self, number: int, kind: NodeKind) -> Profile:
         """Return what all mentions of an entity say together."""
@@ -341,6 +343,7 @@ class LinkerState:
         )
         if event.origin_token is not None:
             self._quote(event.origin_token, origin)
+        self._at_hand = (name, _admitted(report or Report(number), event))
         if ties := [(number, tie.subject, tie.object, tie.kind.value) for tie in _telling(event)]:
             self.store.executemany("INSERT OR IGNORE INTO tie VALUES (?, ?, ?, ?)", ties)
 
@@ -636,20 +639,20 @@ class LinkerState:
             [(block, mention.entity) for block in sorted(gone)],
         )
 
-    def _count(self, blocks: Sequence[bytes], shared: dict[int, int]) -> None:
+    def _count(self, blocks: Sequence[bytes], shared: Counter[int]) -> None:
         """Count for each entity how many of these blocks it is in."""
         limit = self._policy.block_entities_max
-        found: list[list[int]] = [[] for _ in blocks]
-        for place, number in self.store.execute(_look_up(len(blocks), limit + 1), blocks):
-            found[place].append(number)
-        for block, numbers in zip(blocks, found, strict=True):
-            if len(numbers) <= limit or is_strong_block(block):
-                for number in numbers[:limit]:
-                    shared[number] = shared.get(number, 0) + 1
-
-    # --- pairs and merges -----------------------------------------------------------
+        rows = self.store.execute(_look_up(len(blocks), limit + 1), blocks).fetchall()
+        shared.update(map(_NUMBER, rows))
+        for place, count in Counter(map(_PLACE, rows)).items():
+            if count > limit:
+                numbers = [number for there, number in rows if there == place]
+                is_strong = is_strong_block(blocks[place])
+                shared.subtract(numbers[limit:] if is_strong else numbers)
 
 
+_PLACE: Final = itemgetter(0)
+_NUMBER: Final = itemgetter(1)
 _TIES: Final = (
     "SELECT t.kind, o.entity FROM mention m JOIN tie t ON t.report = m.report"
     " AND t.object = m.node AND t.kind = 'PARENT'"
@@ -668,6 +671,16 @@ def _look_up(blocks: int, limit: int) -> str:
     return " UNION ALL ".join(
         f"SELECT * FROM (SELECT {place}, entity FROM block WHERE key = ?{place + 1} LIMIT {limit})"
         for place in range(blocks)
+    )
+
+
+def _admitted(report: Report, event: ReportAdmitted) -> Report:
+    return replace(
+        report,
+        latest=event.revision,
+        own_origin=event.origin_id if event.origin_token is None else report.own_origin,
+        week=week_number(event.event_week),
+        digests=(*report.digests, (event.revision, event.content_digest)),
     )
 
 
