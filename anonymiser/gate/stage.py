@@ -118,7 +118,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from anonymiser.gate.effects import SharedReport
-    from anonymiser.gate.state import Holding, Seen, SharedEvent
+    from anonymiser.gate.state import Holding, ReportKey, Seen, SharedEvent
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing
     from streams.sealing import Entropy
@@ -166,6 +166,8 @@ _INPUT: Final = {
 _AFTER_MERGES: Final = (SplitDecided, NominalEnrolled, NominalDischarged)
 _SMALL_CELL: Final = Reason(code=SMALL_CELL, field="nodes")
 
+#: So many reports are kept open for when their batch goes; opening one again costs a millisecond.
+_CASES_MAX: Final = 64
 _WORDS_RESIDUE: Final = "narrative_withheld_residue"
 
 Command: TypeAlias = (
@@ -233,6 +235,7 @@ class Gate:
         self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
         self._parted: dict[UUID, int] = {}
         self._cells = Cells(None)
+        self._cases: dict[ReportKey, tuple[ReportLinked, Case]] = {}
 
     def learn(self, records: Sequence[Record]) -> None:
         """Take in the register of partners, and at which offsets police were told of splits.
@@ -356,7 +359,7 @@ class Gate:
 
     def _to_police(self, linked: ReportLinked, at: datetime, *, late: bool) -> Iterator[Effect]:
         """Let a report that has waited go, if police may have it still."""
-        case = self._open(linked)
+        case = self._case(linked)
         verdict = recipients(linked, self._registry.entry(linked.partner), at)
         if Audience.POLICE not in verdict.audiences:
             yield feedback(linked, verdict, at)
@@ -433,7 +436,7 @@ class Gate:
         self, linked: ReportLinked, record: Record, *, approved: bool, released: bool = False
     ) -> Iterator[Effect]:
         at = record.appended_at
-        case = self._open(linked)
+        case = self._case(linked)
         entry = self._registry.entry(linked.partner)
         verdict = judge(linked, entry, at, approved=approved, released=released)
         if verdict.outcome is Outcome.SHARED:
@@ -445,6 +448,17 @@ class Gate:
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
         yield feedback(linked, verdict, at)
+
+    def _case(self, linked: ReportLinked) -> Case:
+        """Open a report, or take it up where it waits: as it came, and not long ago."""
+        key = (linked.partner, linked.report_id)
+        known = self._cases.pop(key, None)
+        if known is None or known[0] != linked:
+            known = (linked, self._open(linked))
+        self._cases[key] = known
+        if len(self._cases) > _CASES_MAX:
+            del self._cases[next(iter(self._cases))]
+        return known[1]
 
     def _open(self, linked: ReportLinked) -> Case:
         """Open the submission, and compare it with what came of it."""
@@ -487,8 +501,8 @@ class Gate:
         fit = self._fit(built, audience)
         event = None if fit is None else finished(fit, sector)
         given = tuple(self._given_ids(case.linked, ids))
-        for one in (built,) if event is None else (built, event):
-            if (found := case.search.find(encode(one), given, one.narrative)) is not None:
+        for data, words in _searched(built, event):
+            if (found := case.search.find(data, given, words)) is not None:
                 raise WithheldError(*found)
         return event
 
@@ -656,6 +670,22 @@ def read(record: Record) -> Input:
 def _is_split(value: bytes | None) -> bool:
     """Tell by the schema id alone: there are very many reports and few splits."""
     return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
+
+
+def _searched(
+    built: SharedReport, event: SharedReport | None
+) -> Iterator[tuple[bytes, str | None]]:
+    """Yield the bytes to search and the words in them: what leaves, and what was left out of it.
+
+    What small cells leave out beside the place are codes, which can hold nothing.
+    """
+    if event is None:
+        yield encode(built), built.narrative
+        return
+    yield encode(event), event.narrative
+    if built.district != event.district and built.district is not None:
+        place = built.district.encode()
+        yield bytes([2 * len(place) & 0x7F]) + place, None
 
 
 def _without(
