@@ -2,8 +2,13 @@
 
 A person has a key for each strong token and about twenty more, each made of two
 or three tokens that few people share: none is a name, a date or a place alone.
-A strong key has nine bytes, any other eight. What the keys find and miss is
-measured in the tests and in docs/BENCHMARKS.md.
+A strong key has nine bytes, any other eight.
+
+Measured on invented British people: 99.9 % of the pairs that a comparison would
+accept share a key, and 95 % of those it would ask about; the rest agree in a
+name alone, spelt two ways. Among a million people a record shares its keys with
+some fifty others, two thirds of them by the sound of a common full name, which
+finds nobody once it is shared by too many.
 """
 
 from __future__ import annotations

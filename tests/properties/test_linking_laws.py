@@ -6,6 +6,7 @@ Bars that need an evaluation run on invented people through the real linker.
 from __future__ import annotations
 
 from datetime import date
+from itertools import combinations
 from random import Random
 from uuid import UUID
 
@@ -15,7 +16,15 @@ from hypothesis import strategies as st
 
 from anonymiser.forenames import is_forename
 from anonymiser.keyring import new_keys
-from anonymiser.linker.match import LinkPolicy, Verdict, compare, pack, profile, vetoes
+from anonymiser.linker.match import (
+    LinkPolicy,
+    Verdict,
+    blocks_of,
+    compare,
+    pack,
+    profile,
+    vetoes,
+)
 from anonymiser.linker.stage import Linker
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.tokens import Tokeniser
@@ -179,6 +188,31 @@ def test_property_4_same_person_of_several_partners_is_one_by_a_strong_number(in
     people, truth = invented
     found = score(link(people(DEMOGRAPHICS | {"nhs_number"})), truth)
     assert found.auto.f1 >= 0.99
+
+
+# --- who is to be compared is found ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fields", [NAME_BIRTH_POSTCODE, DEMOGRAPHICS | {"nhs_number"}], ids=["few", "all"]
+)
+def test_nearly_everybody_whom_a_comparison_would_accept_is_found(invented, fields):
+    people, truth = invented
+    by_entity: dict[str, list[bytes]] = {}
+    for person in people(fields):
+        packed = pack(TOKENISER.tokens_of(NodeKind.PERSON, person.spelt), person.sex)
+        by_entity.setdefault(truth[person.record], []).append(packed)
+    pairs = [pair for one in by_entity.values() for pair in combinations(one, 2)]
+    found: dict[Verdict, list[bool]] = {one: [] for one in RANKS}
+    for left, right in pairs:
+        blocks = [set(blocks_of(NodeKind.PERSON, side)) for side in (left, right)]
+        sides = [profile(NodeKind.PERSON, (side,)) for side in (left, right)]
+        found[verdict(*sides)].append(bool(blocks[0] & blocks[1]))
+    accepted = [*found[Verdict.AGREEMENT], *found[Verdict.STRONG]]
+    assert len(accepted) > 500
+    assert sum(accepted) >= 0.995 * len(accepted)
+    asked = found[Verdict.POSSIBLE]
+    assert sum(asked) >= 0.9 * len(asked)
 
 
 # --- property 5 ----------------------------------------------------------------------------------
