@@ -109,7 +109,7 @@ def linkage(  # noqa: PLR0913 - each is an option of the command
     file = read_told(records, columns or [], use, origin)
     trial = _trial(file, truth, half, surnames)
     policy = None if weights is None else _policy(weights)
-    peer = {} if beside is None else {"beside": {beside.value: _peer(file, trial)}}
+    peer = {} if beside is None else {"beside": {beside.value: _peer(file, trial, households)}}
     with counting("records") as done:
         found = evaluate(trial, policy, done, households)
     figures = {**found.as_dict(), **peer}
@@ -163,11 +163,12 @@ def generate(
         show_text(str(path))
 
 
-def _peer(file: RecordFile, trial: Trial) -> dict[str, Any]:
+def _peer(file: RecordFile, trial: Trial, households: int) -> dict[str, Any]:
     from deploy.evaluate.linkage.beside import run_splink  # noqa: PLC0415 - need not be installed
 
     with progress("splink"):
-        return run_splink(trial, is_foreign=file.foreign_postcodes).as_dict()
+        found = run_splink(trial, is_foreign=file.foreign_postcodes, households_each=households)
+    return found.as_dict()
 
 
 def read_told(

@@ -17,7 +17,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.evaluate.linkage.columns import SEX
-from deploy.evaluate.linkage.score import PairCount, share
+from deploy.evaluate.linkage.households import Kind, households
+from deploy.evaluate.linkage.score import PairCount, falsely_merged, share
 from deploy.evaluate.linkage.truth import pairs_within
 from streams.errors import RivelinError
 from streams.values import Sex
@@ -48,13 +49,15 @@ class Peer:
     """What another tool made of the same records, by match probability.
 
     `pairs` counts each linked pair, `clusters` the connected components of
-    these. `seconds` is the time to train and to predict.
+    these; `household` is the share of invented households whose two people
+    were taken for one, by the same model. `seconds` is the time to train and to predict.
     """
 
     name: str
     version: str
     pairs: dict[float, PairCount]
     clusters: dict[float, PairCount]
+    household: dict[float, dict[Kind, float]]
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +68,10 @@ class Peer:
                 f"{kind}_{threshold}": _told(count)
                 for kind, counts in (("pairs", self.pairs), ("clusters", self.clusters))
                 for threshold, count in counts.items()
+            },
+            **{
+                f"household_{threshold}": {kind.value: share(one) for kind, one in kinds.items()}
+                for threshold, kinds in self.household.items()
             },
             "seconds": round(self.seconds, 2),
         }
@@ -78,7 +85,7 @@ def _told(count: PairCount) -> dict[str, float]:
     }
 
 
-def run_splink(trial: Trial, *, is_foreign: bool) -> Peer:
+def run_splink(trial: Trial, *, is_foreign: bool, households_each: int) -> Peer:
     """Train Splink on the records and link them; `is_foreign`: postcodes are not British.
 
     Raises: PeerMissingError if it is not installed.
@@ -107,8 +114,37 @@ def run_splink(trial: Trial, *, is_foreign: bool) -> Peer:
         version=splink.__version__,
         pairs={one: _count_edges(edges, one, entity, true) for one in THRESHOLDS},
         clusters={one: _count_clusters(found, entity, true) for one, found in clusters.items()},
+        household=_household(splink, arrow, linker, trial.fields, households_each),
         seconds=seconds,
     )
+
+
+def _household(
+    splink: Any,  # noqa: ANN401 - a module that need not be there
+    arrow: Any,  # noqa: ANN401 - the same
+    linker: Any,  # noqa: ANN401 - a class of the module
+    fields: frozenset[str],
+    count: int,
+) -> dict[float, dict[Kind, float]]:
+    """Link households by the model that was trained on the records."""
+    model = linker.misc.save_model_to_json()
+    found: dict[float, dict[Kind, float]] = {one: {} for one in THRESHOLDS}
+    for kind in Kind:
+        homes = households(kind, fields, count)
+        rows = [_row(person, fields) for person in homes.people]
+        table = splink.DuckDBAPI().register(_table(arrow, rows))
+        same = splink.Linker(table, model, log_level="ERROR")
+        predicted = same.inference.predict(threshold_match_probability=min(THRESHOLDS))
+        for threshold in THRESHOLDS:
+            clusters = _clusters(same, predicted, threshold)
+            found[threshold][kind] = falsely_merged(homes.pairs, clusters)
+    return found
+
+
+def _table(arrow: Any, rows: Sequence[dict[str, str | None]]) -> Any:  # noqa: ANN401 - a module's
+    """A column that nobody fills is text all the same."""
+    schema = arrow.schema([(name, arrow.string()) for name in rows[0]])
+    return arrow.Table.from_pylist(list(rows), schema=schema)
 
 
 def _is_told(column: str, rows: Sequence[dict[str, str | None]]) -> bool:
@@ -150,7 +186,7 @@ def _trained(
         retain_matching_columns=False,
     )
     database = splink.DuckDBAPI()
-    table = database.register(arrow.Table.from_pylist(list(rows)))
+    table = database.register(_table(arrow, rows))
     linker = splink.Linker(table, settings, log_level="ERROR")
     certain = [splink.block_on(*three) for three in combinations(_names_of(columns), 3)]
     linker.training.estimate_probability_two_random_records_match(

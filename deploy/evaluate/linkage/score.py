@@ -12,7 +12,6 @@ from deploy.evaluate.linkage.truth import pairs_between, pairs_within
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
-    from uuid import UUID
 
     from deploy.evaluate.linkage.linking import Linked
     from deploy.evaluate.linkage.truth import Truth
@@ -159,7 +158,7 @@ def share(value: float) -> float:
     return round(value, _PLACES)
 
 
-def falsely_merged(pairs: Iterable[tuple[str, str]], clusters: Mapping[str, UUID]) -> float:
+def falsely_merged(pairs: Iterable[tuple[str, str]], clusters: Mapping[str, Hashable]) -> float:
     """Return the share of pairs of two people whose records lie in one cluster."""
     merged = [clusters[left] == clusters[right] for left, right in pairs]
     return sum(merged) / len(merged) if merged else 0.0
