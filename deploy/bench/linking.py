@@ -31,6 +31,7 @@ from anonymiser.linker.packing import (
     fields_among,
     pack,
 )
+from anonymiser.linker.recovery import RESOLUTION_CLASSES
 from anonymiser.linker.stage import Linker, open_store
 from anonymiser.linker.store import store_path
 from anonymiser.report_keys import record_key, seal_tokens
@@ -46,6 +47,7 @@ from streams.ports import Record
 from streams.restricted import (
     MentionResolved,
     ReportAdmitted,
+    ReportLinked,
     ReportSubmitted,
     ReportTokenised,
     TokenisedNode,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from anonymiser.keyring import Keys
+    from streams.ports import Outgoing
     from streams.restricted import Identity
 
     Say = Callable[[str], None]
@@ -77,7 +80,7 @@ _BATCH: Final = 500
 #: So many records are linked at a mark before it is timed, and then while it is.
 _WARMED: Final = 1_000
 _LINKED: Final = 5_000
-_INVENTED: Final = 10_000
+_INVENTED: Final = 5_000
 _KEEP_EVERY: Final = 1_000
 _SEEN_BEFORE: Final = 10
 _SLIP: Final = 3
@@ -277,14 +280,18 @@ class Bench:
         filled = self._fill(mark - self._linker.state.persons)
         for records in self._batches(_WARMED):
             self._step(records)
-        spent = Spent()
+        spent, codec = Spent(), Spent()
         for records in self._batches(_LINKED):
             with spent:
-                self._step(records)
+                outgoing = self._step(records)
+            self._translate(records, outgoing, codec)
+        linking = spent.cpu_seconds - codec.cpu_seconds
         point = {
             "persons": mark,
             "cpu_us_per_record": round(1e6 * spent.cpu_seconds / _LINKED),
+            "of_which_codec_us": round(1e6 * codec.cpu_seconds / _LINKED),
             "records_per_core_second": round(_LINKED / spent.cpu_seconds),
+            "without_codec_per_core_second": round(_LINKED / linking),
             "rss_mb": round(_memory_mb()),
             "store_mb": round(_size_mb(store_path(self._folder))),
             "filled_per_core_second": round(filled),
@@ -336,7 +343,18 @@ class Bench:
             yield self._reports.batch(self._made, _BATCH)
             self._made += _BATCH
 
-    def _step(self, records: Sequence[Record]) -> None:
+    def _translate(
+        self, records: Sequence[Record], outgoing: Sequence[Outgoing], codec: Spent
+    ) -> None:
+        """Read and write the same events once more, to tell what that alone costs."""
+        told = [decode(one.value or b"", *_WRITTEN) for one in outgoing]
+        with codec:
+            for record in records:
+                decode(record.value or b"", ReportTokenised)
+            for event in told:
+                encode(event)
+
+    def _step(self, records: Sequence[Record]) -> Sequence[Outgoing]:
         """As the runner does, but for the broker."""
         outgoing = self._linker.step(records)
         decided = [one for one in outgoing if one.topic == RESOLUTIONS]
@@ -348,6 +366,7 @@ class Bench:
             for place, one in enumerate(decided)
         ]
         self._linker.keep({RESOLUTIONS: self._decisions})
+        return outgoing
 
     def _restart(self, persons: int) -> dict[str, Any]:
         """Start anew on the store, with what was decided since its last commit as the tail."""
@@ -375,6 +394,9 @@ class Bench:
             linker.recover(log)
             linker.learn([])
         return {"records": _REBUILT, "cpu_us_per_record": round(1e6 * spent.cpu_seconds / _REBUILT)}
+
+
+_WRITTEN: Final = (*RESOLUTION_CLASSES, ReportLinked)
 
 
 class NotResumedError(RivelinError):

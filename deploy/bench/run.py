@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anonymiser import keyring
 from deploy.bench.cases import PARTNERS, entries, partner_name
 from deploy.bench.intake import measure_intake
+from deploy.bench.linking import MARKS, measure_linking
 from deploy.bench.load import Load, until
 from deploy.bench.meter import Sample, between, look
 from deploy.bench.watch import Watch
@@ -60,6 +61,12 @@ def intake_alone() -> dict[str, Any]:
     """Return what intake costs by itself, on this machine as it is now."""
     now = datetime.now(UTC).replace(microsecond=0)
     return {**_machine(), **measure_intake(INTAKE_REPORTS, now)}
+
+
+def linking_alone(people: int, say: Say) -> dict[str, Any]:
+    """Return what linking costs by itself among up to so many people."""
+    marks = sorted({mark for mark in MARKS if mark < people} | {people})
+    return {**_machine(), **measure_linking(marks, say)}
 
 
 async def measure(plan: Plan, say: Say) -> dict[str, Any]:

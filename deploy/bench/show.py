@@ -30,6 +30,27 @@ def intake_as_markdown(figures: Mapping[str, Any]) -> str:
     return "\n".join(_intake_lines(figures))
 
 
+def linking_as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return what linking costs alone, as a table and two sentences."""
+    return "\n".join(_linking_lines(figures))
+
+
+def _linking_lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"Linking alone, {figures['measured_at']}, Python {figures['python']}, one core (load"
+        f" average {figures['load_average']}); {figures['base_mb']} MB resident before the first"
+        " person."
+    )
+    curve = figures["curve"]
+    yield from ("", *_table(tuple(curve[0]), (tuple(one.values()) for one in curve)))
+    restart, rebuild = figures["restart"], figures["rebuild"]
+    yield ""
+    yield (
+        f"A start on the store of {restart['persons']} persons takes {restart['seconds']} s; a"
+        f" rebuild from the log {rebuild['cpu_us_per_record']} CPU microseconds a mention."
+    )
+
+
 def _intake_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Intake alone, {figures['measured_at']}, Python {figures['python']}, one core (load"

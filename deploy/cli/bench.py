@@ -28,17 +28,36 @@ def bench(  # noqa: PLR0913 - one argument an option
     only_intake: Annotated[
         bool, typer.Option("--intake", help="Time intake alone, without a broker (seconds).")
     ] = False,
+    only_linking: Annotated[
+        bool, typer.Option("--linking", help="Time linking alone, without a broker (minutes).")
+    ] = False,
+    people: Annotated[
+        int, typer.Option(help="With --linking: among how many, at most.", min=1_000)
+    ] = 1_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
     """Measure throughput, latency, CPU and memory with a broker of its own (some minutes)."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
-    from deploy.bench.run import Plan, intake_alone, measure  # noqa: PLC0415 - the same
-    from deploy.bench.show import as_markdown, intake_as_markdown  # noqa: PLC0415 - the same
+    from deploy.bench.run import (  # noqa: PLC0415 - the same
+        Plan,
+        intake_alone,
+        linking_alone,
+        measure,
+    )
+    from deploy.bench.show import (  # noqa: PLC0415 - the same
+        as_markdown,
+        intake_as_markdown,
+        linking_as_markdown,
+    )
 
     if only_intake:
         intake = intake_alone()
         show_json(intake) if as_json else show_text(intake_as_markdown(intake))
+        return
+    if only_linking:
+        linking = linking_alone(people, say)
+        show_json(linking) if as_json else show_text(linking_as_markdown(linking))
         return
     plan = Plan(
         latency_rate=latency_rate, sustained_rate=sustained_rate, seconds=seconds, reports=reports
