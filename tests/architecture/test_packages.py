@@ -104,9 +104,20 @@ def test_requirements_are_pinned_by_hash_and_name_no_address(path):
 def test_every_dependency_is_pinned_in_both_lists():
     wanted = {re.match(r"[\w.-]+", line)[0] for line in PYPROJECT["project"]["dependencies"]}
 
-    for path in REQUIREMENTS:
-        pinned = set(re.findall(r"^([\w.-]+)==", path.read_text(), flags=re.MULTILINE))
-        assert wanted <= pinned, path.name
+    for name in ("runtime.txt", "dev.txt"):
+        assert wanted <= _pinned(name), name
+
+
+def test_what_others_link_with_is_no_dependency_of_ours():
+    assert "splink" in _pinned("beside.txt")
+    assert not {"splink", "duckdb", "pyarrow", "pandas"} & (
+        _pinned("runtime.txt") | _pinned("dev.txt")
+    )
+
+
+def _pinned(name):
+    text = (ROOT / "requirements" / name).read_text()
+    return set(re.findall(r"^([\w.-]+)==", text, flags=re.MULTILINE))
 
 
 def test_tests_run_on_what_is_shipped():
