@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from streams.parts import CodedFact, Grading, Handling, Reason
@@ -109,12 +109,16 @@ class DistrictPopulation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferencePopulationSet:
-    """How many people of each kind live where; small cells are counted in it from here on."""
+    """How many people of each kind live where; small cells are counted in it from here on.
+
+    `counted_on` is the day the tables tell of; None: that of the decision.
+    """
 
     name: str
     districts: tuple[DistrictPopulation, ...]
     decided_by: str
     decided_at: datetime
+    counted_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ class Population:
     """The counts of one reference population. Asking twice costs a look into a table."""
 
     def __init__(self, facts: ReferencePopulationSet) -> None:
-        self._day = facts.decided_at.toordinal()
+        self._day = (facts.counted_on or facts.decided_at).toordinal()
         self._area_of = {one.district: one.police_area for one in facts.districts}
         self._around = {district(d): police_area(area) for d, area in self._area_of.items()}
         self._tables: dict[Place, _Table] = defaultdict(_Table)
