@@ -107,7 +107,7 @@ def _facts(ties, district, week, number):
     }
 
 
-def facts_of(*households, area=AREA, counted_at=COUNTED_AT):
+def facts_of(*households, area=AREA, counted_on=None):
     """The census of households, each (district, how many such, (sex, band), …)."""
     counts = defaultdict(lambda: defaultdict(Counter))
     for district, many, *people in households:
@@ -125,7 +125,8 @@ def facts_of(*households, area=AREA, counted_at=COUNTED_AT):
             for district, cells in sorted(counts.items())
         ),
         decided_by="a test",
-        decided_at=counted_at,
+        decided_at=COUNTED_AT,
+        counted_on=counted_on,
     )
 
 

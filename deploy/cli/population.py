@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from datetime import datetime  # noqa: TC003 - typer reads it
 from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,14 @@ def set_population(
         str | None,
         typer.Option("--name", help="Which tables these are; the file's name if left out."),
     ] = None,
+    counted_on: Annotated[
+        datetime | None,
+        typer.Option(
+            "--counted-on",
+            formats=["%Y-%m-%d"],
+            help="The day the tables tell of, such as census day; today if left out.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
     """Let small cells be counted in these tables from here on.
@@ -62,11 +71,18 @@ def set_population(
     from deploy.population import read_population  # noqa: PLC0415 - the same
     from deploy.settings import Settings  # noqa: PLC0415 - the same
     from deploy.views import now  # noqa: PLC0415 - the same
+    from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
     from streams.shared import ReferencePopulationSet  # noqa: PLC0415 - the same
 
     districts = read_population(file)
+    if counted_on is not None and counted_on.date() > now().date():
+        raise InvalidInputError("--counted-on: the tables cannot tell of a day that has not come")
     event = ReferencePopulationSet(
-        name=name or file.stem, districts=districts, decided_by=by, decided_at=now()
+        name=name or file.stem,
+        districts=districts,
+        decided_by=by,
+        decided_at=now(),
+        counted_on=None if counted_on is None else counted_on.date(),
     )
     with progress("setting the reference population …"):
         asyncio.run(registry.set_population(Settings(), event))
@@ -118,12 +134,17 @@ def _answer(event: ReferencePopulationSet, *, as_json: bool) -> None:
     districts = [_district(one) for one in event.districts]
     if as_json:
         facts = {"name": event.name, "decided_by": event.decided_by}
-        show_json({**facts, "decided_at": event.decided_at.isoformat(), "districts": districts})
+        days = {"decided_at": event.decided_at.isoformat(), "counted_on": _day(event)}
+        show_json({**facts, **days, "districts": districts})
         return
     rows = ([str(value) for value in one.values()] for one in districts)
     show_table(("district", "police area", "people", "children", "households"), rows)
     people = sum(one["people"] for one in districts)
-    say(f"{event.name}: {people:,} people, set by {event.decided_by}.")
+    say(f"{event.name}: {people:,} people on {_day(event)}, set by {event.decided_by}.")
+
+
+def _day(event: ReferencePopulationSet) -> str:
+    return (event.counted_on or event.decided_at.date()).isoformat()
 
 
 def _district(one: DistrictPopulation) -> dict[str, Any]:

@@ -170,10 +170,12 @@ def test_a_reference_population_is_set_by_a_file_and_shown(terminal):
     file = terminal.home / "census.csv"
     terminal.run("population", "example", file, "--people", 5000)
 
-    terminal.run("population", "set", file, "--by", "A. Administrator")
+    who_and_when = ("--by", "A. Administrator", "--counted-on", "2021-03-21")
+    terminal.run("population", "set", file, *who_and_when)
 
     shown = terminal.json("population", "show")
     assert (shown["name"], shown["decided_by"]) == ("census", "A. Administrator")
+    assert shown["counted_on"] == "2021-03-21"
     assert sum(one["people"] for one in shown["districts"]) >= 5000
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from anonymiser.gate.cells import Cells, Detail, PlaceRung, Shown, at_least, observed
@@ -400,6 +402,18 @@ def test_a_person_at_two_nodes_of_a_report_is_one():
     (known,) = observed(event).values()
 
     assert known.sex == 1
+
+
+def test_old_tables_count_for_less_and_families_with_children_first():
+    households = ("S5", 12, (F, TEEN), (M, PUPIL)), ("S5", 60, (F, GROWN))
+    fresh = population(*households)
+    old = population(*households, counted_on=date(2021, 3, 21))
+    event = report(node(1, F, TEEN), node(2, M, PUPIL, place=1), ties=[(0, SIBLING, 1)])
+    adult = report(node(3, F, GROWN), number=2)
+
+    assert rungs(fit(fresh, event)) == (PlaceRung.DISTRICT, Detail.FULL)
+    assert rungs(fit(old, event)) != (PlaceRung.DISTRICT, Detail.FULL)
+    assert rungs(fit(old, adult)) == (PlaceRung.DISTRICT, Detail.FULL)
 
 
 # --- chance --------------------------------------------------------------------------------
