@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from streams.restricted import TokenisedNode
 
 _LOG: Final = logging.getLogger(__name__)
+_PROGRESS: Final = logging.getLogger("rivelin.linker")  # what an operator is told of a long start
 _INPUT: Final[Mapping[str, tuple[type[Any], ...]]] = {
     TOKENISED: (
         ReportTokenised,
@@ -249,7 +250,7 @@ class Linker:
             self._store.anchor = _anchor_of(record)
             self._folded += 1
             if self._folded % _TOLD_EVERY == 0:
-                _LOG.info("%d decisions folded, at %d", self._folded, record.offset)
+                _PROGRESS.info("%d decisions folded, at %d", self._folded, record.offset)
 
     def _note(self, record: Record) -> None:
         if record.topic == REPORT_KEYS:

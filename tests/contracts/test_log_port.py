@@ -195,6 +195,21 @@ async def test_a_transaction_appends_and_moves_the_positions_together(bench):
     await again.stop()
 
 
+async def test_a_transaction_tells_where_its_own_output_ends(bench):
+    topic, other = await bench.topic(), await bench.topic("other")
+    sink = bench.sink()
+    await sink.start()
+    written = []
+    for values in ((b"1", b"2"), (b"3",)):
+        outgoing = [Outgoing(topic, value) for value in values]
+        written.append(await sink.commit([*outgoing, Outgoing(other, b"beside")], {}))
+    records = await bench.read(topic)
+    assert [ends[topic] - 1 for ends in written] == [records[1].offset, records[2].offset]
+    assert [one.value for one in await bench.read(topic, written[0][topic])] == [b"3"]
+    assert (await bench.read(other))[-1].offset == written[1][other] - 1
+    await sink.stop()
+
+
 async def test_positions_move_even_when_there_is_nothing_to_write(bench):
     topic = await bench.topic()
     sink = bench.sink([topic])
