@@ -26,6 +26,12 @@ _LIST: Final = Path(__file__).with_name("words.txt")
 #: Words up to this level are so common that they stay in lower case though they are names too.
 _COMMON_LEVEL: Final = 20
 _OURS_LEVEL: Final = 10
+#: From this level on a word may be somebody's name that no list of names holds.
+_RARE_LEVEL: Final = 50
+_ENDINGS: Final = (
+    *("s", "ed", "ing", "ly", "ness", "ment", "tion", "sion", "able", "ible"),
+    *("al", "ic", "ive", "ous", "ful", "ism", "ist", "ity"),
+)
 _COUNT_DIGITS_MAX: Final = 2
 _MONEY_DIGITS_MAX: Final = 3
 _CASE_SHARE_MIN: Final = 0.5
@@ -249,7 +255,11 @@ class AllowList:
             return self._is_actor(number, base)
         if self._precedes_name(number) or self._is_before_comma(number):
             return base not in lists.GRAMMAR or base in lists.AMBIGUOUS
-        beside = self._is_before_verb(number) or self._is_with_another(number)
+        beside = (
+            self._is_before_verb(number)
+            or self._is_with_another(number)
+            or self._is_explained(number)
+        )
         if base in lists.GRAMMAR:
             return base in lists.AMBIGUOUS and beside
         if base in lists.TITLED:
@@ -263,7 +273,15 @@ class AllowList:
             return False
         if self._is_capital(self._tokens[number]) and self._precedes_name(number):
             return True
-        return self._after(number) in lists.ACTS and not base.endswith("s")
+        if base.endswith("s"):
+            return False
+        after = self._after(number)
+        return after in lists.ACTS or (self._is_rare(base) and after in lists.AFTER_NAME)
+
+    def _is_rare(self, base: str) -> bool:
+        """Tell whether a word is so rare, and so little built of others, that it may be a name."""
+        word = self._words.get(base)
+        return word is not None and word.level >= _RARE_LEVEL and not base.endswith(_ENDINGS)
 
     def _is_lower_name(self, number: int, base: str, word: Word) -> bool:
         if base in lists.OURS or base in lists.TITLED:
@@ -280,7 +298,7 @@ class AllowList:
         return (
             (self._starts(number) and self._is_actor(number, base))
             or self._is_part_of_name(number)
-            or self._is_bare(number, word)
+            or self._is_bare(number)
             or (word.name is not NameToo.NO and self._is_namelike(number, base, word))
         )
 
@@ -306,9 +324,14 @@ class AllowList:
     def _is_somebody(self, number: int) -> bool:
         """Tell the man from the mark: a relative's name, one before a surname, one who acts."""
         before = self._before(number)
-        if before in lists.RELATIVES or self._precedes_name(number):
+        if before in lists.RELATIVES or self._precedes_name(number) or self._is_explained(number):
             return True
         return before not in lists.DETERMINERS and self._is_before_verb(number)
+
+    def _is_explained(self, number: int) -> bool:
+        """Tell "Pearl, an adult" and "comfort, who" from words before a comma."""
+        end = self._tokens[number].end
+        return self._text[end : end + 2] == ", " and self._after(number) in lists.EXPLAINS
 
     def _is_before_verb(self, number: int) -> bool:
         """Tell whether the next word says what somebody does; "collects" is taken for a verb."""
@@ -339,7 +362,7 @@ class AllowList:
             or before in {"and", "when", "that", "if", "because", "says"}
         )
 
-    def _is_bare(self, number: int, word: Word) -> bool:
+    def _is_bare(self, number: int) -> bool:
         """Tell "with hope and" and "to rose, who" from words that need an article or a noun."""
         before = self._before(number)
         is_after_verb = before in lists.BEFORE_SOMEBODY
@@ -348,9 +371,11 @@ class AllowList:
         base = _base(self._tokens[number].lower)
         if self._after(number) == "who" and not base.endswith("s"):
             return True
-        if word.name is NameToo.NO or (before == "to" and base not in lists.NEEDS_ARTICLE):
+        if before == "to" and base not in lists.NEEDS_ARTICLE:
             return False
-        return base in _NEEDED and (self._ends_clause(number) or base in lists.NEEDS_ARTICLE)
+        return (base in _NEEDED or self._is_rare(base)) and (
+            self._ends_clause(number) or base in lists.NEEDS_ARTICLE
+        )
 
     def _ends_clause(self, number: int) -> bool:
         return self._is_last(number) or self._after(number) in lists.AFTER_BARE
