@@ -23,7 +23,7 @@ from streams.values import ChildAtEvent, GradingScheme, NodeKind, Role
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.parts import Grading
+    from streams.parts import Grading, Handling
 
 ReportShared: TypeAlias = PoliceReportShared | SafeguardingReportShared
 NetworkEvent: TypeAlias = (
@@ -77,6 +77,7 @@ class Shape:
     relations: tuple[StatedRelation, ...]
     criminal: bool
     grading: Grading
+    handling: Handling
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def evidence_of(event: ReportShared) -> Evidence:
         week=event.event_week,
         district=event.district,
         entities=[str(node.entity_id) for node in event.nodes],
-        shape=shape_of(nodes, relations, criminal, event.grading),
+        shape=shape_of(nodes, relations, criminal, event.grading, event.handling),
     )
 
 
@@ -141,11 +142,12 @@ def evidence(  # noqa: PLR0913 - one argument for each field
 def shape_of(
     nodes: tuple[NodeFacts, ...],
     relations: tuple[StatedRelation, ...],
-    criminal: bool,  # noqa: FBT001 - the four parts of a shape, in its order
+    criminal: bool,  # noqa: FBT001 - the parts of a shape, in its order
     grading: Grading,
+    handling: Handling,
 ) -> Shape:
     """Return the shape of these parts, the same object for equal parts."""
-    return Shape(nodes, relations, criminal, grading)
+    return Shape(nodes, relations, criminal, grading, handling)
 
 
 def claims_of(evidence: Evidence) -> Mapping[TieKey, bool]:

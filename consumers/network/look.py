@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import func, or_, select
 
+from consumers.network import handling
 from consumers.network.cores import core_of
 from consumers.network.tables import (
     ENTITIES,
@@ -102,7 +103,7 @@ def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
 
 
 def network(connection: Connection, network_id: str) -> Facts:
-    """Return one candidate network: core, periphery, ties, footprint.
+    """Return one candidate network: core, periphery, ties, footprint, and how it is handled.
 
     The core is the innermost k-core over the network's pairs, persons and
     what joins them alike; in a tree nobody stands out, so there is none.
@@ -119,6 +120,7 @@ def network(connection: Connection, network_id: str) -> Facts:
         "pairs": pairs,
         "ties": _network_ties(connection, ids),
         "footprint": footprint(connection, ids),
+        "handling": handling.of_entities(connection, ids),
     }
 
 
@@ -242,6 +244,7 @@ def person(connection: Connection, person_id: str) -> Facts:
         **standing,
         "ties": ties_of(connection, person_id),
         "mentions": _rows(connection, mentions),
+        "handling": handling.of_entities(connection, [person_id]),
     }
 
 

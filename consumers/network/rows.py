@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from consumers.network.components import Part
 from consumers.network.evidence import NodeFacts, StatedRelation, evidence, shape_of
+from consumers.network.handling import from_text, to_text
 from consumers.network.nominals import Decision
 from consumers.network.tables import (
     DECISIONS,
@@ -88,6 +89,7 @@ def _report_row(evidence: Evidence) -> Row:
         "scheme": grading.scheme.value,
         "source": grading.source,
         "assessment": grading.assessment,
+        "handling": to_text(evidence.shape.handling),
     }
 
 
@@ -248,6 +250,7 @@ def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]
         source=report["source"],
         assessment=report["assessment"],
     )
+    handling = from_text(report["handling"])
     return evidence(
         report_id=report["report_id"],
         revision=report["revision"],
@@ -255,7 +258,7 @@ def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]
         week=report["event_week"],
         district=report["district"],
         entities=[row["entity_id"] for row in mentions],
-        shape=shape_of(nodes, stated, report["is_criminal"], grading),
+        shape=shape_of(nodes, stated, report["is_criminal"], grading, handling),
     )
 
 

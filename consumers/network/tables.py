@@ -46,6 +46,7 @@ REPORTS: Final = _table(
     _text("scheme", optional=True),
     _text("source", optional=True),
     _text("assessment", optional=True),
+    _text("handling", optional=True),  # JSON: code, recipients, conditions
 )
 MENTIONS: Final = _table(
     "mentions",

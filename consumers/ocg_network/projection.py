@@ -39,7 +39,7 @@ class OcgNetwork:
     """The projection `ocg_network`. It publishes nothing."""
 
     name: ClassVar[str] = "ocg_network"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     topics: tuple[str, ...] = (POLICE, POLICE_DECISIONS)
     tables: tuple[Table, ...] = NETWORK_TABLES
     publication: Publication | None = None

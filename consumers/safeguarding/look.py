@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import or_, select
 
+from consumers.network import handling
 from consumers.network.look import find
 from consumers.network.tables import ENTITIES
 from consumers.safeguarding.rows import path_of
@@ -86,6 +87,9 @@ def alert(connection: Connection, alert_id: str) -> Facts:
         "in_words": in_words(connection, facts["child_id"], steps),
         "versions": _versions(connection, alert_id),
         "may_also_be": may_also_be(connection, facts["child_id"]),
+        "handling": handling.of_reports(
+            connection, {report for step in steps for report in step.report_ids}
+        ),
         "note": NOT_A_REFERRAL,
     }
 

@@ -59,7 +59,7 @@ class Safeguarding:
     """The projection `safeguarding`; it publishes alerts at the log time of what caused them."""
 
     name: ClassVar[str] = "safeguarding"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     topics: tuple[str, ...] = (SAFEGUARDING,)
     tables: tuple[Table, ...] = (
         *NETWORK_TABLES,
