@@ -188,12 +188,13 @@ def build_linker(settings: Settings, *, rolling: bool = False) -> tuple[Log, Sta
     """Make the linker; `rolling` for the rotation of the token key, which runs it to the end."""
     from anonymiser import keyring  # noqa: PLC0415 - see _kafka
     from anonymiser.linker.stage import Linker, open_store  # noqa: PLC0415 - see _kafka
+    from anonymiser.linker.store import NONE_YET  # noqa: PLC0415 - see _kafka
     from streams.loop import Pace, StageRunner  # noqa: PLC0415 - see _kafka
 
     log = _kafka("linker", settings)
     keys = keyring.load(settings.keys_dir, rolling=rolling)
     store = open_store(settings.stores_dir, datetime.now(UTC))
-    if store.rebuilt_because is not None:
+    if store.rebuilt_because not in (None, NONE_YET):
         tell("the linker's store is made anew from the log", reason=store.rebuilt_because)
     stage = Linker(keys, store=store)
     return log, StageRunner(stage, log, Pace(spacing=_LINKER_SPACING))

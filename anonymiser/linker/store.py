@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FORMAT: Final = 1
+NONE_YET: Final = "there is none yet"
 #: A tombstone on `enclave.report-keys` outlives its compaction by seven days (streams/topics.py).
 #: A store that slept longer could miss one and would keep what is to be forgotten.
 AGE_MAX: Final = timedelta(days=6)
@@ -332,7 +333,7 @@ def _unfit(path: Path) -> str | None:
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
-        return "there is none yet"
+        return NONE_YET
     if not stat.S_ISREG(mode) or mode & _FOR_OTHERS:
         return "it is open to other users of this machine"
     return None

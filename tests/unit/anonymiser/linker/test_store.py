@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from anonymiser.linker.store import AGE_MAX, Anchor, LinkStore, StoreFailedError, StoreLockedError
+from anonymiser.linker.store import (
+    AGE_MAX,
+    NONE_YET,
+    Anchor,
+    LinkStore,
+    StoreFailedError,
+    StoreLockedError,
+)
 
 NOW = datetime.now(UTC)
 ROW = "INSERT INTO origin VALUES (?, ?, 0)"
@@ -78,7 +85,7 @@ def test_the_file_is_its_owners_alone(path):
 
 
 def test_none_is_made_anew(path):
-    assert opened(path).rebuilt_because == "there is none yet"
+    assert opened(path).rebuilt_because == NONE_YET
 
 
 def test_one_that_others_could_have_written_is_made_anew(path):
