@@ -12,7 +12,7 @@ from anonymiser.linker.weights import WEIGHT_MAX
 from anonymiser.linker.weights import published as weights_of
 from deploy.registry import TEXT_CHARS_MAX, read_registry, write
 from streams.errors import InvalidInputError, RivelinError
-from streams.json_form import from_json, parse
+from streams.json_form import MalformedInputError, from_json, parse
 from streams.shared import LinkWeightsPublished, PublishedWeight
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def read_weights_file(path: Path) -> WeightsFile:
 
     Raises: InvalidInputError naming what does not hold.
     """
-    file = from_json(WeightsFile, parse(path.read_bytes()))
+    try:
+        file = from_json(WeightsFile, parse(path.read_bytes()))
+    except MalformedInputError as error:
+        raise InvalidInputError(f"{path.name}: {error}") from None
     problem = next(_problems(file), None)
     if problem is not None:
         raise InvalidInputError(f"{path.name}: {problem}")

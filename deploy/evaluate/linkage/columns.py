@@ -12,6 +12,7 @@ from streams.restricted import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TextIO
 
 RECORD: Final = "record"
 SEX: Final = "sex"
@@ -57,6 +58,7 @@ _OBVIOUS: Final[Mapping[str, tuple[str, ...]]] = {
     for field in (RECORD, *FIELDS)
     if field != STRONG_ID
 }
+RECORDS: Final = _OBVIOUS[RECORD]
 _FIELD_OF: Final = {name: field for field, names in _OBVIOUS.items() for name in names}
 #: Parts of an address in the order in which people write it; without a street there is none.
 _STREETS: Final = "street street_name address_1 address1 address_line_1 address_line1 addr1"
@@ -89,9 +91,9 @@ def fields_named(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _fields_named(name: str) -> tuple[str, ...]:
-    plain = _plain(name)
-    field = plain if plain in FIELDS else _FIELD_OF.get(plain)
-    known = _ALSO.get(plain, (field,) if field in FIELDS else ())
+    asked = plain(name)
+    field = asked if asked in FIELDS else _FIELD_OF.get(asked)
+    known = _ALSO.get(asked, (field,) if field in FIELDS else ())
     if not known:
         raise InvalidInputError(f"there is no field {name!r}; there are {', '.join(FIELDS)}")
     return known
@@ -102,7 +104,7 @@ def field_named(name: str) -> str:
 
     Raises: InvalidInputError if there is none, or if it would be several.
     """
-    if _plain(name) == RECORD:
+    if plain(name) == RECORD:
         return RECORD
     field, *more = _fields_named(name)
     if more:
@@ -150,9 +152,9 @@ def _named_columns(name: str, header: Sequence[str]) -> tuple[str, ...] | None:
 def _obvious(header: Sequence[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for wanted, names in _OBVIOUS.items():
-        columns = [column for column in header if _FIELD_OF.get(_plain(column)) == wanted]
+        columns = [column for column in header if _FIELD_OF.get(plain(column)) == wanted]
         if columns:
-            best = min(columns, key=lambda one: names.index(_plain(one)))
+            best = min(columns, key=lambda one: names.index(plain(one)))
             found[wanted] = (best,)
     if "address" not in found and (parts := _address_parts(header)):
         found["address"] = parts
@@ -160,14 +162,21 @@ def _obvious(header: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _address_parts(header: Sequence[str]) -> tuple[str, ...]:
-    by_name = {_plain(column): column for column in header}
+    by_name = {plain(column): column for column in header}
     if not any(name in by_name for name in _STREETS.split()):
         return ()
     names = (name for part in _ADDRESS_PARTS for name in part.split())
     return tuple(by_name[name] for name in names if name in by_name)
 
 
-def _plain(name: str) -> str:
+def delimiter_of(lines: TextIO) -> str:
+    """Return what separates the cells of the first line; the file stands at its start again."""
+    first = lines.readline()
+    lines.seek(0)
+    return max(",;\t|", key=first.count)
+
+
+def plain(name: str) -> str:
     """One spelling of `Date of birth`, `DateOfBirth` and `date-of-birth`."""
     humps = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[^a-z0-9]+", "_", humps.lower()).strip("_")

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
-from deploy.evaluate.linkage.columns import ORIGIN, RECORD, SEX, STRONG_ID, read_header
+from deploy.evaluate.linkage.columns import (
+    ORIGIN,
+    RECORD,
+    SEX,
+    STRONG_ID,
+    delimiter_of,
+    read_header,
+)
 from streams.errors import InvalidInputError
 from streams.identifiers import Spelt, read
 from streams.identifiers.spelling import alnum_of, stands_for_unknown
@@ -94,7 +101,8 @@ def _read_file(
 ) -> tuple[Reading, list[Row]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            return _read_lines(csv.reader(lines, strict=True), mapped, origin, path.name)
+            rows = csv.reader(lines, delimiter=delimiter_of(lines), strict=True)
+            return _read_lines(rows, mapped, origin, path.name)
     except UnicodeDecodeError:
         raise InvalidInputError(f"{path.name} is not UTF-8") from None
     except csv.Error as error:

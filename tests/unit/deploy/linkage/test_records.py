@@ -105,6 +105,15 @@ def test_a_mapped_column_that_is_nowhere_is_not_replaced_by_an_obvious_one(writt
         read_records([path], {"family_name": "name"})
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_cells_may_be_separated_in_other_ways(written, delimiter):
+    text = "record,surname,dob\nR1,Test,2011-05-04\n".replace(",", delimiter)
+    (person,) = read_records([written(text)], {}).people
+    assert forms(person) == {"family_name": "test", "born_on": "20110504"}
+    truth = written("Record ID;Cluster\nR1;7\n", "truth.csv")
+    assert read_truth(truth, ["R1"]) == {"R1": "7"}
+
+
 def test_aliases_are_separated_by_semicolons(written):
     path = written("record,aliases\nR1,Bob; Bobby\n")
     (person,) = read_records([path], {}).people
@@ -163,10 +172,10 @@ def test_a_truth_tells_the_entity_of_each_record(written):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("record,entity\nR1,E1\nR9,E1\nR8,E1\n", "2 records that are in no file, 'R8' first"),
+        ("record,entity\nR1,E1\nR9,E1\nR8,E1\n", "record 'R8' is in no file, nor are 1 more"),
         ("record,entity\nR1,E1\nR1,E2\n", "line 3: the record has two entities"),
         ("record,entity\nR1,\n", "line 2: record or entity is empty"),
-        ("record,cluster\nR1,E1\n", "no column 'entity'"),
+        ("record,group\nR1,E1\n", "no column 'entity'"),
         ("record,entity\n", "holds no records"),
         ("", "no column 'record'"),
         (b"record,entity\nR1,\xe9\n", "is not UTF-8"),
