@@ -82,3 +82,28 @@ def test_impossible_values_are_refused(monkeypatch):
         Settings()
 
     assert "73" not in str(told.value)
+
+
+def test_reports_wait_an_hour_for_others_on_a_cluster_and_hardly_on_a_broker_to_try_out(
+    monkeypatch,
+):
+    assert Settings().release_seconds_max == 2
+    monkeypatch.setenv("RIVELIN_BOOTSTRAP_SERVERS", "kafka.invalid:9092")
+    assert Settings().release_seconds_max == 3_600
+    assert (Settings().release.reports_min, Settings().release.partners_min) == (5, 3)
+
+
+def test_how_long_reports_wait_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("RIVELIN_RELEASE__DELAY_SECONDS_MAX", "900")
+    monkeypatch.setenv("RIVELIN_RELEASE__REPORTS_MIN", "8")
+    assert Settings().release_seconds_max == 900
+    assert Settings().release.reports_min == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("DELAY_SECONDS_MAX", "-1"), ("REPORTS_MIN", "0"), ("PARTNERS_MIN", "x")]
+)
+def test_a_release_policy_that_is_none_is_refused_by_name(monkeypatch, name, value):
+    monkeypatch.setenv(f"RIVELIN_RELEASE__{name}", value)
+    with pytest.raises(InvalidSettingError, match=f"RIVELIN_RELEASE__{name}"):
+        Settings()

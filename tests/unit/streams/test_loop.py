@@ -230,6 +230,75 @@ async def test_reading_to_the_end_passes_gaps_and_stops_there():
     assert max(map(len, batches)) == 2
 
 
+# --- a stage that lets something go after a time ------------------------------------
+
+
+class Waiting(Counting):
+    """Keeps back what it sees for a second of its clock, then lets it go together."""
+
+    name = "waiting"
+    reference_topics = ()
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+
+    def step(self, records):
+        self.kept += records
+        return []
+
+    def due_at(self):
+        return self.kept[0].appended_at + timedelta(seconds=1) if self.kept else None
+
+    def tick(self, at):
+        if self.due_at() is None or at < self.due_at():
+            return []
+        kept, self.kept = self.kept, []
+        return [self._number(record) for record in kept]
+
+
+async def test_what_is_due_goes_in_a_transaction_of_its_own_that_moves_no_position():
+    log = await filled(2)
+    stage = Waiting()
+    runner = StageRunner(stage, log)
+    await runner.start()
+    await settle(runner)
+    due_at = stage.due_at()
+
+    await runner.tick(due_at - timedelta(milliseconds=1))
+    assert numbered(log) == []
+    await runner.tick(due_at)
+    assert numbered(log) == [b"1:1", b"2:2"]
+    await runner.tick(due_at + timedelta(hours=1))
+
+    assert numbered(log) == [b"1:1", b"2:2"]
+    assert log.committed("rivelin-waiting") == {"in": 2}
+
+
+async def test_the_runner_asks_its_clock_whether_something_is_due():
+    log = await filled(1)
+    now = [MOMENT]
+    runner = StageRunner(Waiting(), log, clock=lambda: now[0])
+    await runner.start()
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(runner.run_forever(stop))
+
+    await _until(lambda: log.committed("rivelin-waiting") == {"in": 1})
+    assert numbered(log) == []
+    now[0] = MOMENT + timedelta(seconds=2)
+    await _until(lambda: numbered(log) == [b"1:1"])
+    stop.set()
+    await running
+
+
+async def test_a_stage_without_a_time_is_not_asked():
+    log = await filled(1)
+    runner = StageRunner(Counting(), log)
+    await runner.start()
+    await runner.tick(MOMENT)
+    assert numbered(log) == []
+
+
 async def _until(condition):
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event to tell
