@@ -243,6 +243,7 @@ def _review_row(event: LinkReviewed, record: Record) -> Mapping[str, Any]:
         "verdict": event.verdict.value,
         "decided_by": event.decided_by,
         "decided_at": event.decided_at.isoformat(),
+        "appended_at": record.appended_at.isoformat(),
         "over_budget": event.over_budget and event.over_budget.value,
     }
 

@@ -40,7 +40,8 @@ _TABLES: Final[Mapping[str, str]] = {
     " bars TEXT NOT NULL, noticed_at TEXT NOT NULL, doubt TEXT, closed TEXT,"
     " taken_over TEXT, planted TEXT",
     "reviews": "topic TEXT, offset INTEGER, link_id TEXT NOT NULL, verdict TEXT NOT NULL,"
-    " decided_by TEXT NOT NULL, decided_at TEXT NOT NULL, over_budget TEXT,"
+    " decided_by TEXT NOT NULL, decided_at TEXT NOT NULL, appended_at TEXT NOT NULL,"
+    " over_budget TEXT,"
     " PRIMARY KEY (topic, offset)",
     "asked": "topic TEXT, offset INTEGER, link_id TEXT NOT NULL, side_id TEXT NOT NULL,"
     " question TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at TEXT NOT NULL,"

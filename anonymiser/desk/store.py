@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Somebody said one thing or the other; "unsure" leaves a link open for a second reviewer.
-_DECIDED: Final = (
-    "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND r.decided_at >= l.noticed_at"
-)
+#: What was said before new evidence raised the link again counts no longer; both times are the
+#: broker's. A planted pair was noticed by the desk's own clock, and is never raised again.
+_COUNTS: Final = "(l.planted IS NOT NULL OR r.appended_at >= l.noticed_at)"
+_DECIDED: Final = "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND " + _COUNTS
 _ON_BOTH_SIDES: Final = (
     "EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.left_root)"
     " AND EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.right_root)"
@@ -37,6 +38,8 @@ _PLANTED_OPEN: Final = (
     "l.planted IS NOT NULL"
     f" AND NOT {_DECIDED} AND r.verdict <> 'UNSURE' AND r.decided_by = :reviewer)"
 )
+#: A link that new evidence raised again waits anew.
+_ESCALATED: Final = "e.link_id = l.link_id AND e.at >= l.noticed_at"
 _TOUCHES_CHILD: Final = (
     "(json_extract(l.planted, '$.sides[0][2]') OR json_extract(l.planted, '$.sides[1][2]')"
     " OR EXISTS (SELECT 1 FROM mentions m WHERE m.is_child"
@@ -58,7 +61,7 @@ class DeskStore(DeskRows):
     def queue(self, reviewer: str, limit: int, now: datetime) -> list[Case]:
         """Return what is open for a reviewer, the first `limit` in the order of the desk."""
         rows = self._all(
-            "SELECT l.link_id FROM links l LEFT JOIN escalations e ON e.link_id = l.link_id"  # noqa: S608 - no value in it
+            f"SELECT l.link_id FROM links l LEFT JOIN escalations e ON {_ESCALATED}"  # noqa: S608 - no value in it
             f" WHERE ({_REAL_OPEN}) OR ({_PLANTED_OPEN})"
             f" ORDER BY e.at IS NULL, NOT coalesce({_TOUCHES_CHILD}, 0), l.noticed_at, l.link_id"
             " LIMIT :limit",
@@ -71,7 +74,7 @@ class DeskStore(DeskRows):
         rows = self._all(
             "SELECT l.left_id, l.right_id, l.noticed_at FROM links l"  # noqa: S608 - no value in it
             " WHERE l.noticed_at <= :before"
-            " AND NOT EXISTS (SELECT 1 FROM escalations e WHERE e.link_id = l.link_id)"
+            f" AND NOT EXISTS (SELECT 1 FROM escalations e WHERE {_ESCALATED})"
             f" AND (({_REAL_OPEN}) OR (l.planted IS NOT NULL AND NOT {_DECIDED})))"
             " ORDER BY l.noticed_at, l.link_id",
             {"before": noticed_before.isoformat()},
@@ -110,7 +113,10 @@ class DeskStore(DeskRows):
         planted = json.loads(row["planted"]) if row["planted"] else None
         opinions = self._opinions(row, reviewer if planted else None)
         sides = self._sides(row, planted)
-        escalated = self._one("SELECT at FROM escalations WHERE link_id = ?", (row["link_id"],))
+        escalated = self._one(
+            "SELECT at FROM escalations WHERE link_id = ? AND at >= ?",
+            (row["link_id"], row["noticed_at"]),
+        )
         return Case(
             link_id=link_id,
             kind=NodeKind(row["kind"]),
@@ -138,11 +144,11 @@ class DeskStore(DeskRows):
         Of a planted pair what others decided is not told: to them it is decided, not to you.
         """
         rows = self._all(
-            "SELECT verdict, decided_by, decided_at FROM reviews WHERE link_id = :link"
-            " AND decided_at >= :since"
-            " AND (:only IS NULL OR decided_by = :only OR verdict = 'UNSURE')"
-            " ORDER BY decided_at, topic, offset",
-            {"link": row["link_id"], "only": only, "since": row["noticed_at"]},
+            "SELECT r.verdict, r.decided_by, r.decided_at FROM reviews r"  # noqa: S608 - no value in it
+            f" JOIN links l ON l.link_id = r.link_id WHERE l.link_id = :link AND {_COUNTS}"
+            " AND (:only IS NULL OR r.decided_by = :only OR r.verdict = 'UNSURE')"
+            " ORDER BY r.topic, r.offset",
+            {"link": row["link_id"], "only": only},
         )
         return tuple(Opinion(LinkVerdict(row[0]), row[1], _at(row[2])) for row in rows)
 
@@ -343,7 +349,7 @@ class DeskStore(DeskRows):
         """Return how much waits for a human."""
         links = self._one(
             f"SELECT count(*), sum(coalesce({_TOUCHES_CHILD}, 0)), min(l.noticed_at),"  # noqa: S608 - no value in it
-            " sum(EXISTS (SELECT 1 FROM escalations e WHERE e.link_id = l.link_id))"
+            f" sum(EXISTS (SELECT 1 FROM escalations e WHERE {_ESCALATED}))"
             f" FROM links l WHERE {_REAL_OPEN}"
         )
         holds = self._one("SELECT count(*), min(held_at) FROM holds")

@@ -64,7 +64,7 @@ from streams.values import (
     OverBudgetReason,
     Purpose,
 )
-from tests.enclave import PARTNERS, Enclave, corrected, mention, person, report
+from tests.enclave import NHS, PARTNERS, Enclave, corrected, mention, person, report
 
 TWIN = {
     "family_name": "Testmann",
@@ -453,6 +453,18 @@ async def test_after_five_days_a_link_is_escalated_once_and_stands_first(room):
     (escalated,) = [decode(one.value, LinkEscalated) for one in room.log.records(DESK)]
     assert link_id_of(escalated.left_id, escalated.right_id) == case.link_id
     assert room.queue()[0].escalated_at == room.now
+
+
+async def test_a_link_that_new_evidence_raises_again_is_open_again(room):
+    tom, tim, case = await room.twins()
+    await room.decide(case, LinkVerdict.DIFFERENT)
+    assert room.queue() == []
+
+    await room.submit(corrected(tom, person(age=14, **TOM, nhs_number=NHS)))
+    await room.submit(corrected(tim, person(age=14, **TIM, nhs_number=NHS)))
+    (again,) = [one for one in room.queue() if one.link_id == case.link_id]
+    assert again.noticed_at > case.noticed_at
+    assert (again.state, again.doubt, again.opinions) == (CaseState.OPEN, "PARTED", ())
 
 
 @pytest.fixture
