@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: What was said before new evidence raised the link again counts no longer; both times are the
 #: broker's. A planted pair was noticed by the desk's own clock, and is never raised again.
 _COUNTS: Final = "(l.planted IS NOT NULL OR r.appended_at >= l.noticed_at)"
-_DECIDED: Final = "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND " + _COUNTS
+_DECIDED: Final = "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND " + _COUNTS  # noqa: S608 - no value in it
 _ON_BOTH_SIDES: Final = (
     "EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.left_root)"
     " AND EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.right_root)"
