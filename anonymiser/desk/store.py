@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-#: Somebody said one thing or the other; "unsure" leaves a link open for a second reviewer.
 #: What was said before new evidence raised the link again counts no longer; both times are the
 #: broker's. A planted pair was noticed by the desk's own clock, and is never raised again.
 _COUNTS: Final = "(l.planted IS NOT NULL OR r.appended_at >= l.noticed_at)"
+#: To be ended with a verdict: "unsure" leaves a link open for a second reviewer.
 _DECIDED: Final = "EXISTS (SELECT 1 FROM reviews r WHERE r.link_id = l.link_id AND " + _COUNTS  # noqa: S608 - no value in it
 _ON_BOTH_SIDES: Final = (
     "EXISTS (SELECT 1 FROM mentions m WHERE m.entity_id = l.left_root)"
