@@ -148,20 +148,29 @@ class ResidueSearch:
         """
         if narrative in self._cleared:
             return None
-        if (path := self._find_text(_as_read(narrative))) is not None:
+        read = _as_read(narrative)
+        # Backwards only what is long: "an" is not Na, nor is "and".
+        path = self._find_text(read, framed=False) or self._in_windows(read[::-1])
+        if path is not None:
             return RESIDUAL, path
         if (code := stop_word(narrative, self._names)) is not None:
             return code, "narrative"
         self._cleared.add(narrative)
         return None
 
-    def _find_text(self, haystack: str) -> str | None:
+    def _in_windows(self, haystack: str) -> str | None:
         for start in range(len(haystack) - WINDOW_BYTES + 1):
             if (path := self._windows.get(haystack[start : start + WINDOW_BYTES])) is not None:
                 return path
+        return None
+
+    def _find_text(self, haystack: str, *, framed: bool = True) -> str | None:
+        if (path := self._in_windows(haystack)) is not None:
+            return path
         for word in _WORDS.findall(haystack):
             # An Avro length may look like a letter and stick to the front of a text.
-            path = self._words.get(word) or self._words.get(word[1:]) or self._begins(word)
+            inner = self._words.get(word[1:]) if framed else None
+            path = self._words.get(word) or inner or self._begins(word)
             if path is not None:
                 return path
         return _first(self._long, haystack)
@@ -282,11 +291,10 @@ def _readable(data: bytes) -> str:
 
 
 def _as_read(narrative: str) -> str:
-    """A narrative as it reads, each word also without what joins its parts, and backwards."""
+    """A narrative as it reads, each word also without what joins its parts."""
     folded = _fold(narrative)
     words = [_SEPARATORS.sub("", word) for word in folded.split()]
-    read = "\n".join([folded, *words])
-    return f"{read}\n{read[::-1]}"
+    return "\n".join([folded, *words])
 
 
 def _first(wanted: Mapping[str, str], haystack: str) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from anonymiser.narrative import redact
+from deploy.evaluate.narrative.stories import stories
 from streams.topics import OUTGOING, SAFEGUARDING
 from streams.values import PartnerType
 from tests.enclave import Enclave, onboarded, person, report
@@ -110,3 +112,39 @@ async def test_the_words_of_a_source_do_not_leave_either(enclave):
     narrative = enclave.shared(sent).narrative or ""
     assert "rivelin" not in narrative
     assert "neighbourhoods" not in narrative
+
+
+async def test_a_person_called_by_two_letters_keeps_no_narrative_behind(enclave):
+    sent = report(
+        person("pupil-2", given_name="Na", family_name="Lin"),
+        partner=TALKATIVE,
+        narrative=TOLD.replace("Arvid Testmann", "Na Lin"),
+    )
+    await enclave.submit(sent)
+    assert enclave.shared(sent).narrative.startswith("[PERSON-0] was seen again")
+
+
+async def test_of_invented_stories_no_declared_name_or_number_leaves(enclave):
+    left = 0
+    for story in stories(30, 30):
+        names, numbers = declared(story)
+        nodes = [
+            person(f"subject-{number}", given_name=name[0], family_name=name[1])
+            for number, name in enumerate(names)
+        ]
+        sent = report(*nodes, partner=TALKATIVE, narrative=story["text"])
+        await enclave.submit(sent)
+        narrative = (enclave.shared(sent).narrative or "").lower()
+        left += bool(narrative)
+        words = set(re.findall(r"[^\W_]+", narrative))
+        assert not words & {part.lower() for name in names for part in name} - {"an", "to", "my"}
+        assert not any(number.replace(" ", "") in narrative for number in numbers)
+    assert left > 25
+
+
+def declared(story):
+    """The names and the other values that a story's report declares."""
+    given = [span for span in story["spans"] if span.get("declared")]
+    names = {span["value"] for span in given if span["kind"] == "PERSON"} or {"Arvid Testmann"}
+    numbers = {span["value"] for span in given if span["kind"] in {"PHONE", "NHS", "VRM"}}
+    return sorted(tuple(name.split(" ", 1)) for name in names), numbers
