@@ -53,6 +53,7 @@ STRONG_FIELDS: Final[Mapping[NodeKind, frozenset[str]]] = {
 """Token fields of which one equal token means: the same subject."""
 
 _NAME_LEVELS: Final = ("exact", "part", "letters", "near", "sound", "first3", "initial")
+_DATE_LEVELS: Final = ("exact", "new_year", "swap", "near", "ym", "md", "yd", "year")
 
 AGREEMENT_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "given_name": (
@@ -63,7 +64,7 @@ AGREEMENT_LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "middle_names": ("middle_names.exact", "middle_names.initial"),
     "known_as": ("known_as.exact",),
     "name": ("name.bag",),
-    "born_on": tuple(f"born_on.{level}" for level in ("exact", "swap", "near", "ym", "md", "yd")),
+    "born_on": tuple(f"born_on.{level}" for level in _DATE_LEVELS),
     "postcode": ("postcode.exact", "postcode.near", "postcode.outcode"),
     "address": ("place", "address.line", "address.word"),
     "uprn": ("uprn",),

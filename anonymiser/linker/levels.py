@@ -42,6 +42,7 @@ INITIAL: Final = bit("given_name.initial")
 """Present with any given name; `GIVEN` only if it is more than an initial."""
 FAMILY: Final = bit("family_name.exact")
 BORN: Final = bit("born_on.exact")
+_NEW_YEAR: Final = bit("born_on.new_year")
 _GIVEN_PART: Final = bit("given_name.part")
 _FAMILY_PART: Final = bit("family_name.part")
 _WORD: Final = bit("address.word")
@@ -60,6 +61,7 @@ _WORDS_SOME: Final = 16
 _WORDS_MOST: Final = 32
 _ONE_KNOWN: Final = 64
 _SHORT: Final = 128
+_ONE_NEW_YEAR: Final = 256
 
 WORDS_MIN: Final = 2
 """So many telling words of an address must be equal, and half of the shorter one's."""
@@ -77,6 +79,8 @@ def pattern_of(left: Profile, right: Profile, shared: frozenset[int]) -> Pattern
         counted |= _words(left, right, shared)
     if not equal & FAMILY and equal & _FAMILY_PART:
         counted |= _FAMILY_HALF * _is_half(left, right, shared, _FAMILY_PART_NUMBER)
+    if not equal & BORN and (left.fields ^ right.fields) & _NEW_YEAR:
+        counted |= _ONE_NEW_YEAR
     if not equal & GIVEN and both & INITIAL:
         counted |= _given(left, right, shared, equal)
     return Pattern(equal, both, counted)
@@ -195,9 +199,12 @@ _PERSON: Final[tuple[tuple[str, int, tuple[_Level, ...]], ...]] = (
     (
         "born_on",
         BORN,
-        tuple(
-            (level, bit(f"born_on.{level}"), 0)
-            for level in ("exact", "swap", "near", "ym", "yd", "md")
+        (
+            *(
+                (level, bit(f"born_on.{level}"), 0)
+                for level in ("exact", "swap", "near", "ym", "yd", "md")
+            ),
+            ("year", bit("born_on.year"), _ONE_NEW_YEAR),
         ),
     ),
     (
@@ -232,6 +239,8 @@ _PERSON: Final[tuple[tuple[str, int, tuple[_Level, ...]], ...]] = (
 _SAME_NAME: Final = frozenset({"exact", "spelling", "nickname", "alias", "swapped", "half"})
 OTHER_NAME: Final = ", other name"
 """Suffix of the level of a given name when both are forenames that people bear."""
+NEW_YEAR: Final = ", new year's day"
+"""Suffix of the level of a birth date when both are 1 January: of many only the year is known."""
 ABBREVIATED: Final = "abbreviated"
 """One side has no more than an initial, and it is the other's."""
 UNLISTED: Final = ", unlisted"
@@ -253,6 +262,8 @@ def _levels(pattern: Pattern) -> Iterator[tuple[str, str]]:
             level = ABBREVIATED if level == "initial" else level
         elif name == "given_name" and level not in _SAME_NAME:
             level += _suffix(pattern)
+        elif name == "born_on" and pattern.both & _NEW_YEAR:
+            level += NEW_YEAR
         yield name, level
 
 

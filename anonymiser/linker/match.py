@@ -29,6 +29,7 @@ from anonymiser.linker.levels import (
     DIFFERS,
     FAMILY,
     GIVEN,
+    NEW_YEAR,
     OTHER_NAME,
     UNLISTED,
     levels_of,
@@ -137,7 +138,9 @@ GIVEN_AGREES: Final = frozenset(
     | {one + UNLISTED for one in ("letters", "near and first3", "moved")}
 )
 #: The year at least must be the same, or nearly: father and son may share day and month.
-BORN_AGREES: Final = frozenset({"exact", "swap", "near", "ym", "yd"})
+BORN_AGREES: Final = frozenset(
+    {"exact", "swap", "near", "ym", "yd", "year", "exact" + NEW_YEAR, "near" + NEW_YEAR}
+)
 
 _STRONG: Final[Mapping[NodeKind, int]] = {
     kind: sum(bit(name) for name in names) for kind, names in STRONG_FIELDS.items()

@@ -67,11 +67,15 @@ _LEVELS: Final = {
     "born_on": {
         "exact": 1300,
         "swap": 870,
+        "exact, new year's day": 800,
         "near": 510,
+        "near, new year's day": 200,
+        "year": 150,
         "md": 140,
         "yd": 130,
         "ym": 0,
         "differs": -450,
+        "md, new year's day": -450,
     },
     "postcode": {
         "exact": 1410,

@@ -212,7 +212,7 @@ def test_every_token_field_a_node_can_carry_is_told_to_the_linker():
         vehicle_mark="AB12CDE", account_number="31926819", sort_code="601613",
         imei="490154203237518", chi_number="1904851231",
     )  # fmt: skip
-    assert set(full) | {"given_name.nickname"} == FIELDS_OF[NodeKind.PERSON]
+    assert set(full) | {"given_name.nickname", "born_on.new_year"} == FIELDS_OF[NodeKind.PERSON]
 
 
 def test_strong_fields_of_a_person_are_numbers_that_are_theirs_alone():

@@ -219,6 +219,14 @@ def test_two_ways_of_writing_one_forename_are_one(one, other):
     assert compared.verdict is Verdict.AGREEMENT
 
 
+def test_a_year_alone_contradicts_no_day_of_it_and_is_weaker_evidence_than_a_day():
+    year_only = {**ALL, "born_on": date(1994, 1, 1)}
+    assert vetoes(told(**ALL), told(**year_only)) == ()
+    assert vetoes(told(**ALL), told(**{**ALL, "born_on": date(1991, 1, 1)})) == ("born_on",)
+    both = compare(told(**year_only), told(**year_only), POLICY).score
+    assert both < compare(told(**ALL), told(**ALL), POLICY).score
+
+
 # --- entities, sides, time -----------------------------------------------------------------------
 
 

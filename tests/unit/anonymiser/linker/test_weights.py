@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from anonymiser.linker.levels import DIFFERS, LEVELS, OTHER_NAME, UNLISTED
+from anonymiser.linker.levels import DIFFERS, LEVELS, NEW_YEAR, OTHER_NAME, UNLISTED
 from anonymiser.linker.match import BORN_AGREES, GIVEN_AGREES
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.linker.weights import WEIGHT_MAX, fitted
+
+
+def bare(level):
+    for suffix in (OTHER_NAME, UNLISTED, NEW_YEAR):
+        level = level.removesuffix(suffix)
+    return level
+
+
+def test_a_birth_on_new_years_day_says_less_since_often_only_the_year_is_known():
+    table = WEIGHTS.table
+    assert table["born_on", "exact" + NEW_YEAR] < table["born_on", "exact"]
 
 
 def test_twice_the_people_ask_for_one_bit_more():
@@ -21,8 +32,7 @@ def test_a_linker_that_holds_nobody_yet_asks_as_one_that_holds_a_few_hundred():
 
 def test_every_weight_is_that_of_a_level_that_can_occur():
     for one in WEIGHTS.levels:
-        bare = one.level.removesuffix(OTHER_NAME).removesuffix(UNLISTED)
-        assert bare in (*LEVELS[one.field], DIFFERS, "abbreviated"), one
+        assert bare(one.level) in (*LEVELS[one.field], DIFFERS, "abbreviated"), one
 
 
 @pytest.mark.parametrize("field", ["given_name", "family_name", "born_on", "postcode", "address"])
@@ -38,9 +48,8 @@ def test_another_known_forename_speaks_louder_against_than_one_nobody_bears():
 
 
 def test_what_is_no_contradiction_of_a_name_or_date_is_a_level_of_it():
-    bare = {one.removesuffix(OTHER_NAME).removesuffix(UNLISTED) for one in GIVEN_AGREES}
-    assert bare - {"abbreviated"} <= set(LEVELS["given_name"])
-    assert set(LEVELS["born_on"]) >= BORN_AGREES
+    assert set(map(bare, GIVEN_AGREES)) - {"abbreviated"} <= set(LEVELS["given_name"])
+    assert set(map(bare, BORN_AGREES)) <= set(LEVELS["born_on"])
 
 
 def test_counts_become_the_log_of_how_much_likelier_a_level_is_for_one_person():
