@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Policy numbers, research/privacy.md section 3 and issue 1, "Bad input".
+#: Policy numbers. Source: research/privacy.md section 3; the length is that of streams.content.
 CHARACTERS_MAX: Final = 20_000
 FOREIGN_SHARE_MAX: Final = 0.2
 REDACTED_SHARE_MAX: Final = 0.25

@@ -137,7 +137,7 @@ async def test_of_invented_stories_no_declared_name_or_number_leaves(enclave):
         narrative = (enclave.shared(sent).narrative or "").lower()
         left += bool(narrative)
         words = set(re.findall(r"[^\W_]+", narrative))
-        assert not words & {part.lower() for name in names for part in name} - {"an", "to", "my"}
+        assert not words & {part.lower() for name in names for part in name}
         assert not any(number.replace(" ", "") in narrative for number in numbers)
     assert left > 25
 
