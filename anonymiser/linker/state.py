@@ -52,8 +52,11 @@ Decision: TypeAlias = (
     | LinkDecided
 )
 PROFILES_MAX: Final = 20_000
-#: So many of the entities that share most blocks are looked at; the others share next to nothing.
+#: So many of the entities that share most blocks are looked at.
 CANDIDATES_MAX: Final = 40
+#: And so many, the oldest, of those that share one and only one: among a million people nine
+#: in ten candidates do, and next to none of them is who is looked for.
+SINGLES_MAX: Final = 8
 _PARTNER_BYTES: Final = 2
 
 
@@ -207,10 +210,10 @@ class LinkerState:
         blocks = self._blocks(kind, packed)
         for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
             self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared)
-        found = [number for number, count in shared.items() if count > 0]
-        if len(found) > CANDIDATES_MAX:
-            found = nsmallest(CANDIDATES_MAX, found, key=lambda number: (-shared[number], number))
-        return sorted(found)
+        several = [number for number, count in shared.items() if count > 1]
+        single = [number for number, count in shared.items() if count == 1]
+        best = nsmallest(CANDIDATES_MAX, several, key=lambda number: (-shared[number], number))
+        return sorted((*best, *nsmallest(SINGLES_MAX, single)))
 
     def profile_of(self, number: int, kind: NodeKind) -> Profile:
         """Return what all mentions of an entity say together."""
@@ -640,15 +643,16 @@ class LinkerState:
         )
 
     def _count(self, blocks: Sequence[bytes], shared: Counter[int]) -> None:
-        """Count for each entity how many of these blocks it is in."""
+        """Count for each entity how many of these blocks it is in; a strong one counts as two."""
         limit = self._policy.block_entities_max
         rows = self.store.execute(_look_up(len(blocks), limit + 1), blocks).fetchall()
         shared.update(map(_NUMBER, rows))
         for place, count in Counter(map(_PLACE, rows)).items():
-            if count > limit:
+            is_strong = is_strong_block(blocks[place])
+            if count > limit or is_strong:
                 numbers = [number for there, number in rows if there == place]
-                is_strong = is_strong_block(blocks[place])
                 shared.subtract(numbers[limit:] if is_strong else numbers)
+                shared.update(numbers[:limit] if is_strong else ())
 
 
 _PLACE: Final = itemgetter(0)
