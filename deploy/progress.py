@@ -34,7 +34,8 @@ class StalledError(LogError):
 class Progress:
     """One look at a role. `lag` counts offsets, None while the broker does not answer.
 
-    `moved_at` is when a position last moved, None if it has not since the start.
+    `moved_at` is when a position last moved, None if it has not since the start. `counts` is
+    what the role counts beside.
     """
 
     role: str
@@ -43,6 +44,7 @@ class Progress:
     positions: Mapping[str, int] = field(default_factory=dict)
     lag: int | None = None
     moved_at: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
     written_at: str
 
 
@@ -73,12 +75,18 @@ class Heartbeat:
     """Watches one role's positions and writes them down every two seconds."""
 
     def __init__(
-        self, role: str, settings: Settings, log: Log, positions: Callable[[], Positions]
+        self,
+        role: str,
+        settings: Settings,
+        log: Log,
+        positions: Callable[[], Positions],
+        counts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._role = role
         self._settings = settings
         self._log = log
         self._positions = positions
+        self._counts = counts
         self._last: Positions = {}
         self._moved_at: str | None = None
         self._moved = time.monotonic()
@@ -130,6 +138,7 @@ class Heartbeat:
             positions=positions,
             lag=lag,
             moved_at=self._moved_at,
+            counts=dict(self._counts()),
             written_at=_now(),
         )
         write_progress(self._settings, progress)

@@ -86,7 +86,9 @@ async def _work(
     await _unless_stopped(runner.start(), stop)
     if not stop.is_set():
         tell("started", positions=dict(runner.positions()))
-        heartbeat = Heartbeat(name, settings, log, runner.positions)
+        heartbeat = Heartbeat(
+            name, settings, log, runner.positions, getattr(runner, "counts", dict)
+        )
         await _together(runner.run_forever(stop), heartbeat.beat_until(stop))
     await runner.stop()
     await log.stop()

@@ -12,7 +12,7 @@ from streams.ports import URGENT
 from streams.topics import SHARED_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from streams.ports import Log, Outgoing, Positions, Record, Sink, Source
@@ -69,6 +69,9 @@ class TimedStage(Stage, Protocol):
 
     def tick(self, at: datetime) -> Sequence[Outgoing]:
         """Do what is due at `at` and take it into the state; nothing when nothing is."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return by name how much waits, and what was let go since the start, for the status."""
 
 
 @runtime_checkable
@@ -178,6 +181,10 @@ class StageRunner:
         await self._refresh()
         if outgoing := self._timed.tick(at):
             await self._commit(outgoing, {})
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what a timed stage counts; nothing of any other."""
+        return {} if self._timed is None else self._timed.counts()
 
     def positions(self) -> Positions:
         """Return the next offset of each source topic; call it after `start`."""

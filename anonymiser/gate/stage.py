@@ -235,6 +235,7 @@ class Gate:
         self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
         self._parted: dict[UUID, int] = {}
         self._cells = Cells(None)
+        self._went = {"batches_full": 0, "batches_late": 0}
         self._cases: dict[ReportKey, tuple[ReportLinked, Case]] = {}
 
     def learn(self, records: Sequence[Record]) -> None:
@@ -276,6 +277,15 @@ class Gate:
     def tick(self, at: datetime) -> Sequence[Outgoing]:
         """Let go what has waited for the longest time at `at`; nothing while nothing is due."""
         return self._kept_on_held.compacted(self._let_go_late(at))
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how much waits for a batch, and how many batches went full and late by now."""
+        return {
+            "reports_waiting": len(self._state.batch.reports),
+            "partners_waiting": self._state.batch.partners,
+            "merges_waiting": len(self._state.batch.merges),
+            **self._went,
+        }
 
     def _take(self, record: Record) -> list[Outgoing]:
         at = record.appended_at
@@ -342,6 +352,7 @@ class Gate:
             partners += [holding.event.partner] if has_gone else []
         if partners and not self._policy.is_at_once:
             told += self._settle([batch_released(partners, at, late=late)])
+            self._went["batches_late" if late else "batches_full"] += 1
         return told
 
     def _let_go_one(

@@ -14,7 +14,7 @@ import typer
 from deploy.cli.output import complain, progress, say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deploy.processes import Child
     from deploy.settings import Settings
@@ -183,6 +183,7 @@ def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, 
         "lag": own.get("lag"),
         "positions": own.get("positions"),
         "moved_at": own.get("moved_at"),
+        "counts": own.get("counts", {}),
     }
 
 
@@ -202,6 +203,17 @@ def _memory_mb(pid: int | None) -> int | None:
     return next((value // 1024 for value in kilobytes), None)
 
 
+def _batch_lines(counts: Mapping[str, int]) -> Iterator[str]:
+    """Tell what waits to go to police together, and how often too few were together."""
+    if "reports_waiting" not in counts:
+        return
+    yield (
+        f"to police: {counts['reports_waiting']} reports of {counts['partners_waiting']} partners"
+        f" wait for their batch; since the start {counts['batches_full']} batches went full,"
+        f" {counts['batches_late']} late"
+    )
+
+
 def _show(settings: Settings) -> None:
     known = facts(settings)
     if not known["running"]:
@@ -209,6 +221,9 @@ def _show(settings: Settings) -> None:
         return
     show_text(f"broker {known['bootstrap']}   home {known['home']}   {known['phase']}")
     show_table(_COLUMNS, map(_row, known["processes"]))
+    for process in known["processes"]:
+        for line in _batch_lines(process["counts"]):
+            show_text(line)
     for line in _waiting_lines(known["waiting_for_people"]):
         show_text(line)
     show_text(f"logs {settings.logs_dir}")

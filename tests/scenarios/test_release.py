@@ -540,3 +540,19 @@ def decoded(one):
     from streams.codec import decode  # noqa: PLC0415 - a test's own look inside
 
     return decode(one.value, PoliceReportShared)
+
+
+# --- what an operator sees --------------------------------------------------------
+
+
+async def test_how_much_waits_and_how_often_too_few_were_together_is_counted(enclave):
+    await enclave.submit(*batch(), told())
+    await enclave.pass_time(HOUR)
+    await enclave.submit(told())
+    assert enclave.gate.counts() == {
+        "reports_waiting": 1,
+        "partners_waiting": 1,
+        "merges_waiting": 0,
+        "batches_full": 1,
+        "batches_late": 1,
+    }

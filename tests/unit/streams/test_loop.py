@@ -250,6 +250,9 @@ class Waiting(Counting):
     def due_at(self):
         return self.kept[0].appended_at + timedelta(seconds=1) if self.kept else None
 
+    def counts(self):
+        return {"waiting": len(self.kept)}
+
     def tick(self, at):
         if self.due_at() is None or at < self.due_at():
             return []
@@ -264,6 +267,7 @@ async def test_what_is_due_goes_in_a_transaction_of_its_own_that_moves_no_positi
     await runner.start()
     await settle(runner)
     due_at = stage.due_at()
+    assert runner.counts() == {"waiting": 2}
 
     await runner.tick(due_at - timedelta(milliseconds=1))
     assert numbered(log) == []
@@ -297,6 +301,7 @@ async def test_a_stage_without_a_time_is_not_asked():
     await runner.start()
     await runner.tick(MOMENT)
     assert numbered(log) == []
+    assert runner.counts() == {}
 
 
 async def _until(condition):
