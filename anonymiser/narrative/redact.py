@@ -18,7 +18,7 @@ from anonymiser.narrative.identities import BREAK, Index
 from anonymiser.narrative.patterns import found_by_form
 from anonymiser.narrative.spans import NUMBERED, Kind, Layer, Span, merged
 from anonymiser.narrative.spelling import plain
-from anonymiser.narrative.words import AllowList, tokens_of
+from anonymiser.narrative.words import AllowList, ordinary_words, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,10 +66,14 @@ class Redaction:
 
 
 class Redactor:
-    """Runs the layers. A recogniser, where there is one, can add to what goes and keep nothing."""
+    """Runs the layers. A recogniser, where there is one, can add to what goes and keep nothing.
+
+    Making one reads the list of words: without it no process starts.
+    """
 
     def __init__(self, recogniser: Recogniser | None = None) -> None:
         self._recogniser = recogniser
+        ordinary_words()
 
     def redact(self, text: str, declared: Iterable[Declared], subjects: int) -> Redaction:
         """Redact one narrative; never raises.

@@ -40,7 +40,9 @@ def narrative(  # noqa: PLR0913 - each is an option of the command
     *,
     generate: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Tell N invented narratives; TEXTS is written."),
+        typer.Option(
+            metavar="N", min=1, help="Tell N invented narratives; TEXTS, if named, is made."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed tells the same.", min=0)] = 1,
     half: Annotated[Half, typer.Option(help="Take half of the texts, by their ids.")] = Half.ALL,
@@ -79,6 +81,10 @@ def _corpus(path: Path | None, generate: int | None, seed: int) -> Sequence[Text
 
         told = list(stories(generate, seed))
         if path is not None:
+            if path.exists():
+                raise InvalidInputError(
+                    f"{path} is there already: stories are written to a new file"
+                )
             lines = (json.dumps(story, ensure_ascii=False) + "\n" for story in told)
             path.write_text("".join(lines), encoding="utf-8")
         return [text_of(story, number) for number, story in enumerate(told, start=1)]
