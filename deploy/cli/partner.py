@@ -78,6 +78,7 @@ def register(app: typer.Typer) -> None:
     group.command("questions")(replies.questions)
     group.command("answer")(replies.answer)
     group.command("approve")(replies.approve)
+    group.command("usage")(replies.usage)
     app.add_typer(group, name="partner")
 
 

@@ -1,8 +1,9 @@
-"""`rivelin partner questions`, `answer` and `approve`: what a partner says beside its reports."""
+"""`rivelin partner questions`, `answer`, `approve` and `usage`: what is said beside reports."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from producers.sdk import Partner, Question, Receipt
+    from streams.shared import UsageTold
 
 EXIT_NO_RECEIPT = 1
 SHORT = 8
@@ -105,6 +107,26 @@ def approve(  # noqa: PLR0913 - each is one option of the command
         show_json({"report_id": report_id, "outcome": receipt.outcome.value, "reasons": reasons})
     else:
         say(f"{known}: {receipt.outcome.value}{' (' + ', '.join(reasons) + ')' if reasons else ''}")
+
+
+def usage(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = False) -> None:
+    """Show how many of this partner's reports of each week were used, in bands.
+
+    A week is told of two weeks after it ended. Which reports they were is never told, for that
+    would tell about people. Exit codes: 0 done, 4 not onboarded, 5 no broker.
+    """
+    found = _as_partner(partner, fingerprint, lambda client: client.usage())
+    if as_json:
+        show_json([asdict(one) for one in found])
+    elif found:
+        show_table(("week", "shared", "used"), map(_usage_row, found))
+    else:
+        say("No week has been told of yet: the first comes two weeks after its end.")
+
+
+def _usage_row(told: UsageTold) -> tuple[str, str, str]:
+    used = "too few to tell" if told.used is None else told.used.value
+    return told.week, told.shared.value, used
 
 
 def _as_partner(partner: str, pin: str | None, work: Callable[[Partner], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the work gives

@@ -13,9 +13,9 @@ from streams import codec
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
 from streams.restricted import AnswerSubmitted, ApprovalSubmitted
-from streams.shared import FeedbackGiven, QuestionPut
+from streams.shared import FeedbackGiven, QuestionPut, UsageTold
 from streams.topics import feedback_of, submissions_of
-from streams.values import Answer, LinkQuestion, Outcome
+from streams.values import Answer, CountBand, LinkQuestion, Outcome
 from tests.invented_reports import PARTNER, REPORT_ID
 
 AT = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
@@ -150,3 +150,12 @@ def test_every_question_has_words_that_fit_any_record_and_speak_of_the_partners_
 
 def test_an_answer_told_before_its_question_leaves_the_question_open():
     assert len(open_questions([put(answered=True), put()])) == 1
+
+
+async def test_what_was_told_of_a_weeks_use_is_read_beside_receipts_and_questions(log, partner):
+    told = UsageTold(week="2026-W45", shared=CountBand.FROM_20, used=None, told_at=AT)
+    await give(log, Outcome.SHARED)
+    await tell(log, told, put(1))
+
+    assert await partner.usage() == (told,)
+    assert len(await partner.questions()) == 1
