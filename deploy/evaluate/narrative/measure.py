@@ -107,15 +107,14 @@ def measure(
 
 def _declared(text: Text) -> Iterator[Declared]:
     """Yield the identities of a text: each value once, as its report would hold it."""
-    seen: dict[tuple[str, bool], int] = {}
-    for span in text.spans:
-        if not span.is_declared:
-            continue
-        value = span.value or text.text[span.start : span.end]
-        is_name = role_of(span.kind) is Role.NAME
-        if (value, is_name) not in seen:
-            seen[value, is_name] = len(seen)
-            yield Declared(value, _kind(span.kind), seen[value, is_name], is_name)
+    given = list(text.identities)
+    given += [
+        (span.value or text.text[span.start : span.end], span.kind)
+        for span in text.spans
+        if span.is_declared
+    ]
+    for number, (value, kind) in enumerate(dict.fromkeys(given)):
+        yield Declared(value, _kind(kind), number, role_of(kind) is Role.NAME)
 
 
 def _kind(kind: str) -> Kind:

@@ -24,6 +24,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "doc_id", "document_id", "key", "uuid"),
     "text": ("text", "full_text", "narrative", "document", "content", "body", "source_text"),
     "spans": ("spans", "entities", "labels", "label", "annotations", "entity_mentions", "mentions"),
+    "identities": ("declared", "identities", "known"),
     "start": ("start", "start_offset", "begin", "start_position", "start_char", "from"),
     "end": ("end", "end_offset", "stop", "end_position", "end_char", "to"),
     "kind": ("kind", "type", "label", "entity_type", "entity_label", "category", "tag", "class"),
@@ -94,11 +95,12 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text of a corpus."""
+    """One text of a corpus. `identities` are further declared values, each with its kind."""
 
     id: str
     text: str = field(repr=False)
     spans: tuple[Marked, ...]
+    identities: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def read_texts(path: Path) -> list[Text]:
@@ -133,7 +135,8 @@ def text_of(record: Mapping[str, Any], number: int) -> Text:
     if not isinstance(spans, list):
         raise InvalidInputError(f"line {number}: spans must be a list")
     marked = tuple(one for span in spans for one in _marked(span, text, number))
-    return Text(str(number if name is None else name), text, marked)
+    identities = tuple(_identities(_field(record, "identities"), number))
+    return Text(str(number if name is None else name), text, marked, identities)
 
 
 def overlapping(texts: Iterable[Text]) -> int:
@@ -145,6 +148,18 @@ def overlapping(texts: Iterable[Text]) -> int:
             count += span.start < reached
             reached = max(reached, span.end)
     return count
+
+
+def _identities(declared: object, number: int) -> Iterator[tuple[str, str]]:
+    """Yield what a record declares beside its spans: names, or objects with value and kind."""
+    if not isinstance(declared, list):
+        return
+    for one in declared:
+        facts = one if isinstance(one, dict) else {"value": one}
+        value = _field(facts, "value") or _field(facts, "mention")
+        if not isinstance(value, str):
+            raise InvalidInputError(f"line {number}: a declared value that is no text")
+        yield value, str(_field(facts, "kind") or "PERSON")
 
 
 def _object(line: str, number: int) -> Mapping[str, Any]:

@@ -76,6 +76,11 @@ def test_kinds_are_mapped(kind, role):
     assert role_of(kind) is role
 
 
+def test_values_may_be_declared_beside_the_spans():
+    text = text_of(line(declared=["Joshua", {"value": "07700 900123", "kind": "PHONE"}]), 1)
+    assert text.identities == (("Joshua", "PERSON"), ("07700 900123", "PHONE"))
+
+
 def test_a_span_that_need_not_be_masked_is_no_leak():
     facts = {"start": 5, "end": 17, "type": "PERSON", "identifier": "NO_MASK"}
     (span,) = text_of(line(spans=[facts]), 1).spans
@@ -237,6 +242,14 @@ def test_the_command_tells_stories_and_writes_them(tmp_path, capsys):
     assert code == 0
     assert "leak declared" in out
     assert len(read_texts(file)) == 20
+
+
+def test_stories_are_never_written_over_a_file(tmp_path, capsys):
+    file = tmp_path / "stories.jsonl"
+    file.write_text("mine", encoding="utf-8")
+    code, _, err = run(capsys, str(file), "--generate", "2")
+    assert (code, file.read_text(encoding="utf-8")) == (3, "mine")
+    assert "is there already" in err
 
 
 @pytest.mark.parametrize(
