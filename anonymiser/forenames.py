@@ -2,7 +2,7 @@
 
 Three sources, each used in place: `nicknames` (Apache-2.0) for English short
 forms; the name lists of Faker's locales (MIT) for what people are called in
-some sixty countries; and the table below for names that come into Latin
+some sixty countries; and the tables below for names that come into Latin
 letters in several ways, which neither has. That a name is known only ever
 keeps two people apart: of two different known names neither is a slip of the
 pen for the other (see `anonymiser.linker.match`).
@@ -126,6 +126,38 @@ _SPELLINGS: Final = """
     lindsay lindsey
 """
 
+#: Names that people here bear and the lists lack, so that nobody's twin is less safe for where
+#: the name comes from. Own list.
+_ALSO_BORNE: Final = """
+    abdul adeel adnan afzal akram aleena amna anam aqsa arshad asad asif asma ateeq ayaan azhar
+    babar bushra danish ehsan faisal faiza fahad farah farhan farooq fawad ghulam habib hafiz
+    haider hamid haris hina humaira iftikhar ijaz ikram imtiaz irfan ishaq jameel javed junaid
+    kainat kamran kashif kiran kulsoom maham mahnoor majid malik maqsood mehreen misbah mubashir
+    mudassar nabeel nadeem nadia naheed naila nasreen naveed nazia nimra nosheen parveen qasim
+    rabia rehan riaz rizwan rubina rukhsana saad saba sadaf sadia saima sajid saleem samina saqib
+    shabnam shahid shahzad shabbir shakeel shazia shoaib sidra sobia sufyan sumera tahir talha
+    tanveer tayyab tehmina umair usama uzma wajid waqar waqas waseem yasmin yasir zahid zaheer
+    zara zeeshan zubair zunaira syed syeda
+    amandeep amarjit anil anjali arjun arun ashok baljit balwinder bhavna daljit deepak dev dilip
+    divya gagandeep gurdeep gurmeet hardeep harjit inderjit jagdeep jasbir jaswinder kamaljit
+    karan kavita kulwinder lakhvir lakshmi mandeep manjit manpreet meena mohinder mukesh navdeep
+    navjot neha nikhil nisha parminder pooja pradeep prakash pritpal priya rahul rajesh rajinder
+    rakesh ramesh ranjit ravi ritu rohan rupinder sandeep sanjay satnam shanti sukhdeep
+    sukhwinder suman sunil sunita suresh surinder vijay vikram vinod vishal
+    alireza amir arash azadeh babak behnam behrouz bijan dariush elham farhad farid fariba
+    farzaneh fereshteh golnaz hamed hamidreza kaveh kianoush laleh mahsa masoud mehdi mehrdad
+    mina mohsen mojtaba morteza nasrin navid neda nima omid parisa pouya reza roya shahram shirin
+    siamak soheila soraya taraneh vahid yalda zahra aram azad barzan dilan heval hiwa karwan
+    nazdar rebin rebwar rojin sarkawt shler shwan zana
+    abdifatah abdinasir abshir asha deqa dahir faysal fowsia guled hibo hodan idil ifrah jama
+    liban mahad nimco sahra sagal ubah warsame zamzam
+    bin bo chao dan fang feng gang hao hong hua hui jian jie jing juan jun kai lan lei li lin
+    ling long mei min ming na peng ping qiang qing rui shan tao ting wei wen xia xin xiu xue yan
+    yang ying yong yu yuan yun zhen zhi
+    albie arlo barnaby cai carys cerys darcey esmae esme ffion finlay finley finnley isla jac
+    jenson kairo kye lowri lyra maisie neve oakley osian reggie ronnie saffron sapphire seren
+    tallulah verity
+"""
 _NAMER: Final = NickNamer()
 
 
@@ -150,6 +182,11 @@ def is_forename(name: str) -> bool:
     return name in _known()
 
 
+def are_forenames(names: tuple[str, ...]) -> bool:
+    """Tell whether each folded half of a double name is one; of nothing it is not."""
+    return bool(names) and all(map(is_forename, names))
+
+
 @cache
 def _canons() -> dict[str, str]:
     """Spelling to canon; a name of two lines keeps the first."""
@@ -164,7 +201,7 @@ def _canons() -> dict[str, str]:
 @cache
 def _known() -> frozenset[str]:
     """Some thirty thousand names, read from the lists once."""
-    listed = frozenset(_names_of_locales()) | frozenset(_canons())
+    listed = frozenset(_names_of_locales()) | frozenset(_canons()) | set(_ALSO_BORNE.split())
     return listed | frozenset(name for name in _english() if name)
 
 

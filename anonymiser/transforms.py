@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import jellyfish
 
-from anonymiser.forenames import full_names, is_forename, spelling
+from anonymiser.forenames import are_forenames, full_names, is_forename, spelling
 from streams.identifiers import account_of_iban, name_cores, name_parts, outcode
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def spellings(spelt: Spelt) -> Iterable[str]:
 def forename(spelt: Spelt) -> Iterable[str]:
     """The name if it is a forename that people bear: what tells a twin from a slip of the pen."""
     form = form_of(spelt)
-    return (form,) if is_forename(form) else ()
+    return (form,) if is_forename(form) or are_forenames(name_parts(str(spelt.value))) else ()
 
 
 # --- birth dates ---------------------------------------------------------------------------------

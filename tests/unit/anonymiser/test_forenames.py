@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from anonymiser.forenames import TITLES, full_names, is_forename, spelling
+from anonymiser.forenames import TITLES, are_forenames, full_names, is_forename, spelling
 
 
 @pytest.mark.parametrize(
-    "name", ["tom", "tim", "aisha", "kwame", "zuzanna", "harpreet", "mihai", "siobhan"]
+    "name",
+    [
+        "tom",
+        "tim",
+        "aisha",
+        "kwame",
+        "zuzanna",
+        "harpreet",
+        "mihai",
+        "siobhan",
+        "rukhsana",
+        "rebwar",
+        "hodan",
+        "qiang",
+    ],
 )
 def test_names_that_people_bear_are_known_whatever_their_origin(name):
     assert is_forename(name)
@@ -34,6 +48,12 @@ def test_a_short_form_of_many_names_stands_for_those_that_begin_alike():
 )
 def test_spellings_of_one_name_have_one_canon(one, other):
     assert spelling(one) == spelling(other) is not None
+
+
+def test_a_double_name_is_one_if_both_halves_are():
+    assert are_forenames(("ellie", "mae"))
+    assert not are_forenames(("ellie", "testmann"))
+    assert not are_forenames(())
 
 
 def test_sisters_have_two_canons():
