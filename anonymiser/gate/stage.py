@@ -1,10 +1,17 @@
 """The gate: the only door out of the enclave, and the only writer of what lies outside it.
 
-It opens the sealed submission itself, decides who may see the report, builds
-each audience's event from an allow-list, searches the final bytes for
-everything the submission declared, and only then lets them go. Whatever goes
+It opens the sealed submission itself, works out anew what may be told of it,
+decides by the law table who may see the report, builds each audience's event
+from an allow-list, makes it so coarse that nobody stands alone, pads it, and
+searches the final bytes for everything the submission declared. Whatever goes
 wrong, nothing is forwarded and nothing is lost: the ciphertext goes to
-quarantine and the partner gets a receipt.
+quarantine and the partner gets a receipt. It shares no code with intake,
+linker or redaction: an import contract holds that.
+
+Reports for police wait for a release batch (`batch`), with the merges they
+caused; an immediate risk waits for nothing, nor does the safeguarding hub.
+The receipt comes at once: it tells that the report passed, not when it went.
+When the batch goes, law, small cells and bytes are looked at once more.
 
 A correction that is refused, held or quarantined leaves the earlier revision
 where it was. One that an audience may not have any longer, while another
@@ -492,8 +499,7 @@ class Gate:
         A declared value among them means that their redaction failed, and stops the report.
         Anything else that could name somebody stays behind; the coded facts go on without it.
         """
-        entry = self._registry.entry(linked.partner)
-        if entry is None or not entry.narrative_permitted:
+        if not self._lets_words_leave(linked.partner):
             return None, ()
         if linked.redacted is None:
             return None, _left_behind(linked.withheld)
@@ -503,15 +509,21 @@ class Gate:
             raise WithheldError(*found)
         return None, _left_behind(_WORDS_RESIDUE)
 
+    def _lets_words_leave(self, partner: str) -> bool:
+        entry = self._registry.entry(partner)
+        return entry is not None and entry.narrative_permitted
+
     def _fitted(
         self, case: Case, audience: Audience, sector: PartnerType | None
     ) -> SharedReport | None:
         """Build what leaves, as coarse as it must be, and search its final bytes."""
-        ids = self._ids[audience]
-        built = _BUILD[audience](case.linked, ids)
+        ids, linked = self._ids[audience], case.linked
+        if not self._lets_words_leave(linked.partner):  # the agreement may be another by now
+            linked = replace(linked, redacted=None)
+        built = _BUILD[audience](linked, ids)
         fit = self._fit(built, audience)
         event = None if fit is None else finished(fit, sector)
-        given = tuple(self._given_ids(case.linked, ids))
+        given = tuple(self._given_ids(linked, ids))
         for data, words in _searched(built, event):
             if (found := case.search.find(data, given, words)) is not None:
                 raise WithheldError(*found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -152,6 +154,36 @@ def test_one_raw_field_in_a_clean_report_shows_nothing_outside(town, what):
 
 #: What the gate cannot miss. Ids it turns into others; raw words stay behind or stop the report.
 STOPPED = {"the whole postcode", "the exact time", "the day", "the whole narrative"}
+
+
+def hashes(text):
+    """Unkeyed hashes as bytes, in hexadecimal and Base64; cut short, since a part tells as well."""
+    for name in ("md5", "sha1", "sha256"):
+        digest = hashlib.new(name, text.encode()).digest()
+        yield from (digest[:10], digest.hex()[:20].encode(), base64.b64encode(digest)[:14])
+
+
+def test_no_unkeyed_hash_of_an_identifier_leaves(town):
+    """Property 2: neither of a value as written nor of a normal form of it."""
+    registry, linked = town
+    gate = gate_knowing(registry)
+    outgoing = [
+        one for n, (event, _) in enumerate(linked) for one in gate.step([on_input(event, n)])
+    ]
+    left = b"".join(one.value for one in outgoing if one.topic in LEFT).lower()
+    values = {str(one.value) for _, written in linked for one in identifiers_of(written)}
+    forms = {form for value in values for form in normal_forms(value)}
+    assert len(forms) > 1_000
+    assert not [one for form in forms for one in hashes(form) if one.lower() in left]
+
+
+def normal_forms(value):
+    bare = "".join(mark for mark in value if mark.isalnum())
+    return {value, value.lower(), value.upper(), bare, bare.lower(), bare.upper()}
+
+
+def test_the_search_for_hashes_would_find_one():
+    assert any(one in b"x" + hashlib.sha256(b"9434765919").digest() for one in hashes("9434765919"))
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -423,6 +423,18 @@ async def test_what_is_unlawful_by_then_does_not_go(enclave):
     assert enclave.batches() == []
 
 
+async def test_words_stay_behind_when_the_agreement_for_them_ended_meanwhile():
+    enclave = Batching()
+    entry = onboarded("don-telling", PartnerType.COUNCIL, narrative_permitted=True)
+    await enclave.start(extra=[entry])
+    await enclave.submit(told("don-telling", narrative="There was a lot of shouting."))
+    (hub,) = enclave.events(SAFEGUARDING)
+    assert hub.narrative == "There was a lot of shouting."
+    await enclave.write(REGISTRY, replace(entry, narrative_permitted=False))
+    await enclave.pass_time(HOUR)
+    assert [event.narrative for event in enclave.police()] == [None]
+
+
 async def test_a_bug_at_the_moment_of_release_stops_that_report_and_no_other(enclave, monkeypatch):
     one, other = told(), told(HOUSING)
     await enclave.submit(one, other)
