@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 from uuid import UUID, uuid4
 
+from anonymiser.keyring import FIRST
 from anonymiser.linker import blocks, packing
 from anonymiser.linker.admission import refusal
 from anonymiser.linker.match import LinkPolicy
@@ -320,6 +321,9 @@ class Linker:
             receipt = _receipt(event, refused, record.appended_at)
             yield Outgoing(OUTGOING, encode(receipt), record.key)
             return
+        if (event.token_epoch or FIRST) != self._token_epoch:
+            yield from _forward(event, record, None, "token_epoch")
+            return
         resolver = Resolver(self.state, self._new_id, self._policy, event, record.appended_at)
         try:
             resolver.run()
@@ -447,13 +451,18 @@ def _node(node: TokenisedNode, entity_id: UUID) -> LinkedNode:
     )
 
 
-def _forward(event: ReportTokenised, record: Record, linked: bytes | None) -> Iterator[Outgoing]:
-    """Send the report on; one that could not be linked goes as it is, for the gate to keep."""
+def _forward(
+    event: ReportTokenised, record: Record, linked: bytes | None, code: str = "internal_error"
+) -> Iterator[Outgoing]:
+    """Send the report on; one that could not be linked goes as it is, for the gate to keep.
+
+    `token_epoch`: tokens of another key agree with nothing and contradict everything.
+    """
     if linked is not None:
         yield Outgoing(OUTGOING, linked, URGENT if event.immediate_risk else None)
         return
     yield Outgoing(OUTGOING, record.value, record.key)
-    failed = (Outcome.QUARANTINED, (Reason(code="internal_error"),))
+    failed = (Outcome.QUARANTINED, (Reason(code=code),))
     yield Outgoing(OUTGOING, encode(_receipt(event, failed, record.appended_at)), record.key)
 
 

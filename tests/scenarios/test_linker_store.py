@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
-from anonymiser.linker.stage import Linker
+from anonymiser.linker.stage import Linker, TokenEpochError
 from anonymiser.linker.store import LinkStore
 from streams.codec import decode, encode
 from streams.loop import StageRunner
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
-from streams.restricted import ReportKeysWrapped
+from streams.restricted import RecordRetokenised, ReportKeysWrapped, ReportTokenised
 from streams.sealing import seal
-from streams.topics import REPORT_KEYS, RESOLUTIONS, submissions_of
+from streams.topics import REPORT_KEYS, RESOLUTIONS, TOKENISED, feedback_of, submissions_of
 from tests.enclave import ARVID, NHS, Enclave, corrected, person, report, seeded_ids
 from tests.linker_memory import remembered
 
@@ -225,3 +227,36 @@ async def test_wrapped_keys_are_no_part_of_the_store(enclave):
 
 def everything(enclave):
     return b"".join(one.read_bytes() for one in enclave.path.parent.iterdir())
+
+
+async def test_tokens_of_another_key_are_compared_with_nobody(enclave):
+    (first,) = await told(enclave, 1)
+    (record,) = enclave.log.records(TOKENISED)
+    other = replace(decode(record.value, ReportTokenised), report_id=UUID(int=99), token_epoch=2)
+    before = remembered(enclave.linker)
+    await enclave.write(TOKENISED, other)
+    await enclave.settle()
+    assert remembered(enclave.linker) == before
+    assert len(enclave.events("enclave.quarantine")) == 1
+    (receipt,) = [
+        one for one in enclave.events(feedback_of(first.partner)) if one.report_id == UUID(int=99)
+    ]
+    assert [reason.code for reason in receipt.reasons] == ["token_epoch"]
+
+
+async def test_a_linker_whose_records_are_under_two_keys_refuses_to_start(enclave):
+    (first, _) = await told(enclave, 2)
+    event = RecordRetokenised(
+        partner=first.partner,
+        report_id=first.report_id,
+        revision=1,
+        token_epoch=2,
+        content_digest=b"other",
+        origin_token=None,
+        subjects=(),
+    )
+    enclave.linker.close(keep=True)
+    await enclave.write(RESOLUTIONS, event)
+    enclave.linker = enclave._new(seeded_ids(8))
+    with pytest.raises(TokenEpochError, match="rotate token"):
+        await enclave._start()
