@@ -66,6 +66,10 @@ def batch():
     return [told(partner) for partner in (COUNCIL, HOUSING, HEALTH, COUNCIL, HOUSING)]
 
 
+class LostError(Exception):
+    """The process is gone."""
+
+
 class Batching(Enclave):
     """An enclave whose gate lets reports wait; its time stands still unless it is told to pass."""
 
@@ -207,9 +211,6 @@ async def test_a_batch_whose_transaction_fails_is_released_by_the_next_process(e
     """The commit that would release it is lost; nothing of it is there, and then all of it."""
     await enclave.submit(*batch()[:4])
     runner = enclave._stages[2]
-
-    class LostError(Exception):
-        pass
 
     async def fail(outgoing, positions):
         raise LostError
@@ -568,3 +569,64 @@ async def test_how_much_waits_and_how_often_too_few_were_together_is_counted(enc
         "batches_full": 1,
         "batches_late": 1,
     }
+
+
+# --- death -------------------------------------------------------------------------
+
+
+class Dying(Batching):
+    """Its gate dies once, before or after its nth commit, and is started anew."""
+
+    def __init__(self, commit, *, after):
+        self.left, self.after, self.deaths = commit, after, 0
+        super().__init__(seed=commit)
+
+    async def _start(self):
+        await super()._start()
+        sink = self._stages[2]._sink
+        commit = sink.commit
+
+        async def dying(outgoing, positions):
+            self.left -= 1
+            if self.left != 0:
+                return await commit(outgoing, positions)
+            if self.after:
+                await commit(outgoing, positions)
+            raise LostError
+
+        sink.commit = dying
+
+    async def live(self, doing):
+        """Do something to the end, whatever dies on the way."""
+        try:
+            await doing()
+        except LostError:
+            self.deaths += 1
+            await self.restart()
+            await self.settle()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("commit", range(1, 14))
+async def test_whenever_the_gate_dies_a_report_goes_once_and_only_once(commit, after):
+    enclave = await Dying(commit, after=after).start()
+    number, name = report(person(nhs_number=NHS)), report(person(**ARVID))
+    both = report(person(**ARVID, nhs_number=NHS), partner=HOUSING)
+    gone = told()
+    reports = [number, name, *batch(), both, told(HEALTH), gone]
+    for one in reports:
+        await enclave.live(lambda one=one: enclave.submit(one))
+    await enclave.live(lambda: enclave.withdraw(gone))
+    reports.append(told())
+    await enclave.live(lambda: enclave.submit(reports[-1]))
+    await enclave.live(lambda: enclave.pass_time(HOUR))
+    await enclave.live(lambda: enclave.pass_time(HOUR))
+    assert enclave.deaths == 1
+    for topic, kind in ((POLICE, PoliceReportShared), (SAFEGUARDING, SafeguardingReportShared)):
+        told_of = [event.report_id for event in enclave.events(topic, kind)]
+        assert len(told_of) == len(set(told_of)) == len(reports)
+        assert len(enclave.events(topic, ReportWithdrawn)) == 1
+        assert len(enclave.events(topic, PersonsMerged)) == 1
+    assert all(enclave.outcomes(one)[0] == "SHARED" for one in reports)
+    assert {len(enclave.outcomes(one)) for one in reports if one is not gone} == {1}
+    assert enclave.waiting() == []
