@@ -48,5 +48,6 @@ def read_surnames(paths: Iterable[Path]) -> Mapping[str, str]:
                     f"{path.name} holds no columns surname and {', '.join(_GROUPS)}"
                 )
             for row in rows:
-                found.setdefault(letters_of(row["surname"] or ""), row[group] or UNKNOWN)
+                origin = (row[group] or UNKNOWN).rpartition("_")[2]  # en_GB is GB
+                found.setdefault(letters_of(row["surname"] or ""), origin)
     return found
