@@ -105,6 +105,7 @@ def _show_network(found: Mapping[str, Any]) -> None:
     _show_ties(found["ties"])
     districts = ", ".join(f"{name} ({count})" for name, count in found["footprint"].items())
     show_text(f"Seen in: {districts or 'no district told'}")
+    show_text(_handling(found["handling"]))
 
 
 _PLACES = {
@@ -144,6 +145,14 @@ def _tie(tie: Mapping[str, Any]) -> Sequence[object]:
         _grade(tie["weakest_scheme"], tie["weakest_source"], tie["weakest_assessment"]),
         " ".join(_short(report) for report in tie["report_ids"]),
     )
+
+
+def _handling(handling: Mapping[str, Any]) -> str:
+    """Tell how a view is to be handled: as the strictest report that went into it."""
+    if handling["code"] == "NONE":
+        return "Handling: no code given; for the readers of this view, not to be passed on"
+    conditions = ", ".join(handling["conditions"])
+    return f"Handling: {handling['code']}" + (f" ({conditions})" if conditions else "")
 
 
 def _grade(scheme: str, source: str | None, assessment: str | None) -> str:
@@ -233,6 +242,7 @@ def _show_alert(found: Mapping[str, Any]) -> None:
     for step in found["path"]:
         reports = " ".join(_short(report) for report in step["report_ids"])
         show_text(f"  evidence of {step['kind']}: {reports}")
+    show_text(_handling(found["handling"]))
     show_text(found["note"])
 
 
@@ -301,6 +311,7 @@ def _show_person(found: Mapping[str, Any]) -> None:
     )
     columns = ("report", "week", "district", "role", "child at event", "grade")
     show_table(columns, rows, title="Mentions")
+    show_text(_handling(found["handling"]))
 
 
 # --- nominals ----------------------------------------------------------------------
