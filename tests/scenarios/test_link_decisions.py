@@ -14,8 +14,9 @@ from streams.restricted import (
     PossibleLinkClosed,
     SplitDecided,
 )
+from streams.shared import LinkWeightsPublished, PublishedWeight
 from streams.taxonomy import RelationKind
-from streams.topics import RESOLUTIONS, REVIEW_COMMANDS
+from streams.topics import REGISTRY, RESOLUTIONS, REVIEW_COMMANDS
 from streams.values import (
     LinkBasis,
     LinkClosed,
@@ -399,3 +400,31 @@ async def test_memory_of_relations_and_weeks_is_recovered(enclave):
     assert before["seen"]
     await enclave.restart(ids=seeded_ids(3))
     assert remembered(enclave.linker) == before
+
+
+# --- weights ------------------------------------------------------------------
+
+
+async def test_published_weights_hold_for_what_comes_after_them(enclave):
+    ours = enclave.linker._policy.weights
+    first = report(person(**ARVID))
+    await enclave.submit(first)
+    strict = LinkWeightsPublished(
+        version=ours.version + 1,
+        weights=tuple(
+            PublishedWeight(field=one.field, level=one.level, centibits=one.centibits)
+            for one in ours.levels
+        ),
+        threshold_centibits=ours.threshold + 100_000,
+        review_threshold_centibits=ours.review_threshold,
+        population=ours.population,
+        trained_on="a test",
+        decided_by="registrar",
+        decided_at=AT,
+    )
+    await enclave.write(REGISTRY, strict)
+    second = report(person(**ARVID), partner="porter-housing")
+    await enclave.submit(second)
+    assert enclave.who(first) != enclave.who(second)
+    (question,) = enclave.questions()
+    assert (question.weights_version, question.doubt) == (ours.version + 1, LinkDoubt.WEAK)
