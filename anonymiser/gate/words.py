@@ -74,7 +74,7 @@ def stop_word(text: str, names: Iterable[str]) -> str | None:
         return "narrative_pattern"
     if any(_capitals(bare)):
         return "narrative_name"
-    return "residual_identifier" if _near_name(bare, names) else None
+    return "narrative_near_name" if _near_name(bare, names) else None
 
 
 def _odd_numbers(bare: str) -> Iterator[bool]:

@@ -41,13 +41,13 @@ RAW = [
     ("Gerhardine came", "narrative_name"),
     ("he lives in Invented Gardens", "narrative_name"),
     ("the ARVID house", "narrative_name"),
-    ("then alexandra came", "residual_identifier"),
-    ("then alex came", "residual_identifier"),  # a start
-    ("then sandy came", "residual_identifier"),  # a pet name
-    ("then alexandrra came", "residual_identifier"),  # a slip
-    ("then alexnadra came", "residual_identifier"),  # changed places
-    ("then testmansen came", "residual_identifier"),
-    ("then bart came", "residual_identifier"),
+    ("then alexandra came", "narrative_near_name"),
+    ("then alex came", "narrative_near_name"),  # a start
+    ("then sandy came", "narrative_near_name"),  # a pet name
+    ("then alexandrra came", "narrative_near_name"),  # a slip
+    ("then alexnadra came", "narrative_near_name"),  # changed places
+    ("then testmansen came", "narrative_near_name"),
+    ("then bart came", "narrative_near_name"),
     ("x" * 20_001, "narrative_too_long"),
 ]
 
