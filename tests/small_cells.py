@@ -34,7 +34,7 @@ def person_id(number):
     return UUID(int=number)
 
 
-def node(number, sex=Sex.UNKNOWN, band=AgeBand.UNKNOWN, *, place=0, child=None):
+def node(number, sex=Sex.UNKNOWN, band=AgeBand.UNKNOWN, *, place=0, child=None, role=Role.OTHER):
     """A person under id `number`, at place `place` of the report."""
     return SafeguardingNode(
         node=place,
@@ -43,7 +43,7 @@ def node(number, sex=Sex.UNKNOWN, band=AgeBand.UNKNOWN, *, place=0, child=None):
         sex=sex,
         age_band=band,
         child_at_event=child or child_of(band),
-        role=Role.OTHER,
+        role=role,
         protected=False,
     )
 

@@ -9,7 +9,8 @@ each person in it be, and each of their families? Below k the report is made
 coarser, rung by rung, and as a last resort held:
 
     district -> police area -> no place; then for those below k the same three
-    without the age band; then without the sex; then held.
+    without the age band; then without the sex; then with ever fewer of those who
+    stand in the report only as family, the last named first; then held.
 
 Whether somebody is a child is never taken back, only that somebody is an adult:
 whoever turned 18 a week ago would stand out among all who were born then.
@@ -47,7 +48,7 @@ from anonymiser.gate.population import (
 )
 from streams.shared import PoliceReportShared, SafeguardingReportShared
 from streams.taxonomy import RELATIONS, Bond, RelationKind
-from streams.values import AgeBand, ChildAtEvent, NodeKind, Sex
+from streams.values import AgeBand, ChildAtEvent, NodeKind, Role, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -97,6 +98,7 @@ _FAR_AHEAD: Final = 10_000_000
 _HOME: Final = frozenset({RelationKind.LIVES_AT, RelationKind.CUCKOOED_AT})
 _FAMILY: Final = frozenset({Bond.KIN, Bond.CARE})
 _PARENTS: Final = (Sex.FEMALE, Sex.MALE)
+_BYSTANDERS: Final = frozenset({Role.OTHER, Role.CARER})
 _CARERS: Final = frozenset({RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER})
 
 Key: TypeAlias = bytes
@@ -116,6 +118,7 @@ class Detail(IntEnum):
     FULL = 0
     WITHOUT_AGE = 1
     WITHOUT_AGE_AND_SEX = 2
+    PART_OF_FAMILY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,13 +385,13 @@ class Cells:
         if self._population is None:
             bare = replace(event, district=None, police_area=None)
             return Fitted(bare, PlaceRung.NONE, Detail.FULL)
-        groups = ties(event, shown)
-        for detail in Detail:
-            for place, at in self._places(event):
+        for detail, part in _told_ever_less(event):
+            groups = ties(part, shown)
+            for place, at in self._places(part):
                 fitted = self._tried(at, groups, shown, detail)
                 if fitted is not None:
                     return Fitted(fitted, place, detail)
-        return Fitted(None, PlaceRung.NONE, Detail.WITHOUT_AGE_AND_SEX)
+        return Fitted(None, PlaceRung.NONE, Detail.PART_OF_FAMILY)
 
     def _places(self, event: SharedReport) -> Iterator[tuple[PlaceRung, SharedReport]]:
         """Yield the report with its place ever coarser; a place nobody was counted in is left out.
@@ -536,6 +539,52 @@ def _overlap(youngest: int, oldest: int, low: int, end: int) -> float:
     if covered >= last - first - _WEEK_DAYS:
         return 1.0
     return max(0.0, covered / (last - first))
+
+
+def _told_ever_less(event: SharedReport) -> Iterator[tuple[Detail, SharedReport]]:
+    """Yield each detail with the report it is about: the whole one, then ever less of a family.
+
+    A family too large for any cell is told in part: whoever the report is about stays, and
+    so do all ties between those who stay.
+    """
+    for detail in (Detail.FULL, Detail.WITHOUT_AGE, Detail.WITHOUT_AGE_AND_SEX):
+        yield detail, event
+    family = _only_family(event)
+    for count in range(1, len(family) + 1):
+        yield Detail.PART_OF_FAMILY, _without(event, set(family[-count:]))
+
+
+def _only_family(event: SharedReport) -> list[int]:
+    """Return who has no part in a report but that of family, save the first if that is all."""
+    other_ties = {
+        end
+        for tie in event.relations
+        if RELATIONS[tie.kind].bond not in _FAMILY and tie.kind not in _HOME
+        for end in (tie.subject, tie.object)
+    }
+    people = [node for node in event.nodes if node.kind is NodeKind.PERSON]
+    tied = {end for tie in event.relations for end in (tie.subject, tie.object)}
+    family = [
+        node.node for node in people if node.role in _BYSTANDERS and node.node in tied - other_ties
+    ]
+    return family if len(family) < len(people) else family[1:]
+
+
+def _without(event: SharedReport, gone: set[int]) -> SharedReport:
+    """Leave people out, their ties, and the doors that nobody is left behind."""
+    relations = tuple(tie for tie in event.relations if not {tie.subject, tie.object} & gone)
+    tied = {end for tie in relations for end in (tie.subject, tie.object)}
+    was_tied = {end for tie in event.relations for end in (tie.subject, tie.object)}
+    empty = {
+        node.node
+        for node in event.nodes
+        if node.kind is NodeKind.ADDRESS and node.node in was_tied - tied
+    }
+    if isinstance(event, PoliceReportShared):
+        police = tuple(node for node in event.nodes if node.node not in gone | empty)
+        return replace(event, nodes=police, relations=relations)
+    nodes = tuple(node for node in event.nodes if node.node not in gone | empty)
+    return replace(event, nodes=nodes, relations=relations)
 
 
 def _coarsened(event: SharedReport, small: set[Key], detail: Detail) -> SharedReport:

@@ -9,7 +9,7 @@ import pytest
 from anonymiser.gate.cells import Cells, Detail, PlaceRung, Shown, at_least, observed
 from anonymiser.gate.population import Population
 from streams.taxonomy import RelationKind
-from streams.values import AgeBand, ChildAtEvent, Sex
+from streams.values import AgeBand, ChildAtEvent, Role, Sex
 from tests.small_cells import (
     AREA,
     GROWN,
@@ -156,7 +156,8 @@ def test_police_are_counted_by_child_or_not_alone():
 
 
 @pytest.mark.parametrize(
-    ("families", "detail"), [(5, Detail.FULL), (4, Detail.WITHOUT_AGE), (0, None)]
+    ("families", "detail"),
+    [(5, Detail.FULL), (4, Detail.WITHOUT_AGE), (0, Detail.PART_OF_FAMILY)],
 )
 def test_a_child_is_counted_with_the_brother_that_the_report_names(families, detail):
     people = population(
@@ -168,7 +169,7 @@ def test_a_child_is_counted_with_the_brother_that_the_report_names(families, det
 
     fitted = fit(people, event)
 
-    assert fitted.event is None if detail is None else rungs(fitted)[1] is detail
+    assert fitted.detail is detail
 
 
 def test_whom_the_report_leaves_out_of_a_family_does_not_make_it_smaller():
@@ -189,7 +190,49 @@ def test_who_shares_a_door_is_counted_as_a_household():
         ties=[(0, LIVES_AT, 2), (1, LIVES_AT, 2)],
     )
 
-    assert fit(people, event).event is None
+    fitted = fit(people, event)
+
+    assert fitted.detail is Detail.PART_OF_FAMILY
+    assert [one.node for one in fitted.event.nodes] == [0, 2]
+    assert len(fitted.event.relations) == 1
+
+
+def test_a_family_too_large_for_any_cell_is_told_in_part():
+    people = population(("S5", 9, (F, TEEN), (M, PUPIL)), ("S5", 1, (F, TEEN), *[(M, PUPIL)] * 3))
+    nodes = [node(0, F, TEEN), *(node(n, M, PUPIL, place=n) for n in range(1, 4))]
+    event = report(*nodes, ties=[(0, SIBLING, n) for n in range(1, 4)])
+
+    fitted = fit(people, event)
+
+    assert fitted.detail is Detail.PART_OF_FAMILY
+    assert [one.node for one in fitted.event.nodes] == [0, 1]
+    assert [(one.subject, one.object) for one in fitted.event.relations] == [(0, 1)]
+
+
+def test_whom_a_report_is_about_is_never_left_out():
+    people = population(("S5", 1, *[(M, PUPIL)] * 5), ("S5", 9, (M, TODDLER)))
+    nodes = [node(n, M, PUPIL, place=n, role=Role.VICTIM) for n in range(5)]
+    event = report(*nodes, ties=[(0, SIBLING, n) for n in range(1, 5)], district="S5")
+
+    told = fit(people, event)
+
+    assert told.event is None or len(told.event.nodes) == 5
+
+
+def test_a_door_goes_with_the_last_of_those_behind_it():
+    people = population(("S5", 100, (F, TEEN)), ("S5", 4, (M, GROWN), (M, PUPIL)))
+    event = report(
+        node(1, F, TEEN, role=Role.VICTIM),
+        node(2, M, GROWN, place=1),
+        node(3, M, PUPIL, place=2),
+        door(4, place=3),
+        ties=[(1, LIVES_AT, 3), (2, LIVES_AT, 3)],
+    )
+
+    told = fit(people, event).event
+
+    assert [one.node for one in told.nodes] in ([0], [0, 1, 3])
+    assert told.nodes[0].age_band is TEEN
 
 
 def test_friends_are_no_household():
@@ -273,7 +316,8 @@ def test_a_place_once_told_makes_the_next_report_coarser_though_it_tells_none():
     )
 
     assert fit(people, placeless).event == placeless
-    assert released(Shown(), people, alone, placeless)[1] is None
+    second = released(Shown(), people, alone, placeless)[1]
+    assert [one.node for one in second.nodes] == [0]
 
 
 def test_two_age_bands_in_two_weeks_would_tell_the_birthday():
