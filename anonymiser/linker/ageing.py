@@ -7,6 +7,7 @@ and numbers for life do not age.
 
 from __future__ import annotations
 
+from math import exp2
 from typing import Final
 
 #: Weeks after which the weight is half as much. Policy version 1; judgements with their grounds:
@@ -39,4 +40,4 @@ def aged(field: str, centibits: int, step: int) -> int:
     half_life = HALF_LIFE_WEEKS.get(field)
     if half_life is None or not step:
         return centibits
-    return round(centibits * 0.5 ** (step * STEP_WEEKS / half_life))
+    return round(centibits * exp2(-step * STEP_WEEKS / half_life))
