@@ -262,7 +262,8 @@ class Index:
             if right.start - left.end > _GAP_CHARACTERS_MAX:
                 continue
             if left.lower in telling or right.lower in telling:
-                part = self._near_part(left.lower + right.lower.removesuffix("'s"))
+                both = left.lower + right.lower.removesuffix("'s")
+                part = self._near_part(both.replace("'", ""))
                 if part is not None and part not in {left.lower, right.lower}:
                     yield _span(left.start, right.end, self._parts[part])
 
