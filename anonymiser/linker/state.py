@@ -54,8 +54,8 @@ Decision: TypeAlias = (
 PROFILES_MAX: Final = 20_000
 #: So many of the entities that share most blocks are looked at.
 CANDIDATES_MAX: Final = 40
-#: And so many, the oldest, of those that share one and only one: among a million people nine
-#: in ten candidates do, and next to none of them is who is looked for.
+#: And so many of those that share one and only one: among a million people nine in ten do. The
+#: fewer a block holds the likelier is who is looked for among them.
 SINGLES_MAX: Final = 8
 _PARTNER_BYTES: Final = 2
 
@@ -207,13 +207,15 @@ class LinkerState:
         A common block finds nobody, except for a strong one, which finds its oldest.
         """
         shared: Counter[int] = Counter()
+        company: dict[int, int] = {}
         blocks = self._blocks(kind, packed)
         for start in range(0, len(blocks), _BLOCKS_AT_ONCE):
-            self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared)
+            self._count(blocks[start : start + _BLOCKS_AT_ONCE], shared, company)
         several = [number for number, count in shared.items() if count > 1]
         single = [number for number, count in shared.items() if count == 1]
         best = nsmallest(CANDIDATES_MAX, several, key=lambda number: (-shared[number], number))
-        return sorted((*best, *nsmallest(SINGLES_MAX, single)))
+        rare = nsmallest(SINGLES_MAX, single, key=lambda number: (company[number], number))
+        return sorted((*best, *rare))
 
     def profile_of(self, number: int, kind: NodeKind) -> Profile:
         """Return what all mentions of an entity say together."""
@@ -642,12 +644,20 @@ class LinkerState:
             [(block, mention.entity) for block in sorted(gone)],
         )
 
-    def _count(self, blocks: Sequence[bytes], shared: Counter[int]) -> None:
-        """Count for each entity how many of these blocks it is in; a strong one counts as two."""
+    def _count(
+        self, blocks: Sequence[bytes], shared: Counter[int], company: dict[int, int]
+    ) -> None:
+        """Count for each entity how many of these blocks it is in; a strong one counts as two.
+
+        `company` becomes how many are in the smallest of them.
+        """
         limit = self._policy.block_entities_max
         rows = self.store.execute(_look_up(len(blocks), limit + 1), blocks).fetchall()
         shared.update(map(_NUMBER, rows))
-        for place, count in Counter(map(_PLACE, rows)).items():
+        sizes = Counter(map(_PLACE, rows))
+        for place, number in rows:
+            company[number] = min(sizes[place], company.get(number, limit))
+        for place, count in sizes.items():
             is_strong = is_strong_block(blocks[place])
             if count > limit or is_strong:
                 numbers = [number for there, number in rows if there == place]
