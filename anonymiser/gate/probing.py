@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from streams.restricted import ProbingNoticed
+from streams.restricted import ProbingNoticed, ReportLinked, ReportRetracted
 from streams.values import NodeKind, ProbingSignal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
-
-    from streams.restricted import ReportLinked, ReportRetracted
 
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
@@ -54,6 +52,16 @@ class ProbeWatch:
         self._persons = _Window(MINUTE)
         self._revisions = _Window(DAY)
         self._withdrawals = _Window(DAY)
+
+    def notice(self, event: object, at: datetime) -> Iterator[ProbingNoticed]:
+        """Count whatever the gate reads, at its log time; return what is to be told."""
+        match event:
+            case ReportLinked():
+                yield from self.linked(event, at)
+            case ReportRetracted():
+                yield from self.retracted(event, at)
+            case _:
+                return
 
     def linked(self, event: ReportLinked, at: datetime) -> Iterator[ProbingNoticed]:
         """Count a report, or another revision of one, at its log time."""

@@ -66,6 +66,7 @@ from anonymiser.gate.handling import (
     recipients,
 )
 from anonymiser.gate.population import Population
+from anonymiser.gate.probing import ProbeWatch
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
 from anonymiser.gate.release import finished, for_police, for_safeguarding, plainest
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
@@ -108,6 +109,7 @@ from streams.shared import (
     SafeguardingReportShared,
 )
 from streams.topics import (
+    ALARMS,
     HELD,
     OUTGOING,
     POLICE,
@@ -242,6 +244,7 @@ class Gate:
         self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
         self._parted: dict[UUID, int] = {}
         self._cells = Cells(None)
+        self._probes = ProbeWatch()
         self._went = {"batches_full": 0, "batches_late": 0}
         self._cases: dict[ReportKey, tuple[ReportLinked, Case]] = {}
 
@@ -304,12 +307,13 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             return self._settle([quarantine(record, None, reason_of(error))])
         told = self._tell_merges() if _ends_waiting(event) else []
+        noticed = [Effect(ALARMS, one) for one in self._probes.notice(event, record.appended_at)]
         try:
-            return told + self._settle(list(self._react(event, record)))
+            return told + self._settle([*noticed, *self._react(event, record)])
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             linked = event if isinstance(event, ReportLinked) else None
             came_in = [] if linked is None else [collection(linked, record)]
-            return told + self._settle([*came_in, *withheld(record, linked, error)])
+            return told + self._settle([*noticed, *came_in, *withheld(record, linked, error)])
 
     def _settle(self, effects: list[Effect]) -> list[Outgoing]:
         """Encode all before any is remembered: an effect that cannot be written never was."""
