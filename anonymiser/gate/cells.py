@@ -9,8 +9,8 @@ each person in it be, and each of their families? Below k the report is made
 coarser, rung by rung, and as a last resort held:
 
     district -> police area -> no place; then for those below k the same three
-    without the age band; then without the sex; then with ever fewer of those who
-    stand in the report only as family, the last named first; then held.
+    without the age band; then without the sex; then, for police alone, with ever fewer
+    of those who stand in the report only as family, the last named first; then held.
 
 Whether somebody is a child is never taken back, only that somebody is an adult:
 whoever turned 18 a week ago would stand out among all who were born then.
@@ -544,11 +544,14 @@ def _overlap(youngest: int, oldest: int, low: int, end: int) -> float:
 def _told_ever_less(event: SharedReport) -> Iterator[tuple[Detail, SharedReport]]:
     """Yield each detail with the report it is about: the whole one, then ever less of a family.
 
-    A family too large for any cell is told in part: whoever the report is about stays, and
-    so do all ties between those who stay.
+    A family too large for any cell is told to police in part: whoever the report is about
+    stays, and so do all ties between those who stay. To the hub never: the brother who is
+    left out is the child it is there to find.
     """
     for detail in (Detail.FULL, Detail.WITHOUT_AGE, Detail.WITHOUT_AGE_AND_SEX):
         yield detail, event
+    if not isinstance(event, PoliceReportShared):
+        return
     family = _only_family(event)
     for count in range(1, len(family) + 1):
         yield Detail.PART_OF_FAMILY, _without(event, set(family[-count:]))
