@@ -82,7 +82,7 @@ class IntruderEvaluation:
     """
 
     hits: Mapping[str, Hits]
-    below_k: int
+    below_k_in: Mapping[str, int]
     utility: Mapping[str, float]
     views: Mapping[str, Mapping[str, Hits]]
     people: int
@@ -90,11 +90,17 @@ class IntruderEvaluation:
     reports: int
     seconds: float
 
+    @property
+    def below_k(self) -> int:
+        """How many people, over all views, fewer than k residents could be."""
+        return sum(self.below_k_in.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
         return {
             **{name: _shares(hits) for name, hits in self.hits.items()},
             "below_k": self.below_k,
+            "below_k_in": dict(self.below_k_in),
             "utility": dict(self.utility),
             "views": {
                 view: {name: _shares(hits) for name, hits in found.items()}
@@ -142,7 +148,7 @@ async def evaluate_intruder(
     found["joined"] = attack(city, told, _joined(views, ids), truths[Audience.SAFEGUARDING], seed)
     return IntruderEvaluation(
         hits=hits,
-        below_k=sum(below_k(city, view) for view in views.values()),
+        below_k_in={one.value.casefold(): below_k(city, view) for one, view in views.items()},
         utility=await _utility(told, log, views, ids),
         views=found,
         people=len(city.residents),
