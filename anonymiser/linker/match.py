@@ -35,6 +35,7 @@ from anonymiser.linker.levels import (
     levels_of,
     pattern_of,
 )
+from anonymiser.linker.packing import CHILD as CHILD_FIELD
 from anonymiser.linker.packing import SEX as SEX_FIELD
 from anonymiser.linker.packing import Profile, bit, fields_among, pack, profile
 from anonymiser.linker.standard import WEIGHTS
@@ -150,6 +151,9 @@ _STRONG_PERSON: Final = tuple((name, bit(name)) for name in sorted(STRONG_FIELDS
 #: differ may be one person's. An equal one still links.
 _RENEWED: Final = frozenset({"passport_number"})
 _SEX: Final = bit(SEX_FIELD)
+_CHILD: Final = bit(CHILD_FIELD)
+#: Quarters of a year within which a child is no adult; a year later it may have become one.
+_CHILD_STEPS_MAX: Final = 3
 _SHARED_MIN: Final = 3
 #: What tells two people of one name under one roof apart.
 _TELLING: Final = frozenset({"born_on", "phone", "email", "handle", "account", "imei"})
@@ -193,7 +197,7 @@ def vetoes(left: Profile, right: Profile) -> tuple[str, ...]:
         return () if compared.is_accepted else _things_differing(left.kind, both & ~equal)
     pattern = pattern_of(left, right, shared)
     levels = dict(levels_of(pattern))
-    contradicted = tuple(_contradictions(pattern, levels))
+    contradicted = tuple(_contradictions(pattern, levels, step=0))
     if not pattern.equal & _STRONG[NodeKind.PERSON]:
         return contradicted
     return () if _is_one(pattern, levels, contradicted) else contradicted
@@ -258,7 +262,7 @@ def _weigh(pattern: Pattern, policy: LinkPolicy, step: int) -> _Evidence:
     levels = levels_of(pattern)
     by_field = dict(levels)
     strong = tuple(name for name, number in _STRONG_PERSON if pattern.equal & number)
-    contradicted = tuple(_contradictions(pattern, by_field))
+    contradicted = tuple(_contradictions(pattern, by_field, step))
     bars = tuple(_bars(levels, policy.weights, step))
     agreed = (*strong, *sorted(bar.field for bar in bars if bar.centibits > 0))
     score = sum(bar.centibits for bar in bars)
@@ -302,7 +306,8 @@ def _thresholds(
     return (accept + policy.undated_extra if _HOME & agreed else None), ask
 
 
-def _contradictions(pattern: Pattern, levels: Mapping[str, str]) -> Iterator[str]:
+def _contradictions(pattern: Pattern, levels: Mapping[str, str], step: int) -> Iterator[str]:
+    """Where a birth date is missing, a child and an adult of one year are father and son."""
     differing = pattern.both & ~pattern.equal
     for name, number in _STRONG_PERSON:
         if differing & number and name not in _RENEWED:
@@ -312,7 +317,9 @@ def _contradictions(pattern: Pattern, levels: Mapping[str, str]) -> Iterator[str
     if levels.get("born_on", "exact") not in BORN_AGREES:
         yield "born_on"
     if differing & _SEX:
-        yield "sex"
+        yield SEX_FIELD
+    if differing & _CHILD and not pattern.both & BORN and step <= _CHILD_STEPS_MAX:
+        yield CHILD_FIELD
 
 
 def _is_one(pattern: Pattern, levels: Mapping[str, str], contradicted: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from struct import unpack as unpack_numbers
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.tokens import FIELDS_OF
-from streams.values import Sex
+from streams.values import ChildAtEvent, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,9 +27,14 @@ TOKEN_BITS: Final = 56
 _TOKEN_BYTES: Final = TOKEN_BITS // 8
 
 _HASHED: Final = tuple(sorted(frozenset().union(*FIELDS_OF.values())))
-SEX: Final = "sex"  # no token: two values are no secret inside the enclave
-NUMBER_OF: Final[Mapping[str, int]] = {name: number for number, name in enumerate((*_HASHED, SEX))}
+# No tokens: of two values each, they are no secret inside the enclave.
+SEX: Final = "sex"
+CHILD: Final = "child_at_event"
+NUMBER_OF: Final[Mapping[str, int]] = {
+    name: number for number, name in enumerate((*_HASHED, SEX, CHILD))
+}
 _SEXES: Final[Mapping[Sex, int]] = {Sex.FEMALE: 1, Sex.MALE: 2}
+_CHILD: Final[Mapping[ChildAtEvent, int]] = {ChildAtEvent.YES: 1, ChildAtEvent.NO: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,10 @@ def bit(name: str) -> int:
     return 1 << NUMBER_OF[name]
 
 
-def pack(tokens: Iterable[FieldToken], sex: Sex) -> bytes:
-    """Put tokens and sex into one string. Equal descriptions give equal bytes.
+def pack(
+    tokens: Iterable[FieldToken], sex: Sex, child: ChildAtEvent = ChildAtEvent.UNKNOWN
+) -> bytes:
+    """Put tokens, sex, and whether it is a child, into one string. Equal ones give equal bytes.
 
     A field that linking does not know is left out; nothing known gives no bytes.
     """
@@ -62,6 +69,8 @@ def pack(tokens: Iterable[FieldToken], sex: Sex) -> bytes:
     }
     if sex in _SEXES:
         chunks.add(NUMBER_OF[SEX] << TOKEN_BITS | _SEXES[sex])
+    if child in _CHILD:
+        chunks.add(NUMBER_OF[CHILD] << TOKEN_BITS | _CHILD[child])
     if not chunks:
         return b""
     return pack_numbers(f">{len(chunks) + 1}Q", fields_among(chunks), *sorted(chunks))

@@ -34,6 +34,7 @@ from streams.restricted import (
 )
 from streams.sealing import UnsealError, unwrap_data_keys
 from streams.topics import REPORT_KEYS
+from streams.values import ChildAtEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,7 @@ class Sealed:
     revision: RevisionKey
     node: int
     sex: Sex
+    child: ChildAtEvent
     label: bytes = field(repr=False)
     tokens: bytes = field(repr=False)
 
@@ -139,7 +141,7 @@ class Recovery:
     def _opened(self, sealed: Sealed) -> bytes | None:
         """Return what the mention says; None while no key opens its tokens."""
         if not sealed.tokens:
-            return pack((), sealed.sex)
+            return pack((), sealed.sex, sealed.child)
         for value in self._keys.get(_revision_bytes(sealed.revision), {}).values():
             packed = self._try(sealed, decode(value, ReportKeysWrapped))
             if packed is not None:
@@ -153,7 +155,8 @@ class Recovery:
             return None
         try:
             (data_key,) = unwrap_data_keys(replace(wrapped, keys=ours), storage_key).values()
-            return pack(open_tokens(sealed.tokens, data_key, sealed.label), sealed.sex)
+            tokens = open_tokens(sealed.tokens, data_key, sealed.label)
+            return pack(tokens, sealed.sex, sealed.child)
         except UnsealError:
             return None
 
@@ -174,12 +177,12 @@ class Recovery:
                 self._state.apply(event)
 
     def _retokenise(self, event: RecordRetokenised) -> None:
-        sexes = self._state.retokenise(event)
+        plain = self._state.retokenise(event)
         revision = (event.partner, event.report_id, event.revision)
         for one in event.subjects:
-            if one.node in sexes:
+            if one.node in plain:
                 sealed = Sealed(
-                    revision, one.node, sexes[one.node], one.label_token, one.sealed_tokens
+                    revision, one.node, *plain[one.node], one.label_token, one.sealed_tokens
                 )
                 self._wait(sealed, is_open=self._describe(sealed))
 
@@ -243,7 +246,8 @@ def _revision_bytes(revision: RevisionKey) -> bytes:
 
 def _sealed(event: MentionResolved) -> Sealed:
     revision = (event.partner, event.report_id, event.revision)
-    return Sealed(revision, event.node, event.sex, event.label_token, event.sealed_tokens)
+    child = event.child_at_event or ChildAtEvent.UNKNOWN
+    return Sealed(revision, event.node, event.sex, child, event.label_token, event.sealed_tokens)
 
 
 def _parts_of(record: Record) -> int:

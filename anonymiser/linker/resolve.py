@@ -88,7 +88,7 @@ class Subject:
     @classmethod
     def of(cls, node: TokenisedNode) -> Subject:
         """Pack what a node says."""
-        packed = pack(node.tokens, node.sex)
+        packed = pack(node.tokens, node.sex, node.child_at_event)
         return cls(node, packed, profile(node.kind, (packed,)))
 
 

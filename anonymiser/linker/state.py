@@ -34,7 +34,7 @@ from streams.restricted import (
     SplitDecided,
 )
 from streams.taxonomy import RelationKind
-from streams.values import LinkVerdict, NodeKind, Sex
+from streams.values import ChildAtEvent, LinkVerdict, NodeKind, Sex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,13 +104,14 @@ class Mention:
     kind: NodeKind
     label: bytes = field(repr=False)
     sex: Sex
+    child: ChildAtEvent
     week: int | None
     spelling: int
     packed: bytes = field(repr=False)
 
 
 _MENTIONS: Final = (
-    "SELECT m.number, m.report, r.name, m.node, m.entity, e.kind, m.label, m.sex, m.week,"
+    "SELECT m.number, m.report, r.name, m.node, m.entity, e.kind, m.label, m.sex, m.child, m.week,"
     " m.spelling, s.packed"
     " FROM mention m JOIN report r ON r.number = m.report JOIN entity e ON e.number = m.entity"
     " JOIN spelling s ON s.number = m.spelling"
@@ -357,10 +358,11 @@ class LinkerState:
         report = self._known(event.partner, event.report_id)
         entity, is_new = self._join(event.entity_id, event.kind, report.week)
         spelling = self._spell(entity, packed, is_new=is_new)
+        child = event.child_at_event or ChildAtEvent.UNKNOWN
         number = self._insert(
-            "INSERT INTO mention VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO mention VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(report.number, event.node, entity.number, spelling, event.label_token),
-            *(event.sex.value, report.week),
+            *(event.sex.value, child.value, report.week),
         )
         name = EnclaveMention(partner=event.partner, report_id=event.report_id, node=event.node)
         return Mention(
@@ -371,6 +373,7 @@ class LinkerState:
             event.kind,
             event.label_token,
             event.sex,
+            child,
             report.week,
             spelling,
             packed,
@@ -454,10 +457,11 @@ class LinkerState:
             self._run("INSERT OR REPLACE INTO sealing VALUES (?, ?)", sealing, f"{parts:x}")
         return before
 
-    def retokenise(self, event: RecordRetokenised) -> Mapping[int, Sex]:
+    def retokenise(self, event: RecordRetokenised) -> Mapping[int, tuple[Sex, ChildAtEvent]]:
         """Take over what the new token key makes of a revision; persons stay as they are.
 
-        Returns the sex of each node that waits for its new tokens, which come by `describe`.
+        Returns what is said in plain of each node that waits for its new tokens, which come by
+        `describe`.
         """
         self.generation = max(self.generation, event.token_epoch)
         report = self._known(event.partner, event.report_id)
@@ -480,7 +484,7 @@ class LinkerState:
         mentions = [one for one in self.mentions_in(report) if one.name.node in labels]
         for mention in mentions:
             self._relabel(mention, labels[mention.name.node])
-        return {mention.name.node: mention.sex for mention in mentions}
+        return {mention.name.node: (mention.sex, mention.child) for mention in mentions}
 
     def shred(self, mention: Mention) -> None:
         """Forget the tokens of a mention: its key is gone, it can link no more."""
@@ -716,13 +720,12 @@ def _kind(value: str) -> NodeKind:
 
 
 def _mention(row: Sequence[Any]) -> Mention:
-    number, report, name, node, entity, kind, label, sex, week, spelling, packed = row
+    number, report, name, node, entity, kind, label, sex, child, week, *spelt = row
     partner_ends = _PARTNER_BYTES + int.from_bytes(name[:_PARTNER_BYTES])
     named = EnclaveMention(
         partner=name[_PARTNER_BYTES:partner_ends].decode(),
         report_id=UUID(bytes=name[partner_ends:]),
         node=node,
     )
-    return Mention(
-        number, report, named, entity, _kind(kind), label, Sex(sex), week, spelling, packed
-    )
+    plain = (Sex(sex), ChildAtEvent(child))
+    return Mention(number, report, named, entity, _kind(kind), label, *plain, week, *spelt)

@@ -80,7 +80,7 @@ CREATE TABLE entity (
 CREATE TABLE mention (
     number INTEGER PRIMARY KEY, report INTEGER NOT NULL, node INTEGER NOT NULL,
     entity INTEGER NOT NULL, spelling INTEGER NOT NULL, label BLOB NOT NULL, sex TEXT NOT NULL,
-    week INTEGER, UNIQUE (report, node));
+    child TEXT NOT NULL, week INTEGER, UNIQUE (report, node));
 CREATE INDEX mention_entity ON mention (entity);
 CREATE TABLE spelling (
     number INTEGER PRIMARY KEY, entity INTEGER NOT NULL, packed BLOB NOT NULL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
@@ -163,6 +163,27 @@ async def test_an_undated_mention_does_not_make_father_and_son_one(enclave):
     assert enclave.who(son) != enclave.who(father)
     (question,) = enclave.questions()
     assert question.contradicted == ("born_on",)
+
+
+async def test_a_grown_man_without_a_birth_date_is_not_the_child_of_that_name(enclave):
+    """Only the child is known at that home; what is said of the father must not become his."""
+    child = report(person(**{**ARVID, "born_on": date(2013, 8, 29)}))
+    grown = report(person(age=40, **{**ARVID, "born_on": None}))
+    await enclave.submit(child, grown)
+
+    assert enclave.who(grown) != enclave.who(child)
+    (asked,) = enclave.questions()
+    assert asked.contradicted == ("child_at_event",)
+
+
+async def test_who_grew_up_between_two_reports_is_still_the_same_person(enclave):
+    undated = {**ARVID, "born_on": None, "email": "arvid@example.org"}
+    then = datetime(2024, 1, 3, 12, 0, tzinfo=UTC)
+    young = report(person(age=17, **undated), event_at=then, reported_at=then)
+    grown = report(person(age=19, **undated))
+    await enclave.submit(young, grown)
+
+    assert enclave.who(grown) == enclave.who(young)
 
 
 async def test_father_or_son_is_neither_while_nothing_says_which(enclave):
