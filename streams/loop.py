@@ -22,7 +22,9 @@ IDLE_WAIT: Final = timedelta(milliseconds=100)
 NO_WAIT: Final = timedelta(0)
 #: How old reference data may be in a running process; asking before every batch costs more.
 REFRESH_SPACING: Final = timedelta(milliseconds=200)
-#: And in one that has nothing to do: what was taken back is soon gone from a store as well.
+#: And in one that has nothing to do: a reader holds no more than one fetch, so what came in turn
+#: over an idle hour would not be known to the next batch; and what was taken back is soon gone
+#: from a store as well.
 IDLE_REFRESH_SPACING: Final = timedelta(seconds=1)
 _LONG_AGO: Final = timedelta(days=1)
 
@@ -169,9 +171,10 @@ class StageRunner:
                 if _since(self._refreshed) >= REFRESH_SPACING:
                     await self._refresh()
                 await self._take(records)
-            elif self._stored is not None and _since(self._refreshed) >= IDLE_REFRESH_SPACING:
+            elif _since(self._refreshed) >= IDLE_REFRESH_SPACING:
                 await self._refresh()
-                self._stored.keep({})
+                if self._stored is not None:
+                    self._stored.keep({})
             await self._tick_if_due()
 
     async def tick(self, at: datetime) -> None:

@@ -143,6 +143,26 @@ async def test_reference_data_is_known_before_the_step_that_follows_it():
     assert stage.rules == [b"first", b"second"]
 
 
+async def test_what_is_decided_while_a_stage_has_nothing_to_do_is_known_before_its_next_batch(
+    monkeypatch,
+):
+    monkeypatch.setattr("streams.loop.IDLE_REFRESH_SPACING", NO_WAIT)
+    log = MemoryLog()
+    stage = Counting()
+    runner = StageRunner(stage, log)
+    await runner.start()
+    stop = asyncio.Event()
+    running = asyncio.create_task(runner.run_forever(stop))
+
+    for rule in (b"first", b"second"):  # one fetch each: a reader fetches no further unread
+        await log.append([Outgoing("rules", rule)])
+        await _until(lambda rule=rule: rule in stage.rules)
+
+    assert stage.batches == []
+    stop.set()
+    await asyncio.wait_for(running, 2)
+
+
 async def test_the_runner_stops_between_transactions():
     log = await filled(3)
     runner = StageRunner(Counting(), log)
