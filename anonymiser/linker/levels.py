@@ -91,7 +91,7 @@ def _given(left: Profile, right: Profile, shared: frozenset[int], equal: int) ->
     counted = _ONE_KNOWN if (left.fields ^ right.fields) & _KNOWN else 0
     if equal & _GIVEN_PART and _is_half(left, right, shared, _GIVEN_PART_NUMBER):
         counted |= _GIVEN_HALF
-    if _is_short(left, right) or _is_short(right, left):
+    if _is_short(left, right):
         counted |= _SHORT
     return counted if equal & FAMILY else counted | _crossed(left, right)
 
@@ -99,12 +99,12 @@ def _given(left: Profile, right: Profile, shared: frozenset[int], equal: int) ->
 def _is_half(left: Profile, right: Profile, shared: frozenset[int], number: int) -> bool:
     """Anna is one half of Anna-Maria; Anna-Maria and Anna-Lena are two sisters."""
     common = _count(shared, number)
-    return common in (_count(left.chunks, number), _count(right.chunks, number))
+    return common in (_told(left, number), _told(right, number))
 
 
 def _words(left: Profile, right: Profile, shared: frozenset[int]) -> int:
     common = _count(shared, _WORD_NUMBER)
-    least = min(_count(left.chunks, _WORD_NUMBER), _count(right.chunks, _WORD_NUMBER))
+    least = min(_told(left, _WORD_NUMBER), _told(right, _WORD_NUMBER))
     if 2 * common < least:
         return 0
     return _WORDS_MOST if common >= WORDS_MIN else _WORDS_SOME
@@ -114,28 +114,35 @@ def _count(chunks: frozenset[int], number: int) -> int:
     return sum(1 for chunk in chunks if chunk >> TOKEN_BITS == number)
 
 
+def _told(profile: Profile, number: int) -> int:
+    return len(profile.by_field.get(number, ()))
+
+
 def _crossed(left: Profile, right: Profile) -> int:
     """Whether a given name is the other's family name or nearly so; both ways, or one."""
-    here, there = _is_crossed(left, right), _is_crossed(right, left)
+    here = _meets(left, right, _GIVEN_NEAR_NUMBER, _FAMILY_NEAR_NUMBER)
+    there = _meets(left, right, _FAMILY_NEAR_NUMBER, _GIVEN_NEAR_NUMBER)
     if here and there:
         return _SWAPPED
     return _MOVED if here or there else 0
 
 
 def _is_short(left: Profile, right: Profile) -> bool:
-    """Whether a given name of the one is short for a given name of the other."""
-    return bool(left.fields & _NICKNAME) and _meets(left, right, _NICKNAME_NUMBER, _SHORT_OF)
-
-
-def _is_crossed(left: Profile, right: Profile) -> bool:
-    return _meets(left, right, _GIVEN_NEAR_NUMBER, _ACROSS)
-
-
-def _meets(left: Profile, right: Profile, number: int, step: int) -> bool:
-    """Whether a token of a field of the one is in another field of the other, `step` further."""
-    return any(
-        chunk + step in right.chunks for chunk in left.chunks if chunk >> TOKEN_BITS == number
+    """Whether a given name of either is short for a given name of the other."""
+    return bool(
+        (left.fields & _NICKNAME and _meets(left, right, _NICKNAME_NUMBER, _EXACT_NUMBER))
+        or (right.fields & _NICKNAME and _meets(left, right, _EXACT_NUMBER, _NICKNAME_NUMBER))
     )
+
+
+def _meets(left: Profile, right: Profile, here: int, there: int) -> bool:
+    """Whether a token of a field of the left one is in another field of the right one.
+
+    The left one's tokens alone are sorted out by field: it is compared with many.
+    """
+    step = (there - here) << TOKEN_BITS
+    chunks = right.chunks
+    return any(chunk + step in chunks for chunk in left.by_field.get(here, ()))
 
 
 _GIVEN_PART_NUMBER: Final = NUMBER_OF["given_name.part"]
@@ -143,8 +150,8 @@ _FAMILY_PART_NUMBER: Final = NUMBER_OF["family_name.part"]
 _WORD_NUMBER: Final = NUMBER_OF["address.word"]
 _GIVEN_NEAR_NUMBER: Final = NUMBER_OF["given_name.near"]
 _NICKNAME_NUMBER: Final = NUMBER_OF["given_name.nickname"]
-_SHORT_OF: Final = (NUMBER_OF["given_name.exact"] - _NICKNAME_NUMBER) << TOKEN_BITS
-_ACROSS: Final = (NUMBER_OF["family_name.near"] - NUMBER_OF["given_name.near"]) << TOKEN_BITS
+_EXACT_NUMBER: Final = NUMBER_OF["given_name.exact"]
+_FAMILY_NEAR_NUMBER: Final = NUMBER_OF["family_name.near"]
 
 # --- from pattern to levels ----------------------------------------------------------------------
 

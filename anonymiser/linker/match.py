@@ -150,6 +150,7 @@ _STRONG_PERSON: Final = tuple((name, bit(name)) for name in sorted(STRONG_FIELDS
 #: A passport is renewed under another number, and no check digit tells a slip in it: two that
 #: differ may be one person's. An equal one still links.
 _RENEWED: Final = frozenset({"passport_number"})
+_STRONG_BITS: Final = _STRONG[NodeKind.PERSON]
 _SEX: Final = bit(SEX_FIELD)
 _CHILD: Final = bit(CHILD_FIELD)
 #: Quarters of a year within which a child is no adult; a year later it may have become one.
@@ -181,7 +182,7 @@ def compare(
         return DIFFERENT
     if left.kind is not NodeKind.PERSON:
         return _compare_things(left, right, fields_among(shared))
-    if len(shared) < _SHARED_MIN and not fields_among(shared) & _STRONG[NodeKind.PERSON]:
+    if len(shared) < _SHARED_MIN and not fields_among(shared) & _STRONG_BITS:
         return DIFFERENT
     evidence = _evidence(pattern_of(left, right, shared), policy, steps(weeks))
     return evidence.judged(policy.weights.growth(persons))
@@ -198,7 +199,7 @@ def vetoes(left: Profile, right: Profile) -> tuple[str, ...]:
     pattern = pattern_of(left, right, shared)
     levels = dict(levels_of(pattern))
     contradicted = tuple(_contradictions(pattern, levels, step=0))
-    if not pattern.equal & _STRONG[NodeKind.PERSON]:
+    if not pattern.equal & _STRONG_BITS:
         return contradicted
     return () if _is_one(pattern, levels, contradicted) else contradicted
 

@@ -9,6 +9,7 @@ to tell a hundred million values of a field apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from struct import pack as pack_numbers
 from struct import unpack as unpack_numbers
 from typing import TYPE_CHECKING, Final
@@ -37,7 +38,7 @@ _SEXES: Final[Mapping[Sex, int]] = {Sex.FEMALE: 1, Sex.MALE: 2}
 _CHILD: Final[Mapping[ChildAtEvent, int]] = {ChildAtEvent.YES: 1, ChildAtEvent.NO: 2}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """What one mention, or all mentions of one entity, say, unpacked.
 
@@ -48,6 +49,14 @@ class Profile:
     kind: NodeKind
     chunks: frozenset[int] = field(repr=False)
     fields: int
+
+    @cached_property
+    def by_field(self) -> Mapping[int, list[int]]:
+        """The tokens of each field, by the field's number; sorted out once, if asked for."""
+        found: dict[int, list[int]] = {}
+        for chunk in self.chunks:
+            found.setdefault(chunk >> TOKEN_BITS, []).append(chunk)
+        return found
 
 
 def bit(name: str) -> int:
@@ -83,14 +92,11 @@ def chunks_of(packed: bytes) -> tuple[int, ...]:
 
 def profile(kind: NodeKind, packed: Iterable[bytes]) -> Profile:
     """Unite what several mentions say; one or many, in any order."""
-    chunks: set[int] = set()
+    said = [chunks_of(one) for one in packed if one]
     fields = 0
-    for one in packed:
-        if one:
-            there, *tokens = chunks_of(one)
-            fields |= there
-            chunks.update(tokens)
-    return Profile(kind, frozenset(chunks), fields)
+    for numbers in said:
+        fields |= numbers[0]
+    return Profile(kind, frozenset().union(*(numbers[1:] for numbers in said)), fields)
 
 
 def fields_among(chunks: Iterable[int]) -> int:

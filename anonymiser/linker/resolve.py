@@ -315,9 +315,11 @@ class Resolver(Judge):
         matches: list[Match] = []
         questions: list[Match] = []
         ties = self._ties(subject)
-        for number in self._candidates(subject, home):
-            theirs = self._state.profile_of(number, subject.node.kind)
-            weeks = self._state.weeks_apart(number, self._week)
+        numbers = self._candidates(subject, home)
+        sightings = self._state.weeks_apart(numbers, self._week)
+        profiles = self._state.profiles_of(numbers, subject.node.kind)
+        for number in numbers:
+            theirs, weeks = profiles[number], sightings.get(number)
             compared = self.backed(self.compare(subject.profile, theirs, weeks), ties, number)
             if not self._is_free(subject, number):
                 continue

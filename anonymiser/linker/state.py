@@ -222,10 +222,23 @@ class LinkerState:
         """Return what all mentions of an entity say together."""
         known = self._profiles.get(number)
         if known is None:
-            known = profile(kind, self._spellings(number))
-            self._profiles[number] = known
-            if len(self._profiles) > PROFILES_MAX:
-                self._profiles.popitem(last=False)
+            known = self._learn(number, profile(kind, self._spellings(number)))
+        return known
+
+    def profiles_of(self, numbers: Sequence[int], kind: NodeKind) -> dict[int, Profile]:
+        """Return the profiles of several entities, by number; what is not at hand in one go."""
+        found = {one: self._profiles[one] for one in numbers if one in self._profiles}
+        if unread := [one for one in numbers if one not in found]:
+            said: dict[int, list[bytes]] = {one: [] for one in unread}
+            for number, packed in self.store.execute(_spelt_by(len(unread)), unread).fetchall():
+                said[number].append(packed)
+            found.update({one: self._learn(one, profile(kind, said[one])) for one in unread})
+        return found
+
+    def _learn(self, number: int, known: Profile) -> Profile:
+        self._profiles[number] = known
+        if len(self._profiles) > PROFILES_MAX:
+            self._profiles.popitem(last=False)
         return known
 
     def meet_in_a_report(self, left: int, right: int) -> list[tuple[Mention, Mention]]:
@@ -237,11 +250,11 @@ class LinkerState:
         )
         return [(self._mention(one), self._mention(other)) for one, other in rows.fetchall()]
 
-    def weeks_apart(self, number: int, week: int | None) -> int | None:
-        """Return how far a week is from the nearest in which an entity was seen; None: unknown."""
-        if week is None:
-            return None
-        return self._number("SELECT min(abs(week - ?)) FROM seen WHERE entity = ?", week, number)
+    def weeks_apart(self, numbers: Sequence[int], week: int | None) -> dict[int, int]:
+        """Return how far a week is from the nearest in which each entity was seen, if known."""
+        if week is None or not numbers:
+            return {}
+        return dict(self.store.execute(_weeks_from(len(numbers)), (week, *numbers)).fetchall())
 
     def weeks_between(self, left: int, right: int) -> int | None:
         """Return the weeks between the nearest sightings of two entities, None if unknown."""
@@ -690,6 +703,23 @@ def _look_up(blocks: int, limit: int) -> str:
         f"SELECT * FROM (SELECT {place}, entity FROM block WHERE key = ?{place + 1} LIMIT {limit})"
         for place in range(blocks)
     )
+
+
+@cache
+def _spelt_by(entities: int) -> str:
+    return f"SELECT entity, packed FROM spelling WHERE entity IN ({_marks(entities)})"
+
+
+@cache
+def _weeks_from(entities: int) -> str:
+    return (
+        "SELECT entity, min(abs(week - ?)) FROM seen"
+        f" WHERE entity IN ({_marks(entities)}) GROUP BY entity"
+    )
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
 def _admitted(report: Report, event: ReportAdmitted) -> Report:
