@@ -54,7 +54,7 @@ def _reason(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return errno.errorcode.get(error.errno or 0)
-    return getattr(getattr(error, "orig", None), "sqlite_errorname", None)
+    return getattr(getattr(error, "orig", error), "sqlite_errorname", None)
 
 
 def _frames(trace: TracebackType | None) -> list[str]:

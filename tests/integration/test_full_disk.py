@@ -39,6 +39,7 @@ AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 #: What is left for logs, stores and segments together when the disk is called full.
 LEFT_BYTES = 500_000
 FULL_SECONDS_MAX = 60
+STORE_KEEPERS = ("linker", "desk", "ocg-network", "safeguarding")
 AGAIN_SECONDS_MAX = 90
 
 
@@ -91,8 +92,8 @@ async def system(disk):
 
 @pytest.fixture
 def stores(tmp_path):
-    """A disk on which the projections alone lie."""
-    with small_disk(tmp_path / "home" / "stores", "600k") as folder:
+    """A disk on which the stores alone lie: projections, the linker's, the desk's."""
+    with small_disk(tmp_path / "home" / "stores", "3m") as folder:
         yield folder
 
 
@@ -199,21 +200,28 @@ async def test_a_full_disk_costs_time_and_no_report(disk, system):
     await caught_up(system, len(shared))
 
 
-async def test_a_projection_without_space_says_so_and_catches_up_later(stores, cramped):
+async def test_a_store_without_space_says_so_and_everything_catches_up_later(stores, cramped):
     async with Partner(PARTNER, cramped.bootstrap, cramped.fingerprint) as partner:
         sent = []
         async with asyncio.timeout(FULL_SECONDS_MAX):
-            while not status(cramped)["ocg-network"]["restarts"]:
+            while not sent or not short_of_space(cramped):
                 sent += [one async for one in partner.submit_many([told() for _ in range(50)])]
+        for role in short_of_space(cramped):
+            said = (cramped.settings.logs_dir / f"{role}.log").read_text()
+            assert "SQLITE_FULL" in said
+            assert status(cramped)[role]["last_exit"] == EXIT_FATAL
+
+        enlarge(stores)
+
         receipts = [await one.receipt(AGAIN_SECONDS_MAX) for one in sent]
-    assert {one.outcome for one in receipts} == {Outcome.SHARED}  # nobody before it notices
-    said = (cramped.settings.logs_dir / "ocg-network.log").read_text()
-    assert '"reason": "SQLITE_FULL"' in said
-    assert status(cramped)["ocg-network"]["last_exit"] == EXIT_FATAL
-
-    enlarge(stores)
-
+    assert {one.outcome for one in receipts} == {Outcome.SHARED}
     await caught_up(cramped, len(sent))
+
+
+def short_of_space(system):
+    """The roles that ended because they could not write what they must remember."""
+    roles = status(system)
+    return [one for one in STORE_KEEPERS if roles[one]["restarts"] or roles[one]["last_exit"]]
 
 
 async def caught_up(system, reports):

@@ -17,7 +17,7 @@ START_SECONDS_MAX = 180
 COMMAND_SECONDS_MAX = 100
 ADD = (
     "partner", "add", PARTNER, "--name", "Loxley Housing", "--agreement", "ISA-7",
-    "--type", "housing", "--service", "youth-services", "--narrative", "--expires", "2099-12-31",
+    "--type", "council", "--service", "youth-services", "--narrative", "--expires", "2099-12-31",
     "--service", "tenancy-enforcement:HOUSING,PERSONAL",
     "--gateway", "CA_2004_S11=SAFEGUARD_CHILDREN",
     "--gateway", "CDA_1998_S115=DISRUPT_ORGANISED_CRIME",
