@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anonymiser.gate.law import LawRow, ShutRow
     from streams.registry import PartnerEntry
     from streams.restricted import ReportLinked
-    from streams.shared import Service
+    from streams.shared import PartnerOnboarded, Service
 
 #: The purposes a report may be disclosed for; the others of the register are for looking.
 REPORTED_FOR: Final = frozenset(
@@ -70,6 +70,26 @@ def _applies(row: LawRow, kind: ServiceKind) -> bool:
 
 def _covers(row: LawRow, recipient: Audience, category: DataCategory, purpose: Purpose) -> bool:
     return recipient in row.recipients and category in row.categories and purpose in row.purposes
+
+
+def never_open(entry: PartnerOnboarded) -> tuple[tuple[Gateway, Purpose], ...]:
+    """Return what an agreement lists and the law opens for none of its services.
+
+    Every report that names it will be refused: better told on the day of onboarding.
+    """
+    cells = [
+        (service_kind(entry.type, service), recipient, category)
+        for service in entry.services
+        for recipient in Audience
+        for category in service.data_categories
+    ]
+    return tuple(
+        (listed.gateway, purpose)
+        for listed in entry.gateways
+        for purpose in listed.purposes
+        if purpose in REPORTED_FOR
+        and not any(listed.gateway in open_gateways(*cell, purpose) for cell in cells)
+    )
 
 
 # --- deciding on a report ------------------------------------------------------------

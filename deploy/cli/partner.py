@@ -114,9 +114,22 @@ def add(  # noqa: PLR0913 - each is one option of the command
     else:
         entry = _from_json(partner, from_file, by=decided_by)
     facts = _onboard(settings, entry)
+    _warn_of_the_law(entry)
     _answer(facts, as_json=as_json)
     if not no_wait:
         _wait(settings, partner)
+
+
+def _warn_of_the_law(entry: PartnerOnboarded) -> None:
+    """An agreement may list a power that the law does not give to such a body."""
+    from anonymiser.gate.law import LAW_VERSION  # noqa: PLC0415 - keeps --help quick
+    from anonymiser.gate.lawful import never_open  # noqa: PLC0415 - the same
+
+    for gateway, purpose in never_open(entry):
+        warn(
+            f"{gateway.value} for {purpose.value} is open to no service of this {entry.type.value} "
+            f"partner (law table {LAW_VERSION}): reports that name it will be refused"
+        )
 
 
 def suspend(

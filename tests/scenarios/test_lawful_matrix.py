@@ -16,7 +16,7 @@ import pytest
 
 from anonymiser.gate.handling import judge
 from anonymiser.gate.law import LAW_VERSION, OPEN, SHUT
-from anonymiser.gate.lawful import open_gateways, service_kind
+from anonymiser.gate.lawful import never_open, open_gateways, service_kind
 from producers.town.partners import BODIES, BY_PARTNER, LAPSED
 from streams.parts import CodedFact, Grading, Handling, SourceFacts
 from streams.registry import Registry
@@ -39,6 +39,7 @@ from streams.values import (
     Sex,
     Theme,
 )
+from tests.enclave import onboarded
 
 POWERS = {
     "115": Gateway.CDA_1998_S115,  # any person to a relevant authority, for crime and disorder
@@ -408,3 +409,16 @@ def test_a_body_that_the_table_does_not_know_has_no_power():
         assert open_gateways(kind, *cell) == ()
     assert {row.gateway for row in OPEN} == set(Gateway)
     assert {row.gateway for row in SHUT} == {Gateway.PCSC_2022_PART2}
+
+
+def test_an_agreement_that_lists_a_closed_gateway_is_told_so_on_the_day_of_onboarding():
+    closed = LawfulGateway(gateway=Gateway.CA_2004_S11, purposes=(Purpose.SAFEGUARD_CHILDREN,))
+    opened = LawfulGateway(gateway=Gateway.CDA_1998_S115, purposes=tuple(Purpose))
+    entry = onboarded("porter-housing", PartnerType.HOUSING, gateways=(closed, opened))
+
+    assert never_open(entry) == (
+        (Gateway.CA_2004_S11, Purpose.SAFEGUARD_CHILDREN),
+        (Gateway.CDA_1998_S115, Purpose.SAFEGUARD_CHILDREN),
+    )
+    council = onboarded("loxley-council", PartnerType.COUNCIL, gateways=(closed,))
+    assert never_open(council) == ()
