@@ -96,11 +96,14 @@ class Desk:
     async def _weights(self, version: int | None) -> LinkWeights | None:
         if version == WEIGHTS.version:
             return WEIGHTS
+        versions = (await self._registry()).weight_versions()
+        return next((published(one) for one in versions if one.version == version), None)
+
+    async def _registry(self) -> Registry:
         registry = Registry()
         async for records in read_to_end(self._log, (REGISTRY,)):
             registry.learn(records)
-        known = (one for one in registry.weight_versions() if one.version == version)
-        return next(map(published, known), None)
+        return registry
 
     async def decide(
         self, typed: str, verdict: LinkVerdict, over_budget: OverBudgetReason | None
@@ -214,9 +217,14 @@ class Desk:
         person = self._asker.name
         subject = f"{word} {hold.partner} {hold.report_id} {reason.value}"
         async with self._refusal_noted(subject):
+            await self._require_body(body)
             event = decisions.rule(hold, verdict, reason, person=person, body=body, at=now())
         await self._rule(subject, event)
         return hold
+
+    async def _require_body(self, body: str) -> None:
+        """A misspelt body would pass for another than the one that reported."""
+        decisions.require_body(body, (await self._registry()).partners())
 
     async def _held(self, typed: str, subject: str) -> Hold:
         text = typed.strip().lower()
@@ -253,6 +261,7 @@ class Desk:
         person = self._asker.name
         subject = f"quarantine close {found.offset} {reason.value}"
         async with self._refusal_noted(subject):
+            await self._require_body(body)
             event = decisions.close(found, reason, person=person, body=body, at=now())
         await self._rule(subject, event)
         return found

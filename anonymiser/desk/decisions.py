@@ -12,7 +12,7 @@ from streams.restricted import HoldDecided, LinkReviewed, OriginatorApproved
 from streams.values import HoldReason, HoldVerdict, LinkVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from anonymiser.desk.cases import Case
     from anonymiser.desk.entries import Hold, Quarantine
@@ -204,6 +204,15 @@ def close(
         decided_for=body,
         decided_at=at,
     )
+
+
+def require_body(body: str, partners: Collection[str]) -> None:
+    """Refuse a body that is neither the desk nor a partner of the register.
+
+    Raises: InvalidInputError.
+    """
+    if body != DESK and body not in partners:
+        raise InvalidInputError(f"--body: {DESK}, or a partner as `rivelin partner list` has it")
 
 
 def _refuse_own(partner: str, body: str) -> None:

@@ -131,7 +131,7 @@ def release(
     hold = at_desk(
         who, purpose, lambda desk: desk.rule(report_id, HoldVerdict.RELEASE, why, body.strip())
     )
-    say(f"{hold.report_id} is released by {who} of {body}; the gate judges it anew.")
+    say(f"{hold.report_id} is released by {who} of {body.strip()}; the gate judges it anew.")
 
 
 def refuse(
@@ -153,7 +153,7 @@ def refuse(
     hold = at_desk(
         who, purpose, lambda desk: desk.rule(report_id, HoldVerdict.REFUSE, why, body.strip())
     )
-    say(f"{hold.report_id} is refused by {who} of {body}; {hold.partner} gets a receipt.")
+    say(f"{hold.report_id} is refused by {who} of {body.strip()}; {hold.partner} gets a receipt.")
 
 
 # --- quarantine -----------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def close(
     why = code_of(HoldReason, reason, "--reason")
     who = named(name)
     kept = at_desk(who, purpose, lambda desk: desk.close(number, why, body.strip()))
-    say(f"Record {kept.offset} is closed by {who} of {body}.")
+    say(f"Record {kept.offset} is closed by {who} of {body.strip()}.")
 
 
 # --- what is shown ------------------------------------------------------------------------------

@@ -182,6 +182,8 @@ def test_a_partner_approves_its_own_report_and_the_desk_releases_what_is_about_i
     assert terminal.json("partner", "approve", HOMES, waits)["outcome"] == "SHARED"
     own = ("--reason", "staff-excluded", "--body", HOMES)
     terminal.run("holds", "release", staff[:13], *own, *IDA, code=4)
+    slip = ("--reason", "staff-excluded", "--body", HOMES.upper())
+    terminal.run("holds", "release", staff[:13], *slip, *IDA, code=3)
     terminal.run("holds", "release", staff[:13], "--reason", "staff-excluded", *IDA)
     terminal.until(lambda: terminal.json("holds", "list", *IDA), lambda found: not found)
 

@@ -56,7 +56,7 @@ def _column(header: Sequence[str], names: Sequence[str], file: str) -> str:
     known = {plain(column): column for column in header}
     found = next((known[name] for name in names if name in known), None)
     if found is None:
-        raise InvalidInputError(f"{file} has no column {names[0]!r}; it holds record,entity")
+        raise InvalidInputError(f"{file} has no column {names[0]!r}; a truth has record,entity")
     return found
 
 

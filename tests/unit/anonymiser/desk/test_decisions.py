@@ -190,6 +190,14 @@ def test_nobody_decides_about_a_report_of_their_own_body():
         rule(hold(CONFLICT), HoldVerdict.RELEASE, HoldReason.STAFF_EXCLUDED, "loxley-council")
 
 
+def test_a_body_is_the_desk_or_a_partner_of_the_register_so_a_slip_is_no_other_body():
+    decisions.require_body("desk", ())
+    decisions.require_body("loxley-council", {"loxley-council"})
+
+    with pytest.raises(InvalidInputError, match="--body"):
+        decisions.require_body("loxley_council", {"loxley-council"})
+
+
 def test_the_desk_releases_conflicts_and_not_what_its_originator_holds():
     released = rule(hold(CONFLICT), HoldVerdict.RELEASE, HoldReason.STAFF_EXCLUDED)
 
