@@ -118,13 +118,16 @@ def example(
 ) -> None:
     """Write the census of an invented city, to try `rivelin population set` with.
 
-    Exit codes: 0 done.
+    Nothing is written over. Exit codes: 0 done, 3 the file is there already.
     """
     from datetime import date  # noqa: PLC0415 - keeps --help quick
 
     from deploy.population import write_population  # noqa: PLC0415 - the same
     from producers.town.city import build_city, census  # noqa: PLC0415 - the same
+    from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
 
+    if file.exists():
+        raise InvalidInputError(f"{file} is there already")
     city = build_city(seed, people, date(2026, 9, 1))
     rows = write_population(file, census(city))
     say(f"{rows} rows about {len(city.residents):,} people who do not exist: {file}")

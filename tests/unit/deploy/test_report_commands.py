@@ -148,3 +148,13 @@ def test_a_withdrawal_needs_an_id_and_a_coded_reason(run):
     wrong_reason = run(*withdraw, "regret", "7b0c7c9e-4f1d-4a53-9a6e-0c6a3f2b1d04")
     assert "REPORT_ID" in str(wrong_id.exception)
     assert "--reason" in str(wrong_reason.exception)
+
+
+def test_an_invented_census_is_written_over_no_file(run, tmp_path):
+    census = tmp_path / "census.csv"
+    census.write_text("a real one")
+
+    result = run("population", "example", census)
+
+    assert isinstance(result.exception, InvalidInputError)
+    assert census.read_text() == "a real one"
