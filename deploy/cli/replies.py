@@ -72,9 +72,8 @@ def answer(
     if as_json:
         show_json({"question_id": str(one.question_id), "answer": said.value})
     else:
-        say(
-            f"{said.value} is recorded as the answer to {one.question.value} about report {one.report_id}."
-        )
+        question = f"{one.question.value} about report {one.report_id}"
+        say(f"{said.value} is recorded as the answer to {question}.")
 
 
 def approve(  # noqa: PLR0913 - each is one option of the command
