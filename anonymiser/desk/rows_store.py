@@ -83,6 +83,15 @@ class NoDeskStoreError(RivelinError):
     """The desk has no store here yet. Start its process (`rivelin up`) and look again."""
 
 
+class DamagedDeskStoreError(RivelinError):
+    """The desk's store cannot be read. It holds nothing that is not on the log."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is damaged: `rivelin down`, delete it, `rivelin up`; the log fills it again"
+        )
+
+
 class DeskRows:
     """One file. One writer, any number of readers."""
 
@@ -109,7 +118,7 @@ class DeskRows:
     def look(cls, path: Path) -> Self:
         """Open an existing store for reading only.
 
-        Raises: NoDeskStoreError.
+        Raises: NoDeskStoreError, DamagedDeskStoreError.
         """
         try:
             connection = sqlite3.connect(
@@ -123,6 +132,8 @@ class DeskRows:
             raise NoDeskStoreError(
                 f"the desk has no store of version {VERSION} yet: start it with `rivelin up`"
             ) from None
+        except sqlite3.DatabaseError:
+            raise DamagedDeskStoreError(path) from None
         return cls(connection)
 
     def close(self) -> None:

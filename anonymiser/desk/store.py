@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -11,13 +12,12 @@ from anonymiser.desk.cases import Asked, Bar, Case, CaseState, Opinion, Side, in
 from anonymiser.desk.entries import Hold, Quarantine, Review, Ruling, Waiting
 from anonymiser.desk.planted import answered_at
 from anonymiser.desk.questions import Holder
-from anonymiser.desk.rows_store import DeskRows, NoDeskStoreError, store_path
+from anonymiser.desk.rows_store import DamagedDeskStoreError, DeskRows, NoDeskStoreError, store_path
 from streams.errors import InvalidInputError
 from streams.restricted import EnclaveMention
 from streams.values import Answer, LinkClosed, LinkQuestion, LinkVerdict, NodeKind
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -404,13 +404,19 @@ _CLOSED: Final = {
 
 
 def waiting_in(folder: Path) -> Waiting | None:
-    """Return how much waits for people; None where no desk ever ran."""
+    """Return how much waits for people; None where no desk ever ran.
+
+    Raises: DamagedDeskStoreError.
+    """
+    path = store_path(folder)
     try:
-        store = DeskStore.look(store_path(folder))
+        store = DeskStore.look(path)
     except NoDeskStoreError:
         return None
     try:
         return store.waiting()
+    except sqlite3.DatabaseError:  # what stands first in a file can be whole, and the rest not
+        raise DamagedDeskStoreError(path) from None
     finally:
         store.close()
 

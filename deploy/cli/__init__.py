@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -91,6 +92,19 @@ def main() -> None:
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        if (fault := _store_fault(error)) is None:
+            raise
+        complain(f"a store of this home cannot be read ({fault}): see `rivelin status`")
+        sys.exit(EXIT_FAILURE)
+
+
+def _store_fault(error: Exception) -> str | None:
+    """Return SQLite's name of what is wrong with a file; its message could hold more than that."""
+    cause = getattr(error, "orig", error)  # as SQLAlchemy hands it on
+    if not isinstance(cause, sqlite3.Error):
+        return None
+    return getattr(cause, "sqlite_errorname", type(cause).__name__)
 
 
 def _open_ears() -> None:

@@ -150,19 +150,25 @@ def facts(settings: Settings) -> dict[str, Any]:
         return {"running": False, "home": str(settings.home), "processes": []}
     processes = [_with_progress(process, settings) for process in report.facts["processes"]]
     home = str(settings.home)
-    waiting = _waiting(settings)
-    told = {**report.facts, "processes": processes, "waiting_for_people": waiting}
+    told = {**report.facts, "processes": processes, **_waiting(settings)}
     return {"running": True, "home": home, **told}
 
 
-def _waiting(settings: Settings) -> dict[str, Any] | None:
-    """How much waits for a human decision; None before the desk has read anything."""
+def _waiting(settings: Settings) -> dict[str, Any]:
+    """How much waits for a human decision, and why that is not known; before the desk ran neither.
+
+    The supervisor starts the desk whatever its store is like, so it must not end here.
+    """
     from dataclasses import asdict  # noqa: PLC0415 - keeps --help quick
 
+    from anonymiser.desk.rows_store import DamagedDeskStoreError  # noqa: PLC0415 - the same
     from anonymiser.desk.store import waiting_in  # noqa: PLC0415 - the same
 
-    waiting = waiting_in(settings.stores_dir)
-    return None if waiting is None else asdict(waiting)
+    try:
+        waiting = waiting_in(settings.stores_dir)
+    except DamagedDeskStoreError as error:
+        return {"waiting_for_people": None, "waiting_unknown": str(error)}
+    return {"waiting_for_people": waiting and asdict(waiting), "waiting_unknown": None}
 
 
 def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -226,6 +232,8 @@ def _show(settings: Settings) -> None:
             show_text(line)
     for line in _waiting_lines(known["waiting_for_people"]):
         show_text(line)
+    if known["waiting_unknown"]:
+        show_text(f"waiting for people: not known; {known['waiting_unknown']}")
     show_text(f"logs {settings.logs_dir}")
 
 

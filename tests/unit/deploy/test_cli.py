@@ -8,6 +8,7 @@ import sys
 import uuid
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from deploy import cli
 from deploy.cli.output import show_json, show_table
@@ -55,6 +56,31 @@ def run(*arguments, **env):
         check=False,
         env=env,
     )
+
+
+def test_a_damaged_store_is_told_in_one_line(monkeypatch, capsys, tmp_path):
+    store = tmp_path / "store.sqlite"
+    store.write_bytes(b"no store at all, " * 400)
+
+    def fail():
+        with create_engine(f"sqlite:///{store}").connect() as connection:
+            connection.execute(text("SELECT 1 FROM positions"))
+
+    monkeypatch.setattr(cli, "build_app", lambda: fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 1
+    assert "SQLITE_NOTADB" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_trace(monkeypatch):
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "build_app", lambda: fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
 
 
 def test_wrong_usage_is_exit_code_two():
