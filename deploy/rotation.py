@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from anonymiser.keyring import KeyKind
+from anonymiser.keyring import KeyKind, MissingKeyError, UnfinishedRotationError
+from anonymiser.linker.recovery import RESOLUTION_CLASSES
 from anonymiser.linker.stage import Linker
 from anonymiser.report_keys import record_key
 from anonymiser.retokenise import Retokeniser
@@ -21,6 +22,7 @@ from streams.restricted import (
     MergeDecided,
     PossibleLink,
     Quarantined,
+    RecordRetokenised,
     ReporterNoted,
     ReportHeld,
     ReportKeysWrapped,
@@ -245,10 +247,16 @@ async def rotate_token(
 
     `linker` runs under the key in use and takes what is still on its way. Cut short, the
     next call goes on with the same coming key; roles refuse to start in between.
+    Raises: MissingKeyError if the log was hashed under a later key than there is. To make
+    another of that number would leave every record under the one that was lost.
     """
     keys = ring.load(rolling=True)
+    reached = await _token_epoch(log)
+    if reached > keys.token_epoch and not _is_rolling(ring):
+        raise MissingKeyError(f"{KeyKind.TOKEN}-{reached}")
     coming = await asyncio.to_thread(ring.coming_token)
-    await _drain(linker)
+    if reached < coming[0]:  # else all was taken before the first record was hashed anew
+        await _drain(linker)
     retokeniser = Retokeniser(keys, coming)
     partners = await _learn(log, retokeniser)
     total = retokeniser.left
@@ -263,11 +271,32 @@ async def rotate_token(
     return Retokenised(number, total - retokeniser.left, retokeniser.left)
 
 
+def _is_rolling(ring: KeyRing) -> bool:
+    try:
+        ring.load()
+    except UnfinishedRotationError:
+        return True
+    return False
+
+
+async def _token_epoch(log: Log) -> int:
+    """Return the newest token key that any record was hashed anew under; 0 if none was."""
+    newest = 0
+    async for records in read_to_end(log, (RESOLUTIONS,)):
+        for record in records:
+            event = None if record.value is None else decode(record.value, *RESOLUTION_CLASSES)
+            if isinstance(event, RecordRetokenised):
+                newest = max(newest, event.token_epoch)
+    return newest
+
+
 async def _drain(linker: StageRunner) -> None:
-    await linker.start()
-    while await linker.turn():
-        pass
-    await linker.stop()
+    try:
+        await linker.start()
+        while await linker.turn():
+            pass
+    finally:
+        await linker.stop()
 
 
 async def _learn(log: Log, retokeniser: Retokeniser) -> tuple[str, ...]:

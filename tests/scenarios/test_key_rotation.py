@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from anonymiser.keyring import FileKeyRing
+from anonymiser.keyring import FileKeyRing, MissingKeyError
 from anonymiser.linker.stage import Linker
 from deploy.rotation import rotate_token
 from streams.loop import StageRunner
@@ -98,6 +98,37 @@ async def test_a_rotation_cut_short_goes_on_with_the_same_key(enclave, ring):
     done = await rotated(enclave, ring)
 
     assert (done.number, ring.load().token) == (number, secret)
+
+
+async def test_a_rotation_cut_short_after_records_were_hashed_anew_goes_on(enclave, ring):
+    first = report(person(**ARVID))
+    await enclave.submit(first, report(person(**BRIDA)))
+
+    def die(_done, _all):
+        raise KeyboardInterrupt
+
+    linker = StageRunner(Linker(ring.load(rolling=True), seeded_ids(8)), enclave.log)
+    with pytest.raises(KeyboardInterrupt):
+        await rotate_token(enclave.log, ring, linker, die)
+    assert enclave.events(RESOLUTIONS, RecordRetokenised)
+
+    assert (await rotated(enclave, ring)).number == 2
+    again = report(person(**ARVID), partner="porter-housing")
+    await enclave.submit(again)
+    assert enclave.who(again) == enclave.who(first)
+
+
+async def test_a_lost_token_key_is_named_and_no_other_is_made_in_its_place(enclave, ring, tmp_path):
+    await enclave.submit(report(person(**ARVID)))
+    await rotated(enclave, ring)
+    kept = sorted(one.name for one in (tmp_path / "keys").iterdir())
+    (tmp_path / "keys" / "token-2.key").unlink()
+
+    with pytest.raises(MissingKeyError, match="token-2"):
+        await rotated(enclave, ring)
+
+    kept.remove("token-2.key")
+    assert sorted(one.name for one in (tmp_path / "keys").iterdir()) == kept
 
 
 async def test_what_is_on_its_way_when_the_key_rotates_is_linked_first(enclave, ring):
