@@ -21,7 +21,7 @@ from random import Random
 from struct import pack as pack_numbers
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from anonymiser.keyring import new_keys
 from anonymiser.linker.packing import (
@@ -37,12 +37,12 @@ from anonymiser.linker.store import store_path
 from anonymiser.report_keys import record_key, seal_tokens
 from anonymiser.tokens import TOKEN_BYTES, Tokeniser
 from deploy.evaluate.linkage.households import Maker
+from deploy.evaluate.linkage.single import received_at, report_of_one
 from producers.town.dice import Dice
 from producers.town.errors import typo
 from streams.codec import decode, encode
 from streams.errors import RivelinError
 from streams.identifiers import read
-from streams.parts import Grading, Handling, SourceFacts
 from streams.ports import Record
 from streams.restricted import (
     MentionResolved,
@@ -50,19 +50,12 @@ from streams.restricted import (
     ReportLinked,
     ReportSubmitted,
     ReportTokenised,
-    TokenisedNode,
 )
 from streams.sealing import wrap_data_keys
 from streams.topics import REPORT_KEYS, RESOLUTIONS, TOKENISED
 from streams.values import (
-    AgeBand,
-    ChildAtEvent,
-    DataCategory,
-    Gateway,
     LinkBasis,
     NodeKind,
-    Purpose,
-    Role,
     Sex,
 )
 
@@ -86,8 +79,6 @@ _SEEN_BEFORE: Final = 10
 _SLIP: Final = 3
 _REMEMBERED: Final = 20_000
 _BORN: Final = (1940, 2019)
-_SPACE: Final = UUID("6a0f1d9c-6df0-5d0e-9f39-0c1c4f4f7a11")
-_START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _TICK: Final = timedelta(milliseconds=1)
 _REBUILT: Final = 5_000
 _KEY_BYTES: Final = 32
@@ -142,7 +133,7 @@ class Reports:
         return [self._record(event) for event, _ in told], [keys for _, keys in told]
 
     def _record(self, event: ReportTokenised) -> Record:
-        number = (event.received_at - _START) // _TICK
+        number = (event.received_at - received_at(0)) // _TICK
         return Record(TOKENISED, number, event.received_at, None, encode(event))
 
     def _sealed(self, number: int) -> tuple[ReportTokenised, Record]:
@@ -160,43 +151,8 @@ class Reports:
 
     def _event(self, number: int) -> ReportTokenised:
         identity, sex = self._crowd.describe(number)
-        report_id, partner = uuid5(_SPACE, f"{number}"), f"bench-{number % _PARTNERS:02d}"
-        node = TokenisedNode(
-            node=0,
-            kind=NodeKind.PERSON,
-            label_token=self._tokeniser.label_token(partner, report_id, "subject"),
-            tokens=self._tokeniser.tokens_of(NodeKind.PERSON, read(identity)[0]),
-            sealed_tokens=b"",
-            sex=sex,
-            age_band=AgeBand.UNKNOWN,
-            child_at_event=ChildAtEvent.UNKNOWN,
-            role=Role.OTHER,
-            protected=False,
-            conflict=False,
-        )
-        return ReportTokenised(
-            partner=partner,
-            report_id=report_id,
-            revision=1,
-            supersedes=None,
-            received_at=_START + number * _TICK,
-            content_digest=report_id.bytes * 2,
-            origin_token=None,
-            immediate_risk=False,
-            service="bench",
-            data_category=DataCategory.CRIMINAL_OFFENCE,
-            gateway=Gateway.CDA_1998_S115,
-            purpose=Purpose.DISRUPT_ORGANISED_CRIME,
-            event_week="2026-W10",
-            district=None,
-            nodes=(node,),
-            relations=(),
-            facts=(),
-            source=SourceFacts(),
-            grading=Grading(),
-            handling=Handling(),
-            submission=b"",
-        )
+        partner = f"bench-{number % _PARTNERS:02d}"
+        return report_of_one(number, partner, read(identity)[0], sex, self._tokeniser)
 
 
 def _submission(event: ReportTokenised) -> ReportSubmitted:
@@ -319,7 +275,7 @@ class Bench:
             content_digest=random.randbytes(_KEY_BYTES),
             origin_token=None,
             origin_id=report_id,
-            admitted_at=_START,
+            admitted_at=received_at(0),
             event_week="2026-W10",
         )
         state.admit(admitted)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from anonymiser.keyring import new_keys
 from anonymiser.linker.stage import Linker
 from anonymiser.tokens import Tokeniser
+from deploy.evaluate.linkage.single import report_of_one
 from streams.codec import decode, encode
 from streams.errors import RivelinError
-from streams.parts import Grading, Handling, SourceFacts
 from streams.ports import Record
 from streams.restricted import (
     MentionResolved,
@@ -28,20 +27,8 @@ from streams.restricted import (
     PossibleLinkClosed,
     ReportAdmitted,
     ReportTokenised,
-    TokenisedNode,
 )
 from streams.topics import RESOLUTIONS, TOKENISED
-from streams.values import (
-    AgeBand,
-    ChildAtEvent,
-    DataCategory,
-    Gateway,
-    HandlingCode,
-    NodeKind,
-    Purpose,
-    Role,
-    SourceAccess,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,9 +37,6 @@ if TYPE_CHECKING:
     from streams.ports import Outgoing
 
 PARTNERS: Final = ("ashdale-council", "birchley-health", "cedarwick-school", "dunmoor-housing")
-_NAMESPACE: Final = UUID("b7a4e9c2-77a1-5c0e-8a55-2d0f3e6b9c41")
-_START: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
-_TICK: Final = timedelta(milliseconds=1)
 _DECISIONS: Final = (
     ReportAdmitted,
     MentionResolved,
@@ -108,44 +92,8 @@ def _record(event: ReportTokenised, number: int) -> Record:
 
 
 def _tokenised(person: Person, number: int, tokeniser: Tokeniser) -> ReportTokenised:
-    report_id = uuid5(_NAMESPACE, f"{number}")
     partner = PARTNERS[number % len(PARTNERS)]
-    node = TokenisedNode(
-        node=0,
-        kind=NodeKind.PERSON,
-        label_token=tokeniser.label_token(partner, report_id, "subject"),
-        tokens=tokeniser.tokens_of(NodeKind.PERSON, person.spelt),
-        sealed_tokens=b"",  # for a recovery, which no evaluation has
-        sex=person.sex,
-        age_band=AgeBand.UNKNOWN,
-        child_at_event=ChildAtEvent.UNKNOWN,
-        role=Role.OTHER,
-        protected=False,
-        conflict=False,
-    )
-    return ReportTokenised(
-        partner=partner,
-        report_id=report_id,
-        revision=1,
-        supersedes=None,
-        received_at=_START + number * _TICK,
-        content_digest=tokeniser.content_digest(report_id.bytes),
-        origin_token=None,
-        immediate_risk=False,
-        service="evaluation",
-        data_category=DataCategory.CRIMINAL_OFFENCE,
-        gateway=Gateway.CDA_1998_S115,
-        purpose=Purpose.DISRUPT_ORGANISED_CRIME,
-        event_week="2026-W10",
-        district=None,
-        nodes=(node,),
-        relations=(),
-        facts=(),
-        source=SourceFacts(access=SourceAccess.RECORD),
-        grading=Grading(),
-        handling=Handling(code=HandlingCode.P),
-        submission=b"",
-    )
+    return report_of_one(number, partner, person.spelt, person.sex, tokeniser)
 
 
 class _Fold:
