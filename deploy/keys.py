@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser import keyring
-from anonymiser.keyring import DamagedKeyError, FileKeyRing, MissingKeyError
+from anonymiser.keyring import DamagedKeyError, FileKeyRing, KeyKind, MissingKeyError
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.ports import Outgoing
+from streams.registry import Registry
 from streams.restricted import SealingKeyPublished
 from streams.sealing import fingerprint_of, sign_public_key
-from streams.topics import PUBLIC_KEYS
+from streams.topics import PUBLIC_KEYS, REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +57,23 @@ async def ensure_keys(settings: Settings) -> tuple[str, ...]:
         if published and ring.is_empty():
             raise MissingKeyError(f"sealing-{max(published)}")
         made = await asyncio.to_thread(ring.create_missing)
+        await require_token_key(log, ring.load())
         await publish_keys(log, ring.load(), datetime.now(UTC).replace(microsecond=0))
         return made
     finally:
         await log.stop()
+
+
+async def require_token_key(log: Log, keys: Keys) -> None:
+    """Refuse an older set of keys than the one that the records of this log lie under.
+
+    Raises: MissingKeyError, naming the token key that has to be restored.
+    """
+    registry = Registry()
+    async for records in read_to_end(log, (REGISTRY,)):
+        registry.learn(records)
+    if registry.token_epoch > keys.token_epoch:
+        raise MissingKeyError(f"{KeyKind.TOKEN}-{registry.token_epoch}")
 
 
 def fingerprint(settings: Settings) -> str:

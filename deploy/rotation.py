@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.keyring import KeyKind, MissingKeyError, UnfinishedRotationError
@@ -15,6 +15,7 @@ from anonymiser.retokenise import Retokeniser
 from deploy.keys import publish_keys, published_keys
 from streams.codec import decode, encode
 from streams.errors import DecodeError, RivelinError
+from streams.instants import to_millisecond
 from streams.loop import StageRunner, read_to_end
 from streams.ports import Outgoing
 from streams.registry import Registry
@@ -31,11 +32,11 @@ from streams.restricted import (
 )
 from streams.restricted import ReportSubmitted as Submitted
 from streams.sealing import rewrap_data_keys
+from streams.shared import TokenKeySettled
 from streams.topics import HELD, QUARANTINE, REGISTRY, REPORT_KEYS, RESOLUTIONS, submissions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from anonymiser.keyring import KeyRing, Keys
     from streams.ports import Log, Record
@@ -267,6 +268,8 @@ async def rotate_token(
         await sink.commit([Outgoing(RESOLUTIONS, encode(one)) for one in events], {})
         tell(total - retokeniser.left, total)
     await sink.stop()
+    settled = TokenKeySettled(token_epoch=coming[0], settled_at=to_millisecond(datetime.now(UTC)))
+    await log.append([Outgoing(REGISTRY, encode(settled))])
     number = await asyncio.to_thread(ring.settle_token)
     return Retokenised(number, total - retokeniser.left, retokeniser.left)
 

@@ -12,6 +12,7 @@ from streams.shared import (
     PartnerOnboarded,
     PartnerSuspended,
     ReferencePopulationSet,
+    TokenKeySettled,
 )
 
 if TYPE_CHECKING:
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
     from streams.values import Gateway, PartnerType, Purpose
 
 RegistryEvent: TypeAlias = (
-    PartnerOnboarded | PartnerSuspended | ReferencePopulationSet | LinkWeightsPublished
+    PartnerOnboarded
+    | PartnerSuspended
+    | ReferencePopulationSet
+    | LinkWeightsPublished
+    | TokenKeySettled
 )
-EVENTS: Final = (PartnerOnboarded, PartnerSuspended, ReferencePopulationSet, LinkWeightsPublished)
+EVENTS: Final = (
+    *(PartnerOnboarded, PartnerSuspended, ReferencePopulationSet, LinkWeightsPublished),
+    TokenKeySettled,
+)
 
 
 class Standing(StrEnum):
@@ -74,6 +82,8 @@ class Registry:
         #: The population that small cells are counted in; None until one was set.
         self.population: ReferencePopulationSet | None = None
         self._weights: dict[int, LinkWeightsPublished] = {}
+        #: The token key that every record lies under; 0 while none was ever rotated.
+        self.token_epoch = 0
 
     def apply(self, event: RegistryEvent) -> None:
         """Fold one event in: onboarding replaces the entry and lifts a suspension."""
@@ -86,6 +96,8 @@ class Registry:
                 self.population = event
             case LinkWeightsPublished():
                 self._weights.setdefault(event.version, event)
+            case TokenKeySettled():
+                self.token_epoch = max(self.token_epoch, event.token_epoch)
             case _:
                 assert_never(event)
 

@@ -149,6 +149,14 @@ class LinkWeightsPublished:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKeySettled:
+    """Every record lies under this token key; who lacks it must not hash anything."""
+
+    token_epoch: int
+    settled_at: datetime
+
+
 # --- partner.<id>.feedback ---------------------------------------------------
 
 

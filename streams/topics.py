@@ -97,6 +97,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "PartnerSuspended",
             "ReferencePopulationSet",
             "LinkWeightsPublished",
+            "TokenKeySettled",
         ),
     ),
     TopicSpec(

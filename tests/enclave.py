@@ -157,9 +157,10 @@ class Enclave:
         await self._start()
         return self
 
-    async def restart(self, *, ids):
+    async def restart(self, *, ids, linker=None):
         """Forget everything but the log and begin again."""
-        self.linker, self.gate = Linker(self.keys, ids), Gate(self.keys, policy=AT_ONCE)
+        self.linker = linker if linker is not None else Linker(self.keys, ids)
+        self.gate = Gate(self.keys, policy=AT_ONCE)
         await self._start()
 
     async def _start(self):

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from streams.ports import Record
-    from streams.restricted import MergeDecided, ReceiptDue, ReportLinked, ReportRetracted
+    from streams.restricted import (
+        MergeDecided,
+        ReceiptDue,
+        ReportLinked,
+        ReportRetracted,
+        ReportTokenised,
+    )
     from streams.values import PartnerType
 
 SharedReport: TypeAlias = PoliceReportShared | SafeguardingReportShared
@@ -271,7 +277,9 @@ def reason_of(error: Exception) -> Reason:
     return Reason(code=code or "internal_error")
 
 
-def quarantine(record: Record, linked: ReportLinked | None, reason: Reason) -> Effect:
+def quarantine(
+    record: Record, linked: ReportLinked | ReportTokenised | None, reason: Reason
+) -> Effect:
     """Keep the ciphertext; `offset` is the position on the topic the gate read it from.
 
     A record that is no report is kept whole, under the name of its topic.

@@ -72,6 +72,7 @@ from anonymiser.gate.release import finished, for_police, for_safeguarding, plai
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
 from anonymiser.gate.state import GateState
 from streams.codec import decode, encode, schema_id
+from streams.errors import DecodeError
 from streams.parts import Reason
 from streams.ports import Record
 from streams.registry import Registry
@@ -91,6 +92,7 @@ from streams.restricted import (
     ReportLinked,
     ReportRetracted,
     ReportSubmitted,
+    ReportTokenised,
     ReportWaiting,
     SplitDecided,
     SplitRequested,
@@ -305,7 +307,7 @@ class Gate:
         try:
             event = read(record)
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
-            return self._settle([quarantine(record, None, reason_of(error))])
+            return self._settle([_not_understood(record, error)])
         told = self._tell_merges() if _ends_waiting(event) else []
         noticed = [Effect(ALARMS, one) for one in self._probes.notice(event, record.appended_at)]
         try:
@@ -692,6 +694,15 @@ def read(record: Record) -> Input:
     """
     event: Input = decode(record.value or b"", *_INPUT[record.topic])
     return event
+
+
+def _not_understood(record: Record, error: Exception) -> Effect:
+    """Keep what the gate cannot read. A report that was never linked says at least whose it is."""
+    try:
+        unlinked = decode(record.value or b"", ReportTokenised)
+    except DecodeError:
+        return quarantine(record, None, reason_of(error))
+    return quarantine(record, unlinked, Reason(code="not_linked"))
 
 
 def _is_split(value: bytes | None) -> bool:

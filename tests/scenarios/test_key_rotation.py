@@ -8,10 +8,11 @@ import pytest
 
 from anonymiser.keyring import FileKeyRing, MissingKeyError
 from anonymiser.linker.stage import Linker
+from deploy.keys import require_token_key
 from deploy.rotation import rotate_token
 from streams.loop import StageRunner
 from streams.restricted import RecordRetokenised
-from streams.topics import POLICE, RESOLUTIONS, SAFEGUARDING
+from streams.topics import POLICE, QUARANTINE, RESOLUTIONS, SAFEGUARDING
 from streams.values import Sex
 from tests.enclave import ARVID, NHS, Enclave, corrected, person, report, seeded_ids
 
@@ -152,3 +153,27 @@ async def test_two_rotations_follow_one_another(enclave, ring):
     again = report(person(**ARVID), partner="porter-housing")
     await enclave.submit(again)
     assert enclave.who(again) == enclave.who(told)
+
+
+async def test_an_older_set_of_keys_put_back_is_refused_before_anything_is_hashed(enclave, ring):
+    before = ring.load()
+    await rotated(enclave, ring)
+
+    await require_token_key(enclave.log, ring.load())
+    with pytest.raises(MissingKeyError, match="token-2"):
+        await require_token_key(enclave.log, before)
+
+
+async def test_a_report_hashed_under_another_key_is_quarantined_under_its_own_name(enclave, ring):
+    await enclave.submit(report(person(**ARVID)))
+    old = enclave.keys
+    await rotated(enclave, ring)
+    enclave.keys = old  # the intake of a machine that was forgotten
+    await enclave.restart(ids=seeded_ids(10), linker=Linker(ring.load(), seeded_ids(11)))
+    late = report(person(**BRIDA))
+    await enclave.submit(late)
+
+    (kept,) = enclave.events(QUARANTINE)
+    assert (kept.partner, kept.report_id) == (late.partner, late.report_id)
+    assert [one.code for one in kept.reasons] == ["not_linked"]
+    assert enclave.outcomes(late) == ["QUARANTINED"]
