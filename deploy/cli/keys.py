@@ -135,7 +135,7 @@ def _rotate_sealing(settings: Settings, name: str | None) -> dict[str, Any]:
     number = _with_log(settings, work, name, "key sealing rotated")
     until = at + EPOCH
     said = f"sealing-{number} is published; partners seal to it from now to {until:%Y-%m-%d}."
-    return {"key": f"sealing-{number}", "valid_until": until, "said": said}
+    return {"key": f"sealing-{number}", "valid_until": until.isoformat(), "said": said}
 
 
 def _rotate_storage(settings: Settings, name: str | None) -> dict[str, Any]:
@@ -327,16 +327,16 @@ def _facts(entry: KeyEntry, published: dict[int, SealingKeyPublished]) -> dict[s
         "key": entry.name,
         "kind": entry.kind,
         "number": entry.number,
-        "made_at": entry.made_at,
+        "made_at": entry.made_at.isoformat(),
         "in_use": entry.in_use,
-        "valid_from": known and known.valid_from,
-        "valid_until": known and known.valid_until,
+        "valid_from": known and known.valid_from.isoformat(),
+        "valid_until": known and known.valid_until.isoformat(),
     }
 
 
 def _row(entry: KeyEntry, published: dict[int, SealingKeyPublished]) -> tuple[object, ...]:
-    facts = _facts(entry, published)
-    until = facts["valid_until"]
+    known = published.get(entry.number or 0) if entry.kind == Kind.SEALING else None
+    until = known and known.valid_until
     return (
         entry.name,
         f"{entry.made_at:%Y-%m-%d}",
