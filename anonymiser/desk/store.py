@@ -34,6 +34,8 @@ _REAL_OPEN: Final = (
     "l.planted IS NULL AND l.closed IS NULL AND l.left_root <> l.right_root"
     f" AND NOT {_DECIDED} AND r.verdict <> 'UNSURE') AND {_ON_BOTH_SIDES}"
 )
+#: Real or planted, as long as nobody has decided.
+_SEEN_OPEN: Final = f"(({_REAL_OPEN}) OR (l.planted IS NOT NULL AND NOT {_DECIDED})))"
 _PLANTED_OPEN: Final = (
     "l.planted IS NOT NULL"
     f" AND NOT {_DECIDED} AND r.verdict <> 'UNSURE' AND r.decided_by = :reviewer)"
@@ -75,7 +77,7 @@ class DeskStore(DeskRows):
             "SELECT l.left_id, l.right_id, l.noticed_at FROM links l"  # noqa: S608 - no value in it
             " WHERE l.noticed_at <= :before"
             f" AND NOT EXISTS (SELECT 1 FROM escalations e WHERE {_ESCALATED})"
-            f" AND (({_REAL_OPEN}) OR (l.planted IS NOT NULL AND NOT {_DECIDED})))"
+            f" AND {_SEEN_OPEN}"
             " ORDER BY l.noticed_at, l.link_id",
             {"before": noticed_before.isoformat()},
         )
@@ -346,11 +348,11 @@ class DeskStore(DeskRows):
         return [_quarantine(row) for row in rows]
 
     def waiting(self) -> Waiting:
-        """Return how much waits for a human."""
+        """Return how much waits for a human, planted pairs too: a difference would tell of them."""
         links = self._one(
             f"SELECT count(*), sum(coalesce({_TOUCHES_CHILD}, 0)), min(l.noticed_at),"  # noqa: S608 - no value in it
             f" sum(EXISTS (SELECT 1 FROM escalations e WHERE {_ESCALATED}))"
-            f" FROM links l WHERE {_REAL_OPEN}"
+            f" FROM links l WHERE {_SEEN_OPEN}"
         )
         holds = self._one("SELECT count(*), min(held_at) FROM holds")
         kept = self._one(

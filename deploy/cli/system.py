@@ -214,9 +214,9 @@ def _batch_lines(counts: Mapping[str, int]) -> Iterator[str]:
     if "reports_waiting" not in counts:
         return
     yield (
-        f"to police: {counts['reports_waiting']} reports of {counts['partners_waiting']} partners"
-        f" wait for their batch; since the start {counts['batches_full']} batches went full,"
-        f" {counts['batches_late']} late"
+        f"to police: reports that wait for their batch {counts['reports_waiting']}, of partners"
+        f" {counts['partners_waiting']}; batches since the start: full {counts['batches_full']},"
+        f" late {counts['batches_late']}"
     )
 
 

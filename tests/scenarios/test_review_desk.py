@@ -484,6 +484,10 @@ async def test_planted_pairs_stand_in_the_queue_and_look_like_the_rest(planted_r
     assert all(case.bars and case.contradicted and case.score_centibits for case in planted)
 
 
+async def test_what_is_counted_as_waiting_does_not_tell_how_many_are_planted(planted_room):
+    assert planted_room.store.waiting().links == len(planted_room.queue())
+
+
 async def test_a_planted_pair_is_open_for_each_reviewer_until_they_decide(planted_room):
     planted = next(case for case in planted_room.queue() if case.planted)
     await planted_room.decide(planted, LinkVerdict.SAME)
