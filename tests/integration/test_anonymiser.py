@@ -60,6 +60,8 @@ CLASSES = (
 SERVED_SECONDS_MAX = 60
 KILLS = 4
 ROLE = (sys.executable, "-m", "deploy", "role", "anonymiser")
+#: A worker that was killed is back and at work well within this.
+DOUBLES_SECONDS_MAX = 60
 CONTROL = (sys.executable, "-m", "tests.integration.uncoupled_intake")
 
 
@@ -333,10 +335,21 @@ async def test_the_kill_test_finds_doubles_where_output_and_offset_are_apart(
     async with working(settings, tmp_path, CONTROL) as worker:
         await load.submit_for(1.0)
         found = await all_answered(log, load)
+        async with asyncio.timeout(DOUBLES_SECONDS_MAX):
+            while not has_doubles(found, load):  # the last batch may be the one done twice
+                await asyncio.sleep(0.2)
+                found = await outcomes(log, *load.sent)
 
     assert worker.exits == [-signal.SIGKILL]
-    reports = [counted(found, partner)[2] for partner in load.sent]
-    assert any(count > 1 for one in reports for count in one.values())
+
+
+def has_doubles(found, load):
+    return any(
+        count > 1
+        for partner in load.sent
+        for outputs in counted(found, partner)
+        for count in outputs.values()
+    )
 
 
 async def test_each_death_and_start_finds_a_worker_that_says_where_it_is(
