@@ -134,7 +134,8 @@ class Screen:
     def _police_report(self, report: Mapping[str, Any]) -> None:
         facts = ", ".join(_word(fact["activity"]) for fact in report["facts"])
         self._say(
-            f"Of some report police have: week {report['event_week']}, district {report['district']}, {facts}"
+            f"Of some report police have: week {report['event_week']},"
+            f" district {report['district']}, {facts}"
         )
         for node in report["nodes"]:
             child = {"YES": "a child", "NO": "no child"}.get(node["child_at_event"], "age unknown")
