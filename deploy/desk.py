@@ -17,13 +17,12 @@ from anonymiser.desk.rows_store import store_path
 from anonymiser.desk.store import DeskStore
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.linker.weights import published
+from deploy.registry import registry_in
 from deploy.views import connected, now, record
 from streams.codec import encode
 from streams.errors import InvalidInputError, RivelinError
-from streams.loop import read_to_end
 from streams.ports import Outgoing
-from streams.registry import Registry
-from streams.topics import DESK, REGISTRY, REVIEW_COMMANDS
+from streams.topics import DESK, REVIEW_COMMANDS
 from streams.values import HoldVerdict, LinkVerdict, Operation
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from deploy.views import Asker
     from streams.ports import Log
+    from streams.registry import Registry
     from streams.restricted import QuestionAsked
     from streams.values import HoldReason, LinkQuestion, OverBudgetReason
 
@@ -100,10 +100,7 @@ class Desk:
         return next((published(one) for one in versions if one.version == version), None)
 
     async def _registry(self) -> Registry:
-        registry = Registry()
-        async for records in read_to_end(self._log, (REGISTRY,)):
-            registry.learn(records)
-        return registry
+        return await registry_in(self._log)
 
     async def decide(
         self, typed: str, verdict: LinkVerdict, over_budget: OverBudgetReason | None

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from anonymiser import keyring
 from anonymiser.keyring import DamagedKeyError, FileKeyRing, KeyKind, MissingKeyError
+from deploy.registry import registry_in
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.ports import Outgoing
-from streams.registry import Registry
 from streams.restricted import SealingKeyPublished
 from streams.sealing import fingerprint_of, sign_public_key
-from streams.topics import PUBLIC_KEYS, REGISTRY
+from streams.topics import PUBLIC_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +69,9 @@ async def require_token_key(log: Log, keys: Keys) -> None:
 
     Raises: MissingKeyError, naming the token key that has to be restored.
     """
-    registry = Registry()
-    async for records in read_to_end(log, (REGISTRY,)):
-        registry.learn(records)
-    if registry.token_epoch > keys.token_epoch:
-        raise MissingKeyError(f"{KeyKind.TOKEN}-{registry.token_epoch}")
+    settled = (await registry_in(log)).token_epoch
+    if settled > keys.token_epoch:
+        raise MissingKeyError(f"{KeyKind.TOKEN}-{settled}")
 
 
 def fingerprint(settings: Settings) -> str:

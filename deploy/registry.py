@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
     from deploy.topics import TopicsReport
+    from streams.ports import Log
     from streams.registry import RegistryEvent
     from streams.shared import PartnerOnboarded, ReferencePopulationSet, Service
 
@@ -88,19 +89,27 @@ async def set_population(settings: Settings, event: ReferencePopulationSet) -> N
     await write(settings, (event,))
 
 
+async def registry_in(log: Log) -> Registry:
+    """Return the register as the log has it now.
+
+    Raises: DecodeError, see `Registry.learn`.
+    """
+    registry = Registry()
+    async for records in read_to_end(log, (REGISTRY,)):
+        registry.learn(records)
+    return registry
+
+
 async def read_registry(settings: Settings) -> Registry:
     """Return the register as it stands now.
 
     Raises: BrokerUnreachableError, MissingTopicError if the system was never started.
     """
     log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)
-    registry = Registry()
     try:
-        async for records in read_to_end(log, (REGISTRY,)):
-            registry.learn(records)
+        return await registry_in(log)
     finally:
         await log.stop()
-    return registry
 
 
 async def wait_until_served(

@@ -13,12 +13,12 @@ from anonymiser.linker.stage import Linker
 from anonymiser.report_keys import record_key
 from anonymiser.retokenise import Retokeniser
 from deploy.keys import publish_keys, published_keys
+from deploy.registry import registry_in
 from streams.codec import decode, encode
 from streams.errors import DecodeError, RivelinError
 from streams.instants import to_millisecond
 from streams.loop import StageRunner, read_to_end
 from streams.ports import Outgoing
-from streams.registry import Registry
 from streams.restricted import (
     MergeDecided,
     PossibleLink,
@@ -127,8 +127,8 @@ async def retire_sealing(log: Log, ring: KeyRing, epoch: int, at: datetime) -> N
 
 async def _needing(log: Log, epoch: int) -> str:
     """Say what still needs the key of an epoch; empty if nothing does."""
-    quarantined = 0
     stored: set[bytes] = set()
+    quarantined: list[bytes] = []
     waiting: dict[bytes, Submitted] = {}
     async for records in read_to_end(log, (HELD, QUARANTINE, REPORT_KEYS)):
         for record in records:
@@ -136,12 +136,11 @@ async def _needing(log: Log, epoch: int) -> str:
                 stored.add(record.key or b"")
             elif record.topic == HELD:
                 _note(waiting, record.key or b"", _held(record))
-            elif (submission := _quarantined(record)) is not None:
-                quarantined += (
-                    submission.key_epoch == epoch and record_key(submission) not in stored
-                )
+            elif (submission := _quarantined(record)) and submission.key_epoch == epoch:
+                quarantined.append(record_key(submission))
     held = sum(one.key_epoch == epoch for one in waiting.values())
-    parts = ((held, "held"), (quarantined, "quarantined"))
+    kept = sum(one not in stored for one in quarantined)  # last: topics come in no order
+    parts = ((held, "held"), (kept, "quarantined"))
     return " and ".join(f"{count} {word} reports" for count, word in parts if count)
 
 
@@ -303,13 +302,7 @@ async def _drain(linker: StageRunner) -> None:
 
 
 async def _learn(log: Log, retokeniser: Retokeniser) -> tuple[str, ...]:
-    registry = Registry()
-    async for records in read_to_end(log, (REGISTRY,)):
-        registry.learn(records)
-    async for records in read_to_end(log, (RESOLUTIONS,)):
+    async for records in read_to_end(log, (RESOLUTIONS, REPORT_KEYS)):
         for record in records:
             retokeniser.learn(record)
-    async for records in read_to_end(log, (REPORT_KEYS,)):
-        for record in records:
-            retokeniser.learn(record)
-    return registry.partners()
+    return (await registry_in(log)).partners()

@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.usage import DELAY, UsageTeller
+from deploy.registry import registry_in
 from streams.codec import decode, encode
 from streams.errors import DecodeError
 from streams.instants import london_day, to_millisecond
 from streams.loop import read_to_end
 from streams.ports import Outgoing
-from streams.registry import Registry
 from streams.shared import (
     AlertRaised,
     AlertUpdated,
@@ -22,7 +22,7 @@ from streams.shared import (
     PoliceReportShared,
     UsageTold,
 )
-from streams.topics import ALERTS, POLICE, POLICE_DECISIONS, REGISTRY, feedback_of
+from streams.topics import ALERTS, POLICE, POLICE_DECISIONS, feedback_of
 from streams.values import Outcome
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ async def tell_usage(log: Log, keys: Keys, at: datetime) -> int:
 
     Doing it twice is doing it once: what was told stands on the partner's own topic.
     """
-    registry = Registry()
-    async for records in read_to_end(log, (REGISTRY,)):
-        registry.learn(records)
+    registry = await registry_in(log)
+    due = {partner: await _due(log, partner, at) for partner in registry.partners()}
+    if not any(due.values()):
+        return 0  # before all that police and the hub hold is read, every hour
     teller = UsageTeller(keys, await _used(log))
     told = 0
-    for partner in registry.partners():
-        weeks = await _due(log, partner, at)
+    for partner, weeks in due.items():
         events = [teller.tell(partner, week, weeks[week], to_millisecond(at)) for week in weeks]
         outgoing = [Outgoing(feedback_of(partner), encode(one)) for one in events if one]
         await log.append(outgoing)

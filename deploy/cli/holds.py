@@ -124,14 +124,8 @@ def release(
 
     Exit codes: 0 recorded, 3 no such report or reason, 4 somebody of the body that reported.
     """
-    from streams.values import HoldReason, HoldVerdict  # noqa: PLC0415 - keeps --help quick
-
-    why = code_of(HoldReason, reason, "--reason")
-    who = named(name)
-    hold = at_desk(
-        who, purpose, lambda desk: desk.rule(report_id, HoldVerdict.RELEASE, why, body.strip())
-    )
-    say(f"{hold.report_id} is released by {who} of {body.strip()}; the gate judges it anew.")
+    hold, by = _ruled("RELEASE", report_id, reason, name, body, purpose)
+    say(f"{hold.report_id} is released by {by}; the gate judges it anew.")
 
 
 def refuse(
@@ -146,14 +140,20 @@ def refuse(
 
     Exit codes: 0 recorded, 3 no such report or reason, 4 somebody of the body that reported.
     """
+    hold, by = _ruled("REFUSE", report_id, reason, name, body, purpose)
+    say(f"{hold.report_id} is refused by {by}; {hold.partner} gets a receipt.")
+
+
+def _ruled(  # noqa: PLR0913, PLR0917 - the options of the two commands
+    verdict: str, report_id: str, reason: str, name: str | None, body: str, purpose: str | None
+) -> tuple[Any, str]:
+    """Rule at the desk; return the hold, and who ruled for which body."""
     from streams.values import HoldReason, HoldVerdict  # noqa: PLC0415 - keeps --help quick
 
-    why = code_of(HoldReason, reason, "--reason")
-    who = named(name)
-    hold = at_desk(
-        who, purpose, lambda desk: desk.rule(report_id, HoldVerdict.REFUSE, why, body.strip())
-    )
-    say(f"{hold.report_id} is refused by {who} of {body.strip()}; {hold.partner} gets a receipt.")
+    why, ruling = code_of(HoldReason, reason, "--reason"), HoldVerdict(verdict)
+    who, whose = named(name), body.strip()
+    hold = at_desk(who, purpose, lambda desk: desk.rule(report_id, ruling, why, whose))
+    return hold, f"{who} of {whose}"
 
 
 # --- quarantine -----------------------------------------------------------------------------

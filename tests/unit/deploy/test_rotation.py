@@ -287,3 +287,31 @@ async def test_a_report_says_under_which_token_key_it_was_hashed(log, ring):
     await taken_in(log, ring, report())
     (record,) = [one async for batch in read_to_end(log, (TOKENISED,)) for one in batch]
     assert decode(record.value, ReportTokenised).token_epoch == 2
+
+
+async def test_a_quarantined_report_whose_keys_are_stored_keeps_no_key_whichever_is_read_first(
+    log, ring
+):
+    """Between topics there is no order, so the count is taken when both have been read."""
+    await publish_keys(log, ring.load(), NOW)
+    await rotate_sealing(log, ring, NOW)
+    told = report()
+    await taken_in(log, ring, told)
+    (sealed,) = log.records(submissions_of(told.partner))
+    kept = Quarantined(
+        partner=told.partner,
+        offset=0,
+        report_id=told.report_id,
+        revision=1,
+        stage="gate",
+        reasons=(),
+        immediate_risk=False,
+        submission=sealed.value,
+        quarantined_at=NOW,
+    )
+    await log.append([Outgoing(QUARANTINE, encode(kept))])
+    await rotate_sealing(log, ring, NOW)
+
+    await retire_sealing(log, ring, 2, NOW + EPOCH + KEPT)
+
+    assert list(ring.load().sealing) == [1, 3]
