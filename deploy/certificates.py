@@ -1,0 +1,150 @@
+"""Certificates by name and by place: which principals there are, and where each one's files lie.
+
+A name is `<principal>.<serial>` (`linker.1`, `partner:council.2`); it is the common name of the
+certificate, and the broker knows whoever shows it by that name. Nothing here opens a key.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from streams.errors import InvalidInputError
+from streams.topics import PARTNER_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+#: What a broker shows, to clients and to other brokers.
+NODE: Final = "node"
+#: `rivelin up`, tests and measurements; no person works as it.
+SUPERVISOR: Final = "supervisor"
+#: The broker asks these for no permission.
+SUPER_USERS: Final = (NODE, SUPERVISOR)
+#: Roles and desks, the closed set of `streams/topics.py`.
+ROLE_PRINCIPALS: Final = (
+    "administrator",
+    "keys",
+    "anonymiser",
+    "linker",
+    "gate",
+    "desk",
+    "duty",
+    "eraser",
+    "reconciler",
+    "police",
+    "safeguarding",
+    "audit",
+)
+#: All that an installation issues to itself; partners come by `rivelin partner add`.
+OWN_PRINCIPALS: Final = (*SUPER_USERS, *ROLE_PRINCIPALS)
+PARTNER_PREFIX: Final = "partner:"
+
+AUTHORITY_FILE: Final = "authority.pem"
+CERTIFICATE_FILE: Final = "certificate.pem"
+KEY_FILE: Final = "key.pem"
+_NAME: Final = re.compile(r"(?P<principal>.+)\.(?P<serial>[1-9][0-9]{0,8})")
+
+
+class UnknownPrincipalError(InvalidInputError):
+    """No certificate is ever issued to this name; the message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CertificateName:
+    """One certificate of one principal; serials count up and none is used twice."""
+
+    principal: str
+    serial: int
+
+    def __str__(self) -> str:
+        return f"{self.principal}.{self.serial}"
+
+    @property
+    def is_partners(self) -> bool:
+        """Whether it is to be handed to another body."""
+        return self.principal.startswith(PARTNER_PREFIX)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read what `str` gives.
+
+        Raises: UnknownPrincipalError.
+        """
+        found = _NAME.fullmatch(text)
+        if found is None:
+            raise UnknownPrincipalError(f"a certificate is named like linker.1, not {text!r}")
+        require_principal(found["principal"])
+        return cls(found["principal"], int(found["serial"]))
+
+
+def partner_principal(partner: str) -> str:
+    """Return the principal that a partner works as."""
+    return f"{PARTNER_PREFIX}{partner}"
+
+
+def require_principal(principal: str) -> None:
+    """Refuse a name outside the closed set.
+
+    Raises: UnknownPrincipalError.
+    """
+    partner = principal.removeprefix(PARTNER_PREFIX)
+    if principal in OWN_PRINCIPALS or (partner != principal and PARTNER_ID.fullmatch(partner)):
+        return
+    known = ", ".join((*OWN_PRINCIPALS, f"{PARTNER_PREFIX}<id>"))
+    raise UnknownPrincipalError(f"no such principal: {principal!r}; there are {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The folder of one certificate: what its holder needs to be let in."""
+
+    name: CertificateName
+    folder: Path
+
+    @property
+    def authority(self) -> Path:
+        """By what the broker is recognised."""
+        return self.folder / AUTHORITY_FILE
+
+    @property
+    def certificate(self) -> Path:
+        """What the holder shows."""
+        return self.folder / CERTIFICATE_FILE
+
+    @property
+    def key(self) -> Path:
+        """The secret that goes with it; 0600."""
+        return self.folder / KEY_FILE
+
+
+def bundle_folder(pki_dir: Path, name: CertificateName) -> Path:
+    """Return where a certificate's files lie; a partner's apart, without the colon.
+
+    A colon would read as a host to the programs that copy files.
+    """
+    issued = pki_dir / "issued"
+    if name.is_partners:
+        return issued / "partners" / f"{name.principal.removeprefix(PARTNER_PREFIX)}.{name.serial}"
+    return issued / str(name)
+
+
+def newest_bundle(pki_dir: Path, principal: str) -> Bundle | None:
+    """Return the certificate with the highest serial whose files are here.
+
+    Those of a revoked certificate are removed, so whatever is here may be used. The register
+    is not asked: a role on a machine of its own has its folder and nothing else.
+    """
+    names = sorted(_names_here(pki_dir, principal))
+    return Bundle(names[-1], bundle_folder(pki_dir, names[-1])) if names else None
+
+
+def _names_here(pki_dir: Path, principal: str) -> Iterable[CertificateName]:
+    folder = bundle_folder(pki_dir, CertificateName(principal, 1)).parent
+    prefix = principal.removeprefix(PARTNER_PREFIX)
+    for path in folder.glob(f"{prefix}.*"):
+        serial = path.name.removeprefix(f"{prefix}.")
+        if serial.isdecimal() and path.is_dir():
+            yield CertificateName(principal, int(serial))
