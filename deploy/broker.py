@@ -25,6 +25,7 @@ from deploy.jars import JarStore, cache_dir, read_lock
 from deploy.java import LEAN_FLAGS, ClassArchive, class_archive, find_java
 from deploy.processes import Child, ProcessSpec, last_lines, own_identity
 from streams.errors import BrokerUnreachableError, RivelinError
+from streams.kafka.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -352,6 +353,11 @@ class Node:
         return cls(spec, ports, folder, lock)
 
     @property
+    def access(self) -> Access:
+        """How the process that keeps the node enters it."""
+        return Access(self.ports.bootstrap)
+
+    @property
     def log(self) -> Path:
         """What the process itself prints; Kafka writes to `kafka.log` beside it."""
         return self.folder.logs / f"{self.spec.name}.log"
@@ -403,8 +409,8 @@ async def wait_ready(node: Node, child: Child, seconds_max: float = READY_SECOND
     """
     try:
         async with asyncio.timeout(seconds_max):
-            await _until(lambda: answers(node.ports.bootstrap), node, child)
-            await _until(lambda: coordinates(node.ports.bootstrap), node, child)
+            await _until(lambda: answers(node.access), node, child)
+            await _until(lambda: coordinates(node.access), node, child)
     except TimeoutError:
         raise BrokerStartError(
             f"the broker did not answer within {seconds_max:.0f} s:\n{node.last_words()}"
@@ -418,14 +424,14 @@ async def _until(holds: Callable[[], Awaitable[bool]], node: Node, child: Child)
         await asyncio.sleep(_PROBE_SECONDS)
 
 
-async def answers(bootstrap: str) -> bool:
+async def answers(access: Access) -> bool:
     """Whether a cluster answers there with at least one broker that serves."""
     from aiokafka.client import AIOKafkaClient  # noqa: PLC0415 - slow to import
     from aiokafka.errors import KafkaError  # noqa: PLC0415 - the same
 
-    if not await _listens(bootstrap):  # spares the client's error messages
+    if not await _listens(access.bootstrap):  # spares the client's error messages
         return False
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+    client = AIOKafkaClient(**access.options(), request_timeout_ms=5_000)
     try:
         await client.bootstrap()
         return bool(client.cluster.brokers())
@@ -435,7 +441,7 @@ async def answers(bootstrap: str) -> bool:
         await client.close()
 
 
-async def coordinates(bootstrap: str) -> bool:
+async def coordinates(access: Access) -> bool:
     """Whether groups and transactions have a coordinator; asking makes its topics.
 
     Without it the first group and the first transaction of a new node fail once or twice.
@@ -443,7 +449,7 @@ async def coordinates(bootstrap: str) -> bool:
     from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - slow to import
     from aiokafka.errors import KafkaError  # noqa: PLC0415 - the same
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**access.options())
     try:
         await admin.start()
         for kind in _COORDINATOR_KINDS:
@@ -465,10 +471,10 @@ async def _listens(bootstrap: str) -> bool:
     return False
 
 
-async def require_answer(bootstrap: str) -> None:
+async def require_answer(access: Access) -> None:
     """Raise BrokerUnreachableError unless a cluster answers there."""
-    if not await answers(bootstrap):
-        raise BrokerUnreachableError(f"no broker answers at {bootstrap}")
+    if not await answers(access):
+        raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}")
 
 
 # ------------------------------------------------------------------------ told to others
@@ -504,6 +510,10 @@ class LocalBroker:
     def bootstrap(self) -> str:
         """What a client connects to."""
         return self.node.ports.bootstrap
+
+    def access(self, principal: str) -> Access:
+        """Return how to enter it as a principal; see `Settings.access`."""
+        return self.settings.access(principal)
 
     def start(self) -> None:
         """Start the node and wait until it serves. Not from inside an event loop."""

@@ -31,7 +31,7 @@ async def do_chores(settings: Settings, at: datetime) -> Done:
     Raises: RivelinError of whatever failed; the rest is done the next time.
     """
     ring = key_ring(settings)
-    async with connected(settings, "chores") as log:
+    async with connected(settings, "supervisor") as log:
         rolled = await roll_over(log, ring, at.replace(microsecond=0))
         told = await tell_usage(log, await asyncio.to_thread(ring.load), at)
     lines = (f"partners were told of {told} weeks",) if told else ()

@@ -50,7 +50,7 @@ async def ensure_keys(settings: Settings) -> tuple[str, ...]:
     taken for a new one: the keys were lost, and new ones could open and link nothing of it.
     Raises: KeyFileError, BrokerUnreachableError, MissingTopicError.
     """
-    log = KafkaLog(settings.bootstrap, client_id="rivelin-keys")
+    log = KafkaLog(settings.access("keys"), client_id="rivelin-keys")
     try:
         ring = key_ring(settings)
         published = await published_keys(log)

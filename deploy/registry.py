@@ -105,7 +105,7 @@ async def read_registry(settings: Settings) -> Registry:
 
     Raises: BrokerUnreachableError, MissingTopicError if the system was never started.
     """
-    log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)
+    log = KafkaLog(settings.access("administrator"), CLIENT, _PATIENCE)
     try:
         return await registry_in(log)
     finally:
@@ -146,7 +146,7 @@ async def write(settings: Settings, events: Sequence[RegistryEvent]) -> None:
     """
     if not events:
         return
-    log = KafkaLog(settings.bootstrap, CLIENT, _PATIENCE)
+    log = KafkaLog(settings.access("administrator"), CLIENT, _PATIENCE)
     try:
         await log.append([Outgoing(REGISTRY, encode(event)) for event in events])
     finally:

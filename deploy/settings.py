@@ -5,13 +5,16 @@ from __future__ import annotations
 import getpass
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.processes import ProcessIdentity
 from streams.errors import BrokerUnreachableError, InvalidInputError
+
+if TYPE_CHECKING:
+    from streams.kafka.access import Access
 
 BROKER_FILE = "broker.json"
 SUPERVISOR_FILE = "supervisor.json"
@@ -135,6 +138,16 @@ class Settings(BaseSettings):
         Raises: BrokerUnreachableError if no address is set and no managed broker runs.
         """
         return self.bootstrap_servers or _managed_address(self.broker_file)
+
+    def access(self, principal: str) -> Access:
+        """Return how to enter the broker as a principal of `streams.topics` or `supervisor`.
+
+        A partner is `partner:<id>`. Raises: BrokerUnreachableError, as `bootstrap`.
+        """
+        from streams.kafka.access import Access  # noqa: PLC0415 - aiokafka is slow to import
+
+        del principal  # in plain text nobody proves who they are
+        return Access(self.bootstrap)
 
     def make_folders(self) -> None:
         """Create the home; only its owner may look inside."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from deploy.settings import Settings
+    from streams.kafka.access import Access
     from streams.topics import TopicSpec
 
 _ALREADY_EXISTS = 36
@@ -57,7 +58,7 @@ async def ensure_topics(settings: Settings, specs: Sequence[TopicSpec]) -> Topic
 
     Raises: TopicNotMadeError, BrokerUnreachableError.
     """
-    admin = await _connect(settings.bootstrap)
+    admin = await _connect(settings.access("administrator"))
     try:
         present = set(await admin.list_topics())
         missing = [spec for spec in specs if spec.name not in present]
@@ -68,13 +69,13 @@ async def ensure_topics(settings: Settings, specs: Sequence[TopicSpec]) -> Topic
         await admin.close()
 
 
-async def _connect(bootstrap: str) -> AIOKafkaAdminClient:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _connect(access: Access) -> AIOKafkaAdminClient:
+    admin = AIOKafkaAdminClient(**access.options())
     try:
         await admin.start()
     except KafkaConnectionError as error:
         await admin.close()
-        raise BrokerUnreachableError(f"no broker answers at {bootstrap}") from error
+        raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}") from error
     return admin
 
 

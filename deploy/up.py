@@ -116,7 +116,7 @@ async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     settings = supervisor.settings
     if node is not None:
         await _start_node(supervisor, node)
-    await require_answer(settings.bootstrap)
+    await require_answer(settings.access("supervisor"))
     supervisor.bootstrap = settings.bootstrap
     report = await ensure_topics(settings, SHARED_TOPICS)
     for drift in report.drift:

@@ -62,9 +62,9 @@ def _purposes() -> str:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, client: str) -> AsyncIterator[Log]:
-    """Give a log, and close it in the end."""
-    log = KafkaLog(settings.bootstrap, client_id=f"rivelin-{client}", patience=PATIENCE)
+async def connected(settings: Settings, principal: str) -> AsyncIterator[Log]:
+    """Give a log that was entered as a principal, and close it in the end."""
+    log = KafkaLog(settings.access(principal), client_id=f"rivelin-{principal}", patience=PATIENCE)
     try:
         yield log
     finally:

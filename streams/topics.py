@@ -234,7 +234,22 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     ),
     TopicSpec(
         OPERATIONS,
-        writers=("everyone",),
+        # Whoever does something to personal data, in the transaction in which it is done; and
+        # every desk and view, before it answers. Partners do nothing to data but their own.
+        writers=(
+            "administrator",
+            "keys",
+            "anonymiser",
+            "linker",
+            "gate",
+            "desk",
+            "duty",
+            "eraser",
+            "reconciler",
+            "police",
+            "safeguarding",
+            "audit",
+        ),
         readers=("audit",),
         events=("OperationRecorded", "BatchReleased"),
     ),

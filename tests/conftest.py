@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items) -> None:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory):
-    """A running node in a home of its own: `broker.bootstrap`, `broker.settings`."""
+    """A running node in a home of its own: `broker.access(principal)`, `broker.settings`."""
     from deploy.broker import LocalBroker  # noqa: PLC0415 - pure tests need not load it
     from deploy.settings import Settings  # noqa: PLC0415 - the same
 
@@ -30,9 +30,9 @@ def broker(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bootstrap(broker) -> str:
-    """The address of the running node."""
-    return broker.bootstrap
+def access(broker):
+    """How to enter the running node as what may do everything."""
+    return broker.access("supervisor")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from anonymiser.gate.handling import Verdict
 from anonymiser.gate.law import LAW_VERSION
 from streams.codec import encode
 from streams.errors import RivelinError
+from streams.operations import subject_of
 from streams.parts import Reason
 from streams.ports import Outgoing
 from streams.restricted import Quarantined, ReporterNoted, ReportHeld, ReportWaiting
@@ -22,7 +23,7 @@ from streams.shared import (
     SafeguardingReportShared,
 )
 from streams.topics import HELD, OPERATIONS, PARTNER_ID, QUARANTINE, feedback_of
-from streams.values import Audience, Operation, Outcome, Purpose
+from streams.values import Audience, Operation, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -229,28 +230,13 @@ def disclosure(
     return Effect(OPERATIONS, recorded)
 
 
-def combination(record: Record) -> Effect:
-    """Record that what was said of two persons is now said of one."""
+def alteration(linked: ReportLinked, record: Record) -> Effect:
+    """Record that a revision took the place of an earlier one; intake records what came in."""
     recorded = OperationRecorded(
-        operation=Operation.COMBINATION,
-        actor="linker",
-        purpose=Purpose.OPERATE_SERVICE,
-        subject=f"record {record.topic}/{record.offset}",
-        recipients=(),
-        gateway=None,
-        at=record.appended_at,
-    )
-    return Effect(OPERATIONS, recorded)
-
-
-def collection(linked: ReportLinked, record: Record) -> Effect:
-    """Record that a report, or another revision of it, came in."""
-    is_first = linked.supersedes is None
-    recorded = OperationRecorded(
-        operation=Operation.COLLECTION if is_first else Operation.ALTERATION,
-        actor="anonymiser",
+        operation=Operation.ALTERATION,
+        actor="gate",
         purpose=linked.purpose,
-        subject=f"record {record.topic}/{record.offset}",
+        subject=subject_of(record.topic, record.offset),
         recipients=(),
         gateway=linked.gateway,
         at=record.appended_at,

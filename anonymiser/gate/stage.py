@@ -35,9 +35,8 @@ from anonymiser.gate.cells import SMALL_CELL, Cells
 from anonymiser.gate.effects import (
     Effect,
     WithheldError,
+    alteration,
     batch_released,
-    collection,
-    combination,
     disclosure,
     feedback,
     held_anew,
@@ -314,8 +313,8 @@ class Gate:
             return told + self._settle([*noticed, *self._react(event, record)])
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             linked = event if isinstance(event, ReportLinked) else None
-            came_in = [] if linked is None else [collection(linked, record)]
-            return told + self._settle([*noticed, *came_in, *withheld(record, linked, error)])
+            changed = [] if linked is None else list(_changed(linked, record))
+            return told + self._settle([*noticed, *changed, *withheld(record, linked, error)])
 
     def _settle(self, effects: list[Effect]) -> list[Outgoing]:
         """Encode all before any is remembered: an effect that cannot be written never was."""
@@ -421,12 +420,12 @@ class Gate:
         at = record.appended_at
         match event:
             case ReportLinked():
-                yield collection(event, record)
+                yield from _changed(event, record)
                 yield from self._judge(event, record, approved=False)
             case ReportRetracted():
                 yield from self._retract(event, at)
             case MergeDecided():
-                yield from self._merge(event, record)
+                yield from self._merge(event)
             case SplitDecided():
                 yield from self._split(event)
             case ReceiptDue():
@@ -641,7 +640,7 @@ class Gate:
             yield wait_no_longer(event.partner, event.report_id)
         yield withdrawal_receipt(event, at)
 
-    def _merge(self, event: MergeDecided, record: Record) -> Iterator[Effect]:
+    def _merge(self, event: MergeDecided) -> Iterator[Effect]:
         state, old, new = self._state, event.absorbed_id, event.kept_id
         hub = state.seen[Audience.SAFEGUARDING]
         if hub.has_entity(old):
@@ -650,7 +649,6 @@ class Gate:
             yield wait_with(event)
         yield from held_anew(state.held.renamed(old, new))
         yield from wait_anew(state.batch.reports.renamed(old, new))
-        yield combination(record)
 
     def _split(self, event: SplitDecided) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
@@ -703,6 +701,12 @@ def _not_understood(record: Record, error: Exception) -> Effect:
     except DecodeError:
         return quarantine(record, None, reason_of(error))
     return quarantine(record, unlinked, Reason(code="not_linked"))
+
+
+def _changed(linked: ReportLinked, record: Record) -> Iterator[Effect]:
+    """A correction alters what was collected before; a first revision alters nothing."""
+    if linked.supersedes is not None:
+        yield alteration(linked, record)
 
 
 def _is_split(value: bytes | None) -> bool:

@@ -10,18 +10,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from streams.codec import encode
+from streams.operations import subject_of
 from streams.ports import URGENT, Outgoing
 from streams.restricted import Quarantined, ReceiptDue, RiskRaised
-from streams.topics import DUTY, MAX_SUBMISSION_BYTES, QUARANTINE, TOKENISED
-from streams.values import Outcome
+from streams.shared import OperationRecorded
+from streams.topics import (
+    DUTY,
+    MAX_SUBMISSION_BYTES,
+    OPERATIONS,
+    QUARANTINE,
+    TOKENISED,
+    submissions_of,
+)
+from streams.values import Operation, Outcome, Purpose
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
     from streams.parts import Reason
+    from streams.values import Gateway
 
 STAGE: Final = "intake"
+ACTOR: Final = "anonymiser"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +40,8 @@ class Arrival:
     """A submission as it came, and as much of its routing facts as could be read.
 
     `partner` is the owner of the topic. `immediate_risk` is true as well when
-    the flag could not be read: what nobody can read is urgent.
+    the flag could not be read: what nobody can read is urgent. `purpose` and
+    `gateway` are what the report says once it is open, the service's own before.
     """
 
     partner: str
@@ -39,6 +51,8 @@ class Arrival:
     report_id: UUID | None = None
     revision: int | None = None
     immediate_risk: bool = True
+    purpose: Purpose = Purpose.OPERATE_SERVICE
+    gateway: Gateway | None = None
 
 
 def refused(
@@ -46,7 +60,7 @@ def refused(
 ) -> tuple[Outgoing, ...]:
     """The partner can mend it: an alarm if there is an immediate risk, then the receipt."""
     receipt = receipt_due(arrival, Outcome.REFUSED, reasons)
-    return (*alarm(arrival, reasons, readable=readable), receipt)
+    return (*alarm(arrival, reasons, readable=readable), receipt, collected(arrival))
 
 
 def quarantined(
@@ -68,7 +82,31 @@ def quarantined(
         *alarm(arrival, reasons, readable=readable),
         Outgoing(QUARANTINE, encode(record)),
         receipt_due(arrival, Outcome.QUARANTINED, reasons),
+        collected(arrival),
     )
+
+
+def taken_in(arrival: Arrival, value: bytes) -> tuple[Outgoing, ...]:
+    """The submission goes on to the linker, in this form."""
+    return (transported(arrival, value), collected(arrival))
+
+
+def collected(arrival: Arrival) -> Outgoing:
+    """Record the collection (DPA 2018 s62): one row for each submission, whatever becomes of it.
+
+    It names the place on the partner's topic and nothing of the content, so the rows of a
+    partner are dense: a place without one was never taken in.
+    """
+    recorded = OperationRecorded(
+        operation=Operation.COLLECTION,
+        actor=ACTOR,
+        purpose=arrival.purpose,
+        subject=subject_of(submissions_of(arrival.partner), arrival.offset),
+        recipients=(),
+        gateway=arrival.gateway,
+        at=arrival.received_at,
+    )
+    return Outgoing(OPERATIONS, encode(recorded))
 
 
 def alarm(

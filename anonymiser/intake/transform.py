@@ -18,13 +18,13 @@ from anonymiser.intake.outcome import (
     alarm,
     quarantined,
     refused,
-    transported,
+    taken_in,
 )
 from anonymiser.narrative.identities import declared_by
 from anonymiser.narrative.redact import Redaction, Redactor
 from anonymiser.report_keys import record_key, seal_tokens
 from streams.codec import decode, encode
-from streams.content import content_of, faults, reading_of
+from streams.content import content_of, faults, readings_of
 from streams.errors import DecodeError, TooLargeError
 from streams.instants import london_day, to_millisecond
 from streams.parts import Reason
@@ -135,11 +135,11 @@ def _decided(arrival: Arrival, event: Submission, context: IntakeContext) -> tup
         case ReportSubmitted():
             return _report(arrival, event, context)
         case WithdrawalSubmitted():
-            return (_withdrawal(arrival, event),)
+            return taken_in(arrival, _withdrawal(arrival, event))
         case AnswerSubmitted():
-            return (transported(arrival, encode(event)),)
+            return taken_in(arrival, encode(event))
         case ApprovalSubmitted():
-            return (_approval(arrival, event),)
+            return taken_in(arrival, _approval(arrival, event))
         case _:
             assert_never(event)
 
@@ -152,17 +152,17 @@ def _not_taken(
     return refused(arrival, (reason,), readable=readable)
 
 
-def _withdrawal(arrival: Arrival, event: WithdrawalSubmitted) -> Outgoing:
+def _withdrawal(arrival: Arrival, event: WithdrawalSubmitted) -> bytes:
     received = WithdrawalReceived(
         partner=arrival.partner,
         report_id=event.report_id,
         reason=event.reason,
         received_at=arrival.received_at,
     )
-    return transported(arrival, encode(received))
+    return encode(received)
 
 
-def _approval(arrival: Arrival, event: ApprovalSubmitted) -> Outgoing:
+def _approval(arrival: Arrival, event: ApprovalSubmitted) -> bytes:
     """The topic is the proof that the originator itself speaks."""
     approved = OriginatorApproved(
         partner=arrival.partner,
@@ -171,7 +171,7 @@ def _approval(arrival: Arrival, event: ApprovalSubmitted) -> Outgoing:
         approved_by=arrival.partner,
         approved_at=arrival.received_at,
     )
-    return transported(arrival, encode(approved))
+    return encode(approved)
 
 
 # --- reports -----------------------------------------------------------------------------------
@@ -186,6 +186,7 @@ def _report(
     opened = _opened(submission, context.keys)
     if isinstance(opened, UnsealError):
         return quarantined(arrival, (Reason(code=opened.code),))
+    arrival = replace(arrival, purpose=opened.report.purpose, gateway=opened.report.gateway)
     judged = take_in(arrival, opened, context)
     if isinstance(judged, tuple):
         return refused(arrival, judged, readable=True)
@@ -197,7 +198,7 @@ def take_in(arrival: Arrival, opened: Opened, context: IntakeContext) -> bytes |
 
     The step between two sealings: canonicalise, judge, tokenise, generalise, redact, encode.
     """
-    readings = tuple(map(reading_of, opened.report.nodes))
+    readings = readings_of(opened.report)
     if reasons := _reasons(arrival, opened.report, readings, context.registry):
         return reasons
     return encode(_tokenised(arrival, opened, readings, context))
@@ -243,7 +244,7 @@ def _accepted(
     return (
         *alarm(arrival, readable=True),
         Outgoing(REPORT_KEYS, encode(wrapped), key=record_key(submission)),
-        transported(arrival, tokenised),
+        *taken_in(arrival, tokenised),
     )
 
 

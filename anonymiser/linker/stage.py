@@ -26,6 +26,7 @@ from anonymiser.linker.store import Anchor, LinkStore, fingerprint_of, store_pat
 from anonymiser.linker.weights import published
 from streams.codec import decode, encode
 from streams.errors import DecodeError, RivelinError
+from streams.operations import subject_of
 from streams.parts import Reason
 from streams.ports import URGENT, Outgoing
 from streams.registry import Registry
@@ -48,7 +49,9 @@ from streams.restricted import (
     SplitRequested,
     WithdrawalReceived,
 )
+from streams.shared import OperationRecorded
 from streams.topics import (
+    OPERATIONS,
     OUTGOING,
     REGISTRY,
     REPORT_KEYS,
@@ -56,7 +59,7 @@ from streams.topics import (
     REVIEW_COMMANDS,
     TOKENISED,
 )
-from streams.values import Outcome
+from streams.values import Operation, Outcome, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -101,6 +104,11 @@ Input: TypeAlias = (
 
 #: What begins or ends a doubt; the gate tells safeguarding of those about a child.
 _DOUBTS: Final = (PossibleLink, PossibleLinkClosed, LinkDecided)
+#: What DPA 2018 s62 wants logged of them.
+_OPERATIONS: Final[Mapping[type, Operation]] = {
+    MergeDecided: Operation.COMBINATION,
+    SplitDecided: Operation.ALTERATION,
+}
 _TOLD_EVERY: Final = 100_000
 
 
@@ -294,15 +302,15 @@ class Linker:
             case ReportTokenised():
                 yield from self._report(event, record)
             case WithdrawalReceived():
-                yield from self._withdrawal(event, at)
+                yield from self._withdrawal(event, record)
             case ReceiptDue():
                 yield Outgoing(OUTGOING, record.value, record.key)
             case SplitRequested():
-                yield from self._split(event, at)
+                yield from self._split(event, record)
             case LinkReviewed():
                 reviewer = Reviewer(self.state, self._policy, at)
                 reviewer.take(event)
-                yield from _told(reviewer.decisions)
+                yield from _told(reviewer.decisions, record)
             case AnswerSubmitted():  # for the desk to read; it decides nothing by itself
                 yield Outgoing(RESOLUTIONS, record.value)
                 yield Outgoing(OUTGOING, record.value, record.key)
@@ -337,11 +345,13 @@ class Linker:
             yield Outgoing(RESOLUTIONS, encode(decision))
             if isinstance(decision, MergeDecided):
                 yield Outgoing(OUTGOING, encode(decision), record.key)
+                yield _recorded(Operation.COMBINATION, record)
         yield from _forward(event, record, linked)
         # After the report: an audience is told of a doubt about somebody it has been shown.
         yield from (Outgoing(OUTGOING, encode(doubt)) for doubt in doubts)
 
-    def _withdrawal(self, event: WithdrawalReceived, at: datetime) -> Iterator[Outgoing]:
+    def _withdrawal(self, event: WithdrawalReceived, record: Record) -> Iterator[Outgoing]:
+        at = record.appended_at
         report = self.state.report(event.partner, event.report_id)
         if report is None:
             unknown = (Outcome.REFUSED, (Reason(code="unknown_report", field="report_id"),))
@@ -362,12 +372,13 @@ class Linker:
         yield from (Outgoing(RESOLUTIONS, value), Outgoing(OUTGOING, value))
         judge = Judge(self.state, self._policy, at)
         judge.judge_again(named)
-        yield from _told(judge.decisions)
+        yield from _told(judge.decisions, record)
 
     # --- splits -------------------------------------------------------------------
 
-    def _split(self, event: SplitRequested, at: datetime) -> Iterator[Outgoing]:
+    def _split(self, event: SplitRequested, record: Record) -> Iterator[Outgoing]:
         """Part some mentions from a person; none of those it has, or all of them, is no split."""
+        at = record.appended_at
         entity = self.state.entity(self.state.pairs.root(event.entity_id))
         if entity is None:
             return
@@ -386,7 +397,7 @@ class Linker:
         self.state.split(decided)
         judge = Judge(self.state, self._policy, at)
         judge.judge_again([decided.entity_id, decided.new_entity_id])
-        yield from _told([decided, *judge.decisions])
+        yield from _told([decided, *judge.decisions], record)
 
 
 def open_store(folder: Path, now: datetime) -> LinkStore:
@@ -397,13 +408,29 @@ def open_store(folder: Path, now: datetime) -> LinkStore:
     return LinkStore.open(store_path(folder), fingerprint_of(packing, blocks), now)
 
 
-def _told(decisions: Iterable[object]) -> Iterator[Outgoing]:
+def _told(decisions: Iterable[object], record: Record) -> Iterator[Outgoing]:
     """Record decisions; the gate is told of what changes who is who, and of doubts."""
     for decision in decisions:
         value = encode(decision)
         yield Outgoing(RESOLUTIONS, value)
         if isinstance(decision, (MergeDecided, SplitDecided, *_DOUBTS)):
             yield Outgoing(OUTGOING, value)
+        if (operation := _OPERATIONS.get(type(decision))) is not None:
+            yield _recorded(operation, record)
+
+
+def _recorded(operation: Operation, record: Record) -> Outgoing:
+    """Tell audit which record brought persons together or parted them; no id of any."""
+    told = OperationRecorded(
+        operation=operation,
+        actor=Linker.name,
+        purpose=Purpose.OPERATE_SERVICE,
+        subject=subject_of(record.topic, record.offset),
+        recipients=(),
+        gateway=None,
+        at=record.appended_at,
+    )
+    return Outgoing(OPERATIONS, encode(told))
 
 
 def _anchor_of(record: Record) -> Anchor:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from deploy.bench.cases import PARTNERS, partner_name, report
-from producers.sdk import Partner
 from streams.errors import RivelinError
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from deploy.bench.watch import Watch
+    from deploy.demo.system import System
 
 _BURST: Final = 60
 _LOOK_SECONDS: Final = 0.01
@@ -30,11 +30,9 @@ class LoadError(RivelinError):
 class Load:
     """Sends the reports of `cases` in the order of their serial numbers."""
 
-    def __init__(self, bootstrap: str, fingerprint: str) -> None:
+    def __init__(self, system: System) -> None:
         self.sent = 0
-        self._partners = [
-            Partner(partner_name(number), bootstrap, fingerprint) for number in range(PARTNERS)
-        ]
+        self._partners = [system.partner(partner_name(number)) for number in range(PARTNERS)]
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

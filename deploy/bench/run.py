@@ -90,11 +90,11 @@ async def measure(plan: Plan, say: Say) -> dict[str, Any]:
 @asynccontextmanager
 async def _bench(system: System, say: Say) -> AsyncIterator[Bench]:
     settings = system.settings
-    log = KafkaLog(system.bootstrap, client_id="rivelin-bench")
+    log = KafkaLog(settings.access("supervisor"), client_id="rivelin-bench")
     await _onboard(settings, log)
     watch, stop = Watch(log, keyring.load(settings.keys_dir)), asyncio.Event()
     watching = asyncio.create_task(watch.run(stop))
-    async with Load(system.bootstrap, system.fingerprint) as load:
+    async with Load(system) as load:
         yield Bench(settings, load, watch, say)
     stop.set()
     await watching

@@ -166,7 +166,10 @@ def connected_as(settings: Settings, partner: str, pin: str | None) -> Partner:
     """Return a partner's connection, pinned to the fingerprint given or else to this home's."""
     from producers.sdk import Partner  # noqa: PLC0415 - keeps --help quick
 
-    return Partner(partner, settings.bootstrap, pin or _own_pin(settings))
+    access = settings.access(f"partner:{partner}")
+    return Partner(
+        partner, access.bootstrap, pin or _own_pin(settings), credentials=access.credentials
+    )
 
 
 def _own_pin(settings: Settings) -> str | None:

@@ -376,7 +376,7 @@ async def _decide_on_log(
     from streams.topics import POLICE_DECISIONS  # noqa: PLC0415 - the same
     from streams.values import Operation  # noqa: PLC0415 - the same
 
-    async with connected(settings, "police-desk") as log:
+    async with connected(settings, "police") as log:
         await record(log, asker, subject, Operation.ALTERATION)
         await log.append([Outgoing(POLICE_DECISIONS, encode(event_at(now())))])
 
@@ -426,9 +426,10 @@ def _ask(question: Question, name: str | None, purpose: str | None, as_of: str |
 
 
 async def _answer(settings: Settings, question: Question, asker: Asker, moment: Any) -> Any:  # noqa: ANN401 - see _ask
-    from deploy.views import answer, connected  # noqa: PLC0415 - keeps --help quick
+    from deploy.roles import principal_of  # noqa: PLC0415 - keeps --help quick
+    from deploy.views import answer, connected  # noqa: PLC0415 - the same
 
-    async with connected(settings, "views") as log:
+    async with connected(settings, principal_of(question.projection.name)) as log:
         return await answer(question, asker, log, settings.stores_dir, moment)
 
 

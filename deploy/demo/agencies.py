@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from deploy.demo.system import System
     from producers.town.reports import Submission
     from producers.town.town import Town
 
@@ -53,11 +54,14 @@ class Agencies:
             lines = (json.dumps(_form(step)) for step in town.of(body.partner))
             self._file(body.partner).write_text("\n".join(lines), encoding="utf-8")
 
-    def start(self, bootstrap: str, fingerprint: str) -> None:
+    def start(self, system: System) -> None:
         """Start every partner."""
         for body in self._town.bodies:
             argv = (sys.executable, "-m", "producers.town.partner_process", body.partner)
-            call = (*argv, str(self._file(body.partner)), bootstrap, fingerprint)
+            access = system.settings.access(f"partner:{body.partner}")
+            bundle = () if access.credentials is None else (str(access.credentials.key.parent),)
+            place = (str(self._file(body.partner)), access.bootstrap, system.fingerprint)
+            call = (*argv, *place, *bundle)
             spec = ProcessSpec(f"partner-{body.partner}", call)
             self._children[body.partner] = Child.spawn(spec, self._log(body.partner))
 

@@ -108,13 +108,13 @@ class Run:
     async def report(self) -> None:
         """Let every partner report from a process of its own, until each has every answer."""
         with self._screen.reporting(len(self._town.submissions)) as progress:
-            self._agencies.start(self._system.bootstrap, self._system.fingerprint)
+            self._agencies.start(self._system)
             await self._agencies.wait(progress)
 
     async def look_and_judge(self) -> Result:
         """Look at what came of it, replay the log, search for leaks, compare with the truth."""
         async with AsyncExitStack() as stack:
-            log = KafkaLog(self._system.bootstrap, client_id="rivelin-demo")
+            log = KafkaLog(self._settings.access("supervisor"), client_id="rivelin-demo")
             stack.push_async_callback(log.stop)
             await wait_until_caught_up(self._settings, log)
             stores = {audience: self._store(kind()) for audience, kind in PROJECTIONS.items()}

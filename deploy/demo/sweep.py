@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from consumers.projection import Projection
     from deploy.settings import Settings
+    from streams.kafka.access import Access
 
 _POLL_MS: Final = 500
 
@@ -29,7 +30,7 @@ async def documents_outside(settings: Settings, partners: Iterable[str]) -> Asyn
     """Yield every record, aborted ones too, then every log, every store and what runs."""
     specs = [*SHARED_TOPICS, *(spec for one in partners for spec in partner_topics(one))]
     topics = [spec.name for spec in specs if is_outside(spec.name)]
-    async for document in _records(settings.bootstrap, topics):
+    async for document in _records(settings.access("supervisor"), topics):
         yield document
     for folder in (settings.logs_dir, settings.run_dir):
         for document in files_in(folder):
@@ -40,8 +41,8 @@ async def documents_outside(settings: Settings, partners: Iterable[str]) -> Asyn
         yield document
 
 
-async def _records(bootstrap: str, topics: Iterable[str]) -> AsyncIterator[Document]:
-    consumer = make_consumer(bootstrap, "rivelin-demo-sweep", isolation="read_uncommitted")
+async def _records(access: Access, topics: Iterable[str]) -> AsyncIterator[Document]:
+    consumer = make_consumer(access, "rivelin-demo-sweep", isolation="read_uncommitted")
     await consumer.start()
     try:
         partitions = [partition_of(topic) for topic in topics]

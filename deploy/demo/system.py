@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from deploy.keys import fingerprint
 from deploy.processes import Child, ProcessSpec, last_lines
 from deploy.supervisor import Phase, read_report
+from producers.sdk import Partner
 from streams.errors import RivelinError
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ class System:
     def fingerprint(self) -> str:
         """What partners pin."""
         return fingerprint(self.settings)
+
+    def partner(self, partner_id: str) -> Partner:
+        """Return a partner's connection, pinned and with its own credentials."""
+        access = self.settings.access(f"partner:{partner_id}")
+        return Partner(
+            partner_id, access.bootstrap, self.fingerprint, credentials=access.credentials
+        )
 
     def stop(self) -> None:
         """Stop everything; harmless when nothing runs."""

@@ -22,7 +22,7 @@ from deploy.evaluate.mentions import tell
 from deploy.evaluate.network import entries
 from deploy.registry import onboard
 from deploy.settings import Settings
-from producers.sdk import Partner, Rejected
+from producers.sdk import Rejected
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.values import Audience
@@ -92,7 +92,7 @@ async def _submit_all(told: Told, system: System, progress: Progress) -> None:
 async def _submit(
     partner_id: str, reports: Sequence[Report], system: System, answered: Callable[[], None]
 ) -> None:
-    async with Partner(partner_id, system.bootstrap, system.fingerprint) as partner:
+    async with system.partner(partner_id) as partner:
         sent = [one async for one in partner.submit_many(reports)]
         for submission in sent:
             if isinstance(submission, Rejected):
@@ -105,7 +105,7 @@ async def _submit(
 async def _outcome(system: System) -> AsyncIterator[Outcome]:
     settings = system.settings
     async with AsyncExitStack() as stack:
-        log = KafkaLog(system.bootstrap, client_id="rivelin-evaluation")
+        log = KafkaLog(settings.access("supervisor"), client_id="rivelin-evaluation")
         stack.push_async_callback(log.stop)
         await wait_until_caught_up(settings, log)
         files = (*files_in(settings.logs_dir), *files_in(settings.stores_dir))

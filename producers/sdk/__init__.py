@@ -19,11 +19,13 @@ from producers.sdk.receipts import Receipt
 from producers.sdk.submission import Rejected, Submission
 from producers.sdk.sync import SyncPartner, SyncSubmission
 from producers.sdk.trust import NoSealingKeyError
+from streams.kafka import Credentials
 from streams.sealing import UntrustedKeyError
 
 __all__ = [
     "NOTICE_999",
     "ROUTINE",
+    "Credentials",
     "InvalidReportError",
     "NoReceiptError",
     "NoSealingKeyError",

@@ -18,7 +18,7 @@ from producers.sdk.submission import Rejected, Submission
 from streams import codec
 from streams.errors import InvalidInputError, MissingTopicError
 from streams.instants import to_millisecond
-from streams.kafka import KafkaLog
+from streams.kafka import Access, KafkaLog
 from streams.ports import Outgoing
 from streams.restricted import AnswerSubmitted, ApprovalSubmitted, Report, WithdrawalSubmitted
 from streams.sealing import seal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from producers.sdk.inbox import CallbackT
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
+    from streams.kafka import Credentials
     from streams.ports import Log, Record
     from streams.shared import UsageTold
 
@@ -52,17 +53,19 @@ class Partner:
             submission = await partner.submit(report)
             receipt = await submission.receipt()
 
-    `fingerprint` is the one `rivelin partner add` printed. `patience` bounds how
+    `fingerprint` is the one `rivelin partner add` printed, `credentials` the bundle it made
+    (`Credentials.in_folder`); without them the connection is plain text. `patience` bounds how
     long a submission is tried when the broker does not answer; within it
     nothing is lost silently, after it an error tells what was not confirmed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the three that name the place, and what may be left out
         self,
         partner_id: str,
         bootstrap_servers: str,
         fingerprint: str | None = None,
         *,
+        credentials: Credentials | None = None,
         patience: timedelta = PATIENCE,
         log: Log | None = None,
     ) -> None:
@@ -76,7 +79,8 @@ class Partner:
         self._submissions = submissions_of(partner_id)
         self._feedback = feedback_of(partner_id)
         self._patience = patience
-        self._log: Log = log or KafkaLog(bootstrap_servers, f"partner-{partner_id}", patience)
+        access = Access(bootstrap_servers, credentials)
+        self._log: Log = log or KafkaLog(access, f"partner-{partner_id}", patience)
         self._inbox = Inbox(self._log, self._feedback, fingerprint)
 
     # --- connecting

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from producers.sdk.partner import ReportLike
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
+    from streams.kafka import Credentials
     from streams.ports import Log
     from streams.shared import UsageTold
     from streams.values import Answer, WithdrawalReason
@@ -99,12 +100,13 @@ class SyncPartner:
     Methods and errors are those of `Partner`; callbacks run in the client's thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as `Partner`
         self,
         partner_id: str,
         bootstrap_servers: str,
         fingerprint: str | None = None,
         *,
+        credentials: Credentials | None = None,
         patience: timedelta = PATIENCE,
         log: Log | None = None,
     ) -> None:
@@ -112,7 +114,14 @@ class SyncPartner:
         self._loop = _Loop()
         try:
             self._partner = self._loop.run(
-                _made(partner_id, bootstrap_servers, fingerprint, patience, log)
+                _made(
+                    partner_id,
+                    bootstrap_servers,
+                    fingerprint,
+                    credentials=credentials,
+                    patience=patience,
+                    log=log,
+                )
             )
         except BaseException:
             self._loop.stop()
@@ -217,15 +226,24 @@ class _End:
 _END: Final = _End()
 
 
-async def _made(
+async def _made(  # noqa: PLR0913 - as `Partner`
     partner_id: str,
     bootstrap_servers: str,
     fingerprint: str | None,
+    *,
+    credentials: Credentials | None,
     patience: timedelta,
     log: Log | None,
 ) -> Partner:
     """Made inside the loop it will run in."""
-    return Partner(partner_id, bootstrap_servers, fingerprint, patience=patience, log=log)
+    return Partner(
+        partner_id,
+        bootstrap_servers,
+        fingerprint,
+        credentials=credentials,
+        patience=patience,
+        log=log,
+    )
 
 
 async def _next(items: AsyncGenerator[T, None]) -> T | _End:

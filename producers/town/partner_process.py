@@ -1,9 +1,10 @@
 """One partner as a process of its own: it has its own reports, the public SDK and nothing else.
 
-    python -m producers.town.partner_process PARTNER FILE BOOTSTRAP FINGERPRINT
+    python -m producers.town.partner_process PARTNER FILE BOOTSTRAP FINGERPRINT [BUNDLE]
 
 FILE holds JSON Lines, one step each: `{"do": "submit", "report": {…}}` or
-`{"do": "withdraw", "report_id": "…", "reason": "…"}`. Standard output gets one JSON line for each
+`{"do": "withdraw", "report_id": "…", "reason": "…"}`. BUNDLE is the folder with the partner's
+certificate; without it the connection is plain text. Standard output gets one JSON line for each
 step, `line` counting from 0: what the door found, or the receipt. Exit code 1 if a receipt never
 came.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from producers.check import InvalidReportError
-from producers.sdk import Partner
+from producers.sdk import Credentials, Partner
 from streams.errors import RivelinError
 from streams.values import WithdrawalReason
 
@@ -66,10 +67,13 @@ def _tell(line: int, **facts: object) -> None:
     sys.stdout.flush()
 
 
-async def main(partner_id: str, file: str, bootstrap: str, fingerprint: str) -> int:
+async def main(
+    partner_id: str, file: str, bootstrap: str, fingerprint: str, bundle: str | None = None
+) -> int:
     """Connect, play, and say by the exit code whether every answer came."""
     steps = [json.loads(line) for line in await asyncio.to_thread(_lines, file)]
-    async with Partner(partner_id, bootstrap, fingerprint) as partner:
+    credentials = None if bundle is None else Credentials.in_folder(Path(bundle))
+    async with Partner(partner_id, bootstrap, fingerprint, credentials=credentials) as partner:
         return 0 if await play(partner, steps) else 1
 
 
@@ -78,4 +82,4 @@ def _lines(file: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(*sys.argv[1:5])))
+    sys.exit(asyncio.run(main(*sys.argv[1:6])))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from streams.kafka.access import Access
     from streams.ports import Outgoing
 
 
@@ -44,8 +45,8 @@ class Appender:
     on it has come to its end: closed before, those would wait for ever.
     """
 
-    def __init__(self, bootstrap: str, client_id: str, patience: timedelta) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, access: Access, client_id: str, patience: timedelta) -> None:
+        self._access = access
         self._client_id = client_id
         self._patience = patience
         self._shared: _Shared | None = None
@@ -76,7 +77,7 @@ class Appender:
     async def _open(self) -> _Shared:
         async with self._opening:
             if self._shared is None:
-                producer = await connect(self._make, self._bootstrap, self._patience)
+                producer = await connect(self._make, self._access, self._patience)
                 self._shared = _Shared(producer)
             return self._shared
 
@@ -91,7 +92,7 @@ class Appender:
 
     def _make(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._access.options(),
             client_id=self._client_id,
             acks="all",
             enable_idempotence=True,

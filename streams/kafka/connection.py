@@ -23,6 +23,8 @@ from streams.errors import BrokerUnreachableError, FencedError, LogError, Missin
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from streams.kafka.access import Access
+
 PATIENCE: Final = timedelta(seconds=30)
 REQUEST_TIMEOUT_MS: Final = 15_000
 #: One message; enclave records carry the sealed submission and more (streams/topics.py).
@@ -47,7 +49,7 @@ class Client(Protocol):
 ClientT = TypeVar("ClientT", bound=Client)
 
 
-async def connect(make: Callable[[], ClientT], bootstrap: str, patience: timedelta) -> ClientT:
+async def connect(make: Callable[[], ClientT], access: Access, patience: timedelta) -> ClientT:
     """Start a client, waiting for a broker that is not there yet.
 
     Raises: BrokerUnreachableError if none answers within `patience`.
@@ -61,7 +63,7 @@ async def connect(make: Callable[[], ClientT], bootstrap: str, patience: timedel
         except (KafkaConnectionError, KafkaTimeoutError, TimeoutError, OSError):
             await close(client)
             if time.monotonic() + pause > deadline:
-                raise BrokerUnreachableError(f"no broker answers at {bootstrap}") from None
+                raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}") from None
         except BaseException:
             await close(client)
             raise

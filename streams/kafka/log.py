@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from streams.kafka.access import Access
     from streams.ports import Appended, Outgoing, Positions
 
 _OPEN_TRANSACTION_SECONDS_MAX: Final = 2.0
@@ -29,16 +30,16 @@ _LOOK_SECONDS: Final = 0.005
 
 
 class KafkaLog:
-    """A log at `bootstrap` (host:port[,host:port…]); connects when first used, not when made.
+    """A log on a cluster; connects when first used, not when made.
 
     `patience` is how long to wait for a broker that does not answer yet.
     """
 
-    def __init__(self, bootstrap: str, client_id: str, patience: timedelta = PATIENCE) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, access: Access, client_id: str, patience: timedelta = PATIENCE) -> None:
+        self._access = access
         self._client_id = client_id
         self._patience = patience
-        self._appender = Appender(bootstrap, client_id, patience)
+        self._appender = Appender(access, client_id, patience)
         self._committed: Any = None
         self._written: Any = None
         self._known: set[str] = set()
@@ -47,11 +48,11 @@ class KafkaLog:
 
     def source(self) -> KafkaSource:
         """Return a new reader."""
-        return KafkaSource(self._bootstrap, self._client_id, self._patience, self.ends)
+        return KafkaSource(self._access, self._client_id, self._patience, self.ends)
 
     def sink(self, transactional_id: str, group: str, topics: Sequence[str]) -> KafkaSink:
         """Return a new transactional writer whose positions on `topics` belong to `group`."""
-        return KafkaSink(self._bootstrap, transactional_id, group, topics, self._patience)
+        return KafkaSink(self._access, transactional_id, group, topics, self._patience)
 
     async def append(self, outgoing: Sequence[Outgoing]) -> Sequence[Appended]:
         """Append without a transaction (idempotent producer) and wait for each acknowledgement.
@@ -94,8 +95,8 @@ class KafkaLog:
 
     async def _open_reader(self, isolation: str = "read_committed") -> Any:  # noqa: ANN401 - aiokafka has no types
         return await connect(
-            lambda: make_consumer(self._bootstrap, self._client_id, isolation=isolation),
-            self._bootstrap,
+            lambda: make_consumer(self._access, self._client_id, isolation=isolation),
+            self._access,
             self._patience,
         )
 

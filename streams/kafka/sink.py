@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
+    from streams.kafka.access import Access
     from streams.ports import Outgoing, Positions
 
 #: A dead writer's open transaction blocks its readers for as long, unless a successor fences it.
@@ -40,13 +41,13 @@ class KafkaSink:
 
     def __init__(
         self,
-        bootstrap: str,
+        access: Access,
         transactional_id: str,
         group: str,
         topics: Sequence[str],
         patience: timedelta,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._access = access
         self._id = transactional_id
         self._group = group
         self._topics = tuple(topics)
@@ -61,7 +62,7 @@ class KafkaSink:
         In this order: the positions of a transaction that was still open would be too low.
         Raises: BrokerUnreachableError.
         """
-        self._producer = await connect(self._make_producer, self._bootstrap, self._patience)
+        self._producer = await connect(self._make_producer, self._access, self._patience)
         positions = await self._committed()
         self._dead = False
         return positions
@@ -96,7 +97,7 @@ class KafkaSink:
 
     def _make_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._access.options(),
             client_id=self._id,
             transactional_id=self._id,
             transaction_timeout_ms=round(TRANSACTION_TIMEOUT.total_seconds() * 1000),
@@ -112,8 +113,8 @@ class KafkaSink:
         if not self._topics:
             return {}
         consumer = await connect(
-            lambda: make_consumer(self._bootstrap, f"{self._id}-positions", self._group),
-            self._bootstrap,
+            lambda: make_consumer(self._access, f"{self._id}-positions", self._group),
+            self._access,
             self._patience,
         )
         try:

@@ -23,6 +23,8 @@ from streams.ports import Positions, Record
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from streams.kafka.access import Access
+
     Ends: TypeAlias = Callable[[Sequence[str]], Awaitable[Positions]]
 
 _FETCH_BYTES_MAX: Final = 8 << 20
@@ -30,14 +32,14 @@ _LONG_POLL_MS: Final = 500
 
 
 def make_consumer(
-    bootstrap: str,
+    access: Access,
     client_id: str,
     group: str | None = None,
     isolation: str = "read_committed",
 ) -> AIOKafkaConsumer:
     """Make a consumer that is told what to read from where, and joins no group."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **access.options(),
         client_id=client_id,
         group_id=group,
         enable_auto_commit=False,
@@ -59,8 +61,8 @@ async def ends_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> Position
 class KafkaSource:
     """Reads some topics, each in order. A broker that goes away is waited for."""
 
-    def __init__(self, bootstrap: str, client_id: str, patience: timedelta, ends: Ends) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, access: Access, client_id: str, patience: timedelta, ends: Ends) -> None:
+        self._access = access
         self._client_id = client_id
         self._patience = patience
         self._ends = ends
@@ -74,8 +76,8 @@ class KafkaSource:
         """
         self._positions = dict(positions)
         self._consumer = await connect(
-            lambda: make_consumer(self._bootstrap, self._client_id),
-            self._bootstrap,
+            lambda: make_consumer(self._access, self._client_id),
+            self._access,
             self._patience,
         )
         client = self._consumer._client  # noqa: SLF001 - aiokafka has no public metadata request

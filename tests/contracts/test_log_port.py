@@ -53,18 +53,18 @@ class Bench:
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def bootstrap_or_none(request):
-    """Where the broker is; None for the log in memory."""
-    return None if request.param == "memory" else request.getfixturevalue("broker").bootstrap
+def access_or_none(request):
+    """How to enter the broker; None for the log in memory."""
+    return None if request.param == "memory" else request.getfixturevalue("access")
 
 
 @pytest.fixture
-async def bench(bootstrap_or_none):
-    if bootstrap_or_none is None:
+async def bench(access_or_none):
+    if access_or_none is None:
         yield Bench(MemoryLog(), _no_topics_needed)
         return
-    log = KafkaLog(bootstrap_or_none, client_id="contract")
-    yield Bench(log, lambda names: make_topics(bootstrap_or_none, names))
+    log = KafkaLog(access_or_none, client_id="contract")
+    yield Bench(log, lambda names: make_topics(access_or_none, names))
     await log.stop()
 
 
@@ -72,8 +72,8 @@ async def _no_topics_needed(names):
     """In memory topics spring up."""
 
 
-async def make_topics(bootstrap, names):
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def make_topics(access, names):
+    admin = AIOKafkaAdminClient(**access.options())
     await admin.start()
     try:
         config = {"message.timestamp.type": "LogAppendTime"}

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.settings import Settings
 from streams.kafka import KafkaLog
 from streams.kafka.sink import KafkaSink
 from streams.loop import StageRunner
@@ -76,8 +77,8 @@ def commit_apart():
     KafkaSink.commit = apart
 
 
-async def run(bootstrap, name):
-    log = KafkaLog(bootstrap, client_id="crashing")
+async def run(name):
+    log = KafkaLog(Settings().access("supervisor"), client_id="crashing")
     runner = StageRunner(Numbering(name), log)
     await runner.start()
     (topic,) = runner.positions()
@@ -90,7 +91,6 @@ async def run(bootstrap, name):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("bootstrap")
     parser.add_argument("run")
     parser.add_argument("--die")
     parser.add_argument("--apart", action="store_true")
@@ -100,7 +100,7 @@ def main():
     if options.die:
         method, when, count = options.die.split(":")
         die_at(method, when, int(count))
-    asyncio.run(run(options.bootstrap, options.run))
+    asyncio.run(run(options.run))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from anonymiser import keyring
-from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
@@ -45,8 +45,12 @@ from streams.topics import (
     submissions_of,
 )
 from streams.values import Outcome, WithdrawalReason
+from tests.elsewhere import elsewhere, environment
 from tests.invented_enclave import onboarded, sealed, suspended
 from tests.invented_reports import child, report
+
+if TYPE_CHECKING:
+    from deploy.settings import Settings
 
 OUTPUT = (TOKENISED, QUARANTINE, DUTY, REPORT_KEYS)
 CLASSES = (
@@ -73,8 +77,7 @@ class Worker:
         self._command = command
         self._env = {
             **os.environ,
-            "RIVELIN_HOME": str(settings.home),
-            "RIVELIN_BOOTSTRAP_SERVERS": settings.bootstrap,
+            **environment(settings),
         }
         self._log_file = log_file
         self._process = self._spawn()
@@ -106,7 +109,7 @@ class Worker:
 @pytest.fixture
 def settings(broker, tmp_path) -> Settings:
     """An enclave of its own on the broker that all tests share."""
-    settings = Settings(home=tmp_path / "home", bootstrap_servers=broker.bootstrap)
+    settings = elsewhere(broker, tmp_path / "home")
     settings.make_folders()
     return settings
 
@@ -120,7 +123,7 @@ def keys(settings):
 
 @pytest.fixture
 async def log(settings):
-    log = KafkaLog(settings.bootstrap, client_id="test-anonymiser")
+    log = KafkaLog(settings.access("supervisor"), client_id="test-anonymiser")
     yield log
     await log.stop()
 
@@ -390,8 +393,7 @@ async def test_a_worker_without_its_keys_says_so_and_ends(settings, keys, tmp_pa
     (settings.keys_dir / "token-1.key").chmod(0o644)
     env = {
         **os.environ,
-        "RIVELIN_HOME": str(settings.home),
-        "RIVELIN_BOOTSTRAP_SERVERS": settings.bootstrap,
+        **environment(settings),
     }
     ended = await asyncio.to_thread(
         subprocess.run, ROLE, env=env, capture_output=True, text=True, timeout=30, check=False

@@ -54,6 +54,7 @@ from streams.topics import (
     submissions_of,
 )
 from streams.values import Outcome, WithdrawalReason
+from tests.elsewhere import partner_at
 from tests.invented_enclave import onboarded, sealed
 from tests.invented_reports import child, report, tie, unnamed
 
@@ -71,6 +72,7 @@ class World:
     def __init__(self, system) -> None:
         self.settings = system.settings
         self.bootstrap = system.bootstrap
+        self.access = system.settings.access
         self.keys = keyring.load(self.settings.keys_dir)
         self.elsewhere = keyring.new_keys()
         self.known = told(partner=NEIGHBOUR)
@@ -90,7 +92,7 @@ class World:
     async def send(self, value, *, partner=HOSTILE, key=None, headers=(), codec=None) -> int:
         """Write one record to the partner's topic as any Kafka client could; give its offset."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, max_request_size=2 << 20, compression_type=codec
+            **self.access("supervisor").options(), max_request_size=2 << 20, compression_type=codec
         )
         await producer.start()
         if value is None:  # the client wants one of the two
@@ -103,10 +105,10 @@ class World:
             await producer.stop()
 
     def partner(self, partner=HOSTILE) -> Partner:
-        return Partner(partner, self.bootstrap, patience=timedelta(seconds=PATIENCE_SECONDS))
+        return partner_at(self.settings, partner, patience=timedelta(seconds=PATIENCE_SECONDS))
 
     async def events(self, topic, *classes):
-        log = KafkaLog(self.bootstrap, client_id="test-bad-input")
+        log = KafkaLog(self.access("supervisor"), client_id="test-bad-input")
         try:
             return [
                 decode(record.value, *classes)
@@ -126,7 +128,7 @@ class World:
         return found
 
     async def resolved(self):
-        log = KafkaLog(self.bootstrap, client_id="test-bad-input")
+        log = KafkaLog(self.access("supervisor"), client_id="test-bad-input")
         try:
             return await Resolved.read(log)
         finally:
@@ -444,7 +446,9 @@ async def test_keys_and_headers_of_a_partner_never_travel_on(world):
 
 @asynccontextmanager
 async def reading(world):
-    consumer = AIOKafkaConsumer(bootstrap_servers=world.bootstrap, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        **world.access("supervisor").options(), auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         yield consumer
@@ -593,7 +597,7 @@ async def _send_all(partner, reports):
 async def test_every_record_has_exactly_one_outcome(world, bad):
     """What a partner wrote and what it was told are equal in number, whatever died meanwhile."""
     for partner in (HOSTILE, NEIGHBOUR):
-        log = KafkaLog(world.bootstrap, client_id="test-bad-input")
+        log = KafkaLog(world.access("supervisor"), client_id="test-bad-input")
         written = (await log.ends([submissions_of(partner)]))[submissions_of(partner)]
         await log.stop()
         async with asyncio.timeout(PATIENCE_SECONDS):

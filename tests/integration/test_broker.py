@@ -36,15 +36,15 @@ def eventually(check, seconds=10.0):
 
 async def test_a_started_node_answers_on_loopback(broker):
     assert broker.bootstrap.startswith(f"{LOOPBACK}:")
-    assert await answers(broker.bootstrap)
+    assert await answers(broker.access("supervisor"))
 
 
 def test_the_address_is_told_to_other_processes(broker):
     assert Settings(home=broker.settings.home).bootstrap == broker.bootstrap
 
 
-async def test_topics_are_never_made_by_accident(bootstrap):
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, request_timeout_ms=1_000)
+async def test_topics_are_never_made_by_accident(access):
+    producer = AIOKafkaProducer(**access.options(), request_timeout_ms=1_000)
     await producer.start()
     try:
         with pytest.raises(UnknownTopicOrPartitionError):

@@ -24,13 +24,14 @@ from deploy import registry
 from deploy.demo.system import System
 from deploy.roles import EXIT_FATAL
 from deploy.settings import Settings
-from producers.sdk import NotAcknowledgedError, Partner
+from producers.sdk import NotAcknowledgedError
 from streams.codec import decode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.shared import FeedbackGiven
 from streams.topics import feedback_of
 from streams.values import Outcome
+from tests.elsewhere import partner_at
 from tests.invented_enclave import onboarded
 from tests.invented_reports import report
 
@@ -156,7 +157,7 @@ def replay(system):
 
 
 async def feedback(system):
-    log = KafkaLog(system.bootstrap, client_id="test-full-disk")
+    log = KafkaLog(system.access("supervisor"), client_id="test-full-disk")
     try:
         return [
             decode(record.value, FeedbackGiven)
@@ -179,7 +180,9 @@ def reports_in_the_store(system):
 
 async def test_a_full_disk_costs_time_and_no_report(disk, system):
     patience = timedelta(seconds=3)
-    async with Partner(PARTNER, system.bootstrap, system.fingerprint, patience=patience) as partner:
+    async with partner_at(
+        system.settings, PARTNER, system.fingerprint, patience=patience
+    ) as partner:
         first = [await partner.submit(told()) for _ in range(10)]
         ballast = fill(disk)
         taken, refused = await submit_until_refused(partner)
@@ -201,7 +204,7 @@ async def test_a_full_disk_costs_time_and_no_report(disk, system):
 
 
 async def test_a_store_without_space_says_so_and_everything_catches_up_later(stores, cramped):
-    async with Partner(PARTNER, cramped.bootstrap, cramped.fingerprint) as partner:
+    async with cramped.partner(PARTNER) as partner:
         sent = []
         async with asyncio.timeout(FULL_SECONDS_MAX):
             while not sent or not short_of_space(cramped):

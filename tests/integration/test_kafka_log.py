@@ -19,7 +19,7 @@ from streams.errors import (
     MissingTopicError,
     RetentionGapError,
 )
-from streams.kafka import KafkaLog, connection
+from streams.kafka import Access, KafkaLog, connection
 from streams.kafka.connection import OutageFilter
 from streams.ports import Outgoing
 
@@ -29,7 +29,7 @@ NOBODY_LISTENS = "127.0.0.1:9"
 
 @pytest.fixture
 async def admin(broker):
-    client = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    client = AIOKafkaAdminClient(**broker.access("supervisor").options())
     await client.start()
     yield client
     await client.close()
@@ -46,7 +46,7 @@ async def topic(admin):
 
 @pytest.fixture
 async def log(broker):
-    log = KafkaLog(broker.bootstrap, client_id="integration")
+    log = KafkaLog(broker.access("supervisor"), client_id="integration")
     yield log
     await log.stop()
 
@@ -55,7 +55,7 @@ async def log(broker):
 async def foreign_producer(broker):
     """A transactional writer outside our port, to leave transactions as a crash would."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=broker.bootstrap, transactional_id=f"foreign-{uuid.uuid4().hex[:8]}"
+        **broker.access("supervisor").options(), transactional_id=f"foreign-{uuid.uuid4().hex[:8]}"
     )
     await producer.start()
     yield producer

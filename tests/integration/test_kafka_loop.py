@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.ports import Outgoing
+from tests.elsewhere import environment
 
 PROGRAM = Path(__file__).with_name("crashing_stage.py")
 ROOT = PROGRAM.parents[2]
@@ -33,8 +34,8 @@ POINTS = (
 
 async def child(broker, run, *options):
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(PROGRAM), broker.bootstrap, run, *options,
-        cwd=ROOT, env={"PYTHONPATH": str(ROOT)},
+        sys.executable, str(PROGRAM), run, *options,
+        cwd=ROOT, env={"PYTHONPATH": str(ROOT), **environment(broker.settings)},
     )  # fmt: skip
     return await asyncio.wait_for(process.wait(), 60)
 
@@ -43,11 +44,11 @@ async def child(broker, run, *options):
 async def run(broker):
     """Topics of its own, filled with records 1 to 100."""
     name = f"loop-{uuid.uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin = AIOKafkaAdminClient(**broker.access("supervisor").options())
     await admin.start()
     await admin.create_topics([NewTopic(f"{name}.{end}", 1, 1) for end in ("in", "out")])
     await admin.close()
-    log = KafkaLog(broker.bootstrap, client_id="test")
+    log = KafkaLog(broker.access("supervisor"), client_id="test")
     await log.append([Outgoing(f"{name}.in", b"%d" % n) for n in range(1, RECORDS + 1)])
     await log.stop()
     return name
@@ -55,7 +56,7 @@ async def run(broker):
 
 async def output(broker, run):
     """Read all, after a successor's start, which waits until what was committed can be read."""
-    log = KafkaLog(broker.bootstrap, client_id="test")
+    log = KafkaLog(broker.access("supervisor"), client_id="test")
     successor = log.sink(f"rivelin-numbering-{run}", f"rivelin-numbering-{run}", [])
     await successor.start()
     values = [record.value async for batch in read_to_end(log, [f"{run}.out"]) for record in batch]

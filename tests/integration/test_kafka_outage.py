@@ -68,7 +68,7 @@ async def mortal_broker(tmp_path):
     # Beside the loop: the first broker of a machine runs once before, to train its archive.
     node = await asyncio.to_thread(LocalBroker, Settings(home=tmp_path / "home"))
     await node.start_async()
-    admin = AIOKafkaAdminClient(bootstrap_servers=node.bootstrap)
+    admin = AIOKafkaAdminClient(**node.access("supervisor").options())
     await admin.start()
     await admin.create_topics([NewTopic("in", 1, 1), NewTopic("out", 1, 1)])
     await admin.close()
@@ -100,7 +100,7 @@ async def values(log, topic):
 
 @pytest.mark.kafka
 async def test_a_broker_killed_in_mid_run_costs_nothing_but_time(mortal_broker):
-    log = KafkaLog(mortal_broker.bootstrap, client_id="test")
+    log = KafkaLog(mortal_broker.access("supervisor"), client_id="test")
     stop, supervised = asyncio.Event(), Supervised(log)
     running = asyncio.create_task(supervised.run(stop))
     sending = asyncio.create_task(send(log, range(RECORDS)))
@@ -125,7 +125,7 @@ async def test_a_broker_killed_in_mid_run_costs_nothing_but_time(mortal_broker):
 
 @pytest.mark.kafka
 async def test_appends_under_way_when_a_broker_dies_all_come_to_an_end(mortal_broker):
-    log = KafkaLog(mortal_broker.bootstrap, client_id="test")
+    log = KafkaLog(mortal_broker.access("supervisor"), client_id="test")
     await log.append([Outgoing("in", b"warm")])
     senders = [asyncio.create_task(send(log, range(n, 2_000, 40))) for n in range(40)]
     await asyncio.sleep(0.3)

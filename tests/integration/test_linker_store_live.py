@@ -10,12 +10,12 @@ from anonymiser.keyring import new_keys
 from anonymiser.linker.stage import Linker
 from anonymiser.linker.store import LinkStore
 from deploy.bench.linking import Reports
-from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.kafka import KafkaLog
 from streams.loop import StageRunner
 from streams.ports import Outgoing
 from streams.topics import REPORT_KEYS, RESOLUTIONS, SHARED_TOPICS, TOKENISED
+from tests.elsewhere import elsewhere
 from tests.linker_memory import remembered
 
 pytestmark = pytest.mark.kafka
@@ -38,9 +38,13 @@ async def started(log, keys, path):
 
 
 async def test_only_what_the_store_lacks_is_folded_from_kafka(broker, tmp_path):
-    settings = Settings(home=tmp_path / "home", bootstrap_servers=broker.bootstrap)
+    settings = elsewhere(broker, tmp_path / "home")
     await ensure_topics(settings, SHARED_TOPICS)
-    log, keys, path = KafkaLog(broker.bootstrap, "live"), new_keys(), tmp_path / "linker.sqlite"
+    log, keys, path = (
+        KafkaLog(broker.access("supervisor"), "live"),
+        new_keys(),
+        tmp_path / "linker.sqlite",
+    )
     told, wrapped = Reports(keys).sealed(0, 40)
     reports = [Outgoing(TOKENISED, one.value) for one in told]
     await log.append([Outgoing(REPORT_KEYS, one.value, one.key) for one in wrapped])

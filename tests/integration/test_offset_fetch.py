@@ -39,7 +39,7 @@ async def test_a_position_is_never_absent_while_a_broker_comes_back(node, settin
     from deploy.topics import ensure_topics  # noqa: PLC0415 - with the node only
 
     await ensure_topics(settings, SHARED_TOPICS)
-    log = KafkaLog(node.bootstrap, client_id="positions")
+    log = KafkaLog(node.access("supervisor"), client_id="positions")
     sink = log.sink("committing", GROUP, (OPERATIONS,))
     await sink.start()
     for position in range(1, 21):

@@ -54,7 +54,7 @@ def town(tmp_path_factory):
 
 @pytest.fixture
 async def log(town):
-    log = KafkaLog(town.bootstrap, client_id="test-projections")
+    log = KafkaLog(town.access("supervisor"), client_id="test-projections")
     yield log
     await log.stop()
 

@@ -19,6 +19,7 @@ from deploy.roles import EXIT_FATAL, ROLES
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.topics import SHARED_TOPICS
+from tests.elsewhere import elsewhere, environment
 
 ROOT = Path(__file__).parents[2]
 NOBODY_LISTENS = "127.0.0.1:9"
@@ -29,8 +30,7 @@ LOOPING = [role for role in ROLES if role != "anonymiser"]
 def running(role, settings, log):
     env = {
         **os.environ,
-        "RIVELIN_HOME": str(settings.home),
-        "RIVELIN_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        **environment(settings),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -47,7 +47,7 @@ def running(role, settings, log):
 @pytest.fixture
 async def home(broker, tmp_path):
     """An installation on the broker, with topics and keys."""
-    settings = Settings(home=tmp_path / "home", bootstrap_servers=broker.bootstrap)
+    settings = elsewhere(broker, tmp_path / "home")
     settings.make_folders()
     keyring.create_missing(settings.keys_dir)
     await ensure_topics(settings, SHARED_TOPICS)

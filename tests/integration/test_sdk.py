@@ -33,6 +33,7 @@ from streams.sealing import SealingPrivateKey, fingerprint_of, open_submission, 
 from streams.shared import FeedbackGiven
 from streams.topics import PUBLIC_KEYS, SHARED_TOPICS, partner_topics, submissions_of
 from streams.values import Outcome, WithdrawalReason
+from tests.elsewhere import elsewhere, partner_at
 from tests.invented_reports import report
 
 DAY = timedelta(days=1)
@@ -49,7 +50,7 @@ class Enclave:
     def __init__(self, settings) -> None:
         self.settings = settings
         self.partner = f"sdk-{uuid.uuid4().hex[:12]}"
-        self.log = KafkaLog(settings.bootstrap, client_id="test-enclave")
+        self.log = KafkaLog(settings.access("supervisor"), client_id="test-enclave")
 
     async def prepare(self) -> None:
         await ensure_topics(self.settings, SHARED_TOPICS)
@@ -58,7 +59,7 @@ class Enclave:
         await self.log.append([Outgoing(PUBLIC_KEYS, codec.encode(key), b"test")])
 
     def connect(self, **how) -> Partner:
-        return Partner(self.partner, self.settings.bootstrap, FINGERPRINT, **how)
+        return partner_at(self.settings, self.partner, FINGERPRINT, **how)
 
     def report(self, **changes):
         facts = {"partner": self.partner, "event_at": AT, "reported_at": AT}
@@ -81,7 +82,7 @@ class Enclave:
         """Every record as the broker keeps it: key, value, headers."""
         partition = TopicPartition(submissions_of(self.partner), 0)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.bootstrap, auto_offset_reset="earliest"
+            **self.settings.access("supervisor").options(), auto_offset_reset="earliest"
         )
         await consumer.start()
         try:
@@ -173,7 +174,9 @@ async def test_a_bulk_load_arrives_whole_and_in_order(enclave):
 
 async def test_the_face_without_asyncio_works_from_a_plain_thread(enclave):
     def plain():
-        with SyncPartner(enclave.partner, enclave.settings.bootstrap, FINGERPRINT) as partner:
+        with partner_at(
+            enclave.settings, enclave.partner, FINGERPRINT, kind=SyncPartner
+        ) as partner:
             return partner.submit(enclave.report()).offset
 
     assert await asyncio.to_thread(plain) == 0
@@ -181,7 +184,7 @@ async def test_the_face_without_asyncio_works_from_a_plain_thread(enclave):
 
 
 async def test_a_partner_without_topics_is_told_to_be_onboarded(enclave):
-    stranger = Partner("sdk-stranger", enclave.settings.bootstrap, FINGERPRINT)
+    stranger = partner_at(enclave.settings, "sdk-stranger", FINGERPRINT)
     with pytest.raises(NotOnboardedError, match="partner add"):
         await stranger.start()
 
@@ -196,7 +199,7 @@ async def test_where_no_broker_is_the_client_says_so_in_time():
 
 async def test_an_outage_is_told_and_the_same_client_goes_on_after_it(tmp_path):
     node = LocalBroker(Settings(home=tmp_path / "home"))
-    enclave = Enclave(Settings(home=tmp_path / "home", bootstrap_servers=node.bootstrap))
+    enclave = Enclave(elsewhere(node, tmp_path / "home"))
     try:
         await node.start_async()
         await enclave.prepare()

@@ -19,6 +19,7 @@ from deploy.processes import ProcessIdentity, ProcessSpec, identity_of
 from deploy.roles import ROLES
 from deploy.settings import Settings
 from deploy.supervisor import AlreadyRunningError, Phase, State, Supervisor, read_report
+from tests.elsewhere import elsewhere, environment
 
 SLEEPER = "import time; time.sleep(60)"
 STUBBORN = (
@@ -337,7 +338,7 @@ async def test_an_external_cluster_is_used_and_no_broker_started(rivelin, settin
     cluster = LocalBroker(Settings(home=tmp_path / "cluster"))
     await cluster.start_async()
     try:
-        up = rivelin("up", "--detach", RIVELIN_BOOTSTRAP_SERVERS=cluster.bootstrap)
+        up = rivelin("up", "--detach", **environment(elsewhere(cluster, settings.home)))
         assert up.returncode == 0, up.stderr
         assert "plain text on loopback" not in up.stderr
 

@@ -13,13 +13,14 @@ from deploy.topics import ensure_topics
 from deploy.weights import WeightsFile
 from streams.json_form import to_json
 from streams.topics import BY_NAME, REGISTRY
+from tests.elsewhere import environment
 
 
 @pytest.fixture
 async def home(broker, monkeypatch):
     await ensure_topics(broker.settings, [BY_NAME[REGISTRY]])
-    monkeypatch.setenv("RIVELIN_HOME", str(broker.settings.home))
-    monkeypatch.setenv("RIVELIN_BOOTSTRAP_SERVERS", broker.bootstrap)
+    for name, value in environment(broker.settings).items():
+        monkeypatch.setenv(name, value)
     return broker.settings.home
 
 

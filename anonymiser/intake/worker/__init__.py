@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anonymiser.keyring import Keys
+    from streams.kafka.access import Access
 
 __all__ = ["EXIT_FATAL", "EXIT_RESTART", "run"]
 
@@ -29,7 +30,7 @@ _STATUS_SECONDS = 1.0
 
 def run(  # noqa: PLR0913 - what a process is given
     *,
-    bootstrap: str,
+    access: Access,
     keys: Keys,
     status_file: Path,
     data_dir: Path,
@@ -47,7 +48,7 @@ def run(  # noqa: PLR0913 - what a process is given
     logging.getLogger("faust.app.base").addFilter(_is_news)
     keep_quiet()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place = Place(bootstrap=bootstrap, status_file=status_file, data_dir=data_dir, slot=slot)
+    place = Place(access=access, status_file=status_file, data_dir=data_dir, slot=slot)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -72,7 +73,7 @@ async def _partners(place: Place) -> PartnerTopics:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leave, os.EX_OK)
-    topics = PartnerTopics(place.bootstrap)
+    topics = PartnerTopics(place.access)
     await topics.start()
     if not topics.present:
         LOG.info("no partner yet: waiting on the register")

@@ -14,6 +14,7 @@ from streams.registry_worker import RegistryFollower
 from streams.topics import submissions_of
 
 if TYPE_CHECKING:
+    from streams.kafka.access import Access
     from streams.registry import Registry
 
 _POLL: Final = timedelta(milliseconds=100)
@@ -23,9 +24,9 @@ _LOOK_SECONDS: Final = 1.0
 class PartnerTopics:
     """The register and, of the topics it calls for, those that are there and readable."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._follower = RegistryFollower(KafkaLog(bootstrap, "rivelin-intake-registry"))
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._follower = RegistryFollower(KafkaLog(access, "rivelin-intake-registry"))
         self._lister: AIOKafkaConsumer | None = None
         self.present: frozenset[str] = frozenset()
 
@@ -48,7 +49,7 @@ class PartnerTopics:
         Raises: BrokerUnreachableError, MissingTopicError, DecodeError.
         """
         await self._follower.start()
-        self._lister = await connect(self._make_lister, self._bootstrap, PATIENCE)
+        self._lister = await connect(self._make_lister, self._access, PATIENCE)
         await self._look()
 
     async def wait_for_any(self) -> None:
@@ -72,7 +73,7 @@ class PartnerTopics:
             self.present = self.wanted & frozenset(listed)
 
     def _make_lister(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id="rivelin-intake-list")
+        return AIOKafkaConsumer(**self._access.options(), client_id="rivelin-intake-list")
 
     async def stop(self) -> None:
         """Close the readers."""

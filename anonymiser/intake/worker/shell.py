@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from anonymiser.intake.worker.partners import PartnerTopics
     from anonymiser.keyring import Keys
     from anonymiser.narrative.redact import Redactor
+    from streams.kafka.access import Access
 
 TAKE_RECORDS_MAX: Final = 200
 TAKE_SECONDS: Final = 0.02
@@ -71,7 +72,7 @@ _FULL_PAUSE_SECONDS: Final = 0.005
 class Place:
     """Where this process works: broker, files, and its slot, unique and stable per replica."""
 
-    bootstrap: str
+    access: Access
     status_file: Path
     data_dir: Path
     slot: str
@@ -99,7 +100,7 @@ class Shell:
         self.started_at = self.beat_at = time.monotonic()
         self._topics = topics
         self._context = IntakeContext(keys, topics.registry, Tokeniser(keys), redactor=redactor)
-        self._log = KafkaLog(place.bootstrap, client_id=GROUP)
+        self._log = KafkaLog(place.access, client_id=GROUP)
         self._caught_up = False
         self._leaving = False
         self._given_up: int | None = None
@@ -283,7 +284,8 @@ def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
     place = shell.place
     app = shell.app = faust.App(
         GROUP,
-        broker=f"kafka://{place.bootstrap.replace(',', ';kafka://')}",
+        broker=f"kafka://{place.access.bootstrap.replace(',', ';kafka://')}",
+        broker_credentials=_credentials(place.access),
         store="memory://",
         datadir=str(place.data_dir),
         web_enabled=False,
@@ -312,6 +314,11 @@ def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
     app.on_partitions_assigned.connect(_on_assigned(shell), weak=False)
     app.agent(source, name="anonymise")(_agent(shell))
     return app
+
+
+def _credentials(access: Access) -> faust.SSLCredentials | None:
+    own = access.credentials
+    return None if own is None else faust.SSLCredentials(context=own.context())
 
 
 def _agent(shell: Shell) -> Any:  # noqa: ANN401 - a coroutine as faust wants it

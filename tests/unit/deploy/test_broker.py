@@ -21,6 +21,7 @@ from deploy.broker import (
     choose_ports,
     is_free,
 )
+from streams.kafka import Access
 
 
 @pytest.fixture
@@ -130,5 +131,5 @@ def test_a_cluster_id_never_looks_like_an_option():
 
 
 async def test_a_port_behind_which_nobody_speaks_kafka_does_not_answer():
-    assert not await answers("127.0.0.1:1")
-    assert not await answers("no address at all")
+    assert not await answers(Access("127.0.0.1:1"))
+    assert not await answers(Access("no address at all"))
