@@ -241,7 +241,7 @@ async def test_an_append_that_fails_lets_no_other_wait_for_ever(log, topic):
 
 
 async def test_without_a_broker_every_door_says_so():
-    log = KafkaLog(NOBODY_LISTENS, client_id="alone", patience=timedelta(milliseconds=300))
+    log = KafkaLog(Access(NOBODY_LISTENS), client_id="alone", patience=timedelta(milliseconds=300))
 
     with pytest.raises(BrokerUnreachableError, match=NOBODY_LISTENS):
         await log.source().start({"any": 0})
