@@ -23,7 +23,7 @@ from streams.identifiers.faults import (
 )
 from streams.identifiers.names import name_cores, name_parts
 from streams.identifiers.places import outcode
-from streams.identifiers.spelling import stands_for_unknown
+from streams.identifiers.spelling import IDENTIFIER_CHARS_MAX, stands_for_unknown
 from streams.identifiers.things import account_of_iban
 from streams.restricted import Identity
 
@@ -51,8 +51,6 @@ __all__ = [
     "outcode",
     "read",
 ]
-
-IDENTIFIER_CHARS_MAX: Final = 500
 
 Rule: TypeAlias = Callable[[str], str | None]
 """Text to canonical form; None for a placeholder; raises FormatBrokenError."""

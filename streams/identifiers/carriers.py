@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from streams.identifiers import names
 from streams.identifiers.numbers import is_day
-from streams.identifiers.spelling import stands_for_unknown
+from streams.identifiers.spelling import IDENTIFIER_CHARS_MAX, stands_for_unknown
 from streams.values import Sex
 
 if TYPE_CHECKING:
@@ -92,12 +92,18 @@ def _chi(number: str) -> Carried:
 
 
 def _is_other_name(identity: Identity, coded: str) -> bool:
-    """A name in another script stands on the licence as somebody romanised it: not compared."""
+    """A name in another script stands on the licence as somebody romanised it: not compared.
+
+    Nor is one too long to be read: that is a fault by itself.
+    """
     told = identity.family_name
-    if told is None or stands_for_unknown(told) or not _letters(told).isascii():
+    if told is None or len(told) > IDENTIFIER_CHARS_MAX or stands_for_unknown(told):
+        return False
+    if not _letters(told).isascii():
         return False
     spelt = (told, identity.given_name, identity.middle_names, *identity.known_as)
-    known = (one for text in spelt if text for one in (_letters(text), *names.name_parts(text)))
+    read = (text for text in spelt if text and len(text) <= IDENTIFIER_CHARS_MAX)
+    known = (one for text in read for one in (_letters(text), *names.name_parts(text)))
     return not any(_codes(one, coded) for one in known)
 
 

@@ -45,8 +45,10 @@ _PARTICLES: Final = frozenset(
     }
 )
 _MONTHS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+#: A run of digits or letters is tried once and never given back: a text costs its length.
 _A_DATE: Final = re.compile(
-    rf"\d+\s*[/.\-]\s*\d+\s*[/.\-]\s*\d+|\d+(st|nd|rd|th)?\s+({_MONTHS})|({_MONTHS})[a-z]*\s+\d",
+    r"(?<!\d)\d++\s*+[/.\-]\s*+\d++\s*+[/.\-]\s*+\d"
+    rf"|(?<!\d)\d++(?:st|nd|rd|th)?\s++(?:{_MONTHS})|(?:{_MONTHS})[a-z]*+\s++\d",
     re.IGNORECASE,
 )
 _ORGANISATION_NUMBER: Final = re.compile(r"(?=.*\d)[A-Z0-9]{3,12}", re.ASCII)
@@ -104,10 +106,16 @@ def _is_mac(name: str) -> bool:
 
 
 def _untitled(text: str) -> str:
-    """Without the title before a name; a word that stands alone is the name."""
-    first, blank, rest = text.lstrip().partition(" ")
-    is_title = blank and first.strip(".").casefold() in _TITLES
-    return _untitled(rest) if is_title and letters_of(rest) else text
+    """Without the titles before a name; a word that stands alone is the name."""
+    words = list(filter(str.strip, text.split(" ")))
+    titles = next((at for at, word in enumerate(words) if not _is_title(word)), len(words) - 1)
+    while titles > 0 and not letters_of(" ".join(words[titles:])):
+        titles -= 1
+    return " ".join(words[titles:]) if titles > 0 else text
+
+
+def _is_title(word: str) -> bool:
+    return word.lstrip().strip(".").casefold() in _TITLES
 
 
 def born_on(day: date) -> str | None:

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from typing import Final
 
+#: A longer value is none: it is not read at all.
+IDENTIFIER_CHARS_MAX: Final = 500
+
 #: Letters that no decomposition turns into a plain one; transliterated as passports do.
 _PLAIN_LETTERS: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
