@@ -49,6 +49,31 @@ class ReleaseSettings(BaseModel):
     delay_seconds_max: float | None = Field(default=None, ge=0)
 
 
+class WatchSettings(BaseModel):
+    """How long the supervisor lets a role be silent, and its start go without a sign of work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    silent_seconds_max: float = Field(default=30.0, gt=0)
+    start_seconds_max: float = Field(default=300.0, gt=0)
+
+
+class HealthSettings(BaseModel):
+    """From where on `rivelin health` warns, and from where on it calls something critical."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lag_records_warning: int = Field(default=1_000, ge=1)
+    lag_records_critical: int = Field(default=100_000, ge=1)
+    still_seconds_warning: float = Field(default=20.0, gt=0)
+    still_seconds_critical: float = Field(default=60.0, gt=0)
+    disk_free_share_warning: float = Field(default=0.10, ge=0, le=1)
+    disk_free_share_critical: float = Field(default=0.03, ge=0, le=1)
+    certificate_days_warning: int = Field(default=21, ge=0)
+    certificate_days_critical: int = Field(default=3, ge=0)
+    restarts_warning: int = Field(default=3, ge=1)
+
+
 class Settings(BaseSettings):
     """One set for every process of an installation.
 
@@ -67,6 +92,8 @@ class Settings(BaseSettings):
     replication_factor: int = Field(default=1, ge=1)
     min_insync_replicas: int = Field(default=1, ge=1)
     release: ReleaseSettings = ReleaseSettings()
+    watch: WatchSettings = WatchSettings()
+    health: HealthSettings = HealthSettings()
     narrative_model: str | None = Field(
         default=None, description="an installed spaCy model that adds to what redaction finds"
     )
