@@ -1,4 +1,9 @@
-"""How far a role is, in a file that `rivelin status` and a human can read."""
+"""How far a role is, in a file that `rivelin status`, `rivelin health` and a human can read.
+
+The file is also the role's pulse: the supervisor ends a role whose file stands still
+(`deploy.pulse`). It carries durations and the machine's monotonic clock beside the time of day,
+so that nothing that judges it needs the time of day.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.log_lines import tell
-from streams.errors import LogError, RivelinError
+from deploy.pulse import REBUILDING, STARTING, Beat
+from streams.errors import LogError, MissingTopicError, RivelinError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from deploy.settings import Settings
@@ -34,8 +40,10 @@ class StalledError(LogError):
 class Progress:
     """One look at a role. `lag` counts offsets, None while the broker does not answer.
 
-    `moved_at` is when a position last moved, None if it has not since the start. `counts` is
-    what the role counts beside.
+    `moved_at` is when a position last moved, None if it has not since the start;
+    `still_seconds` for how long records have waited without one moving. `counts` is what the
+    role counts beside, `alarms` what somebody must mend, each a code and a place.
+    `beat_at_seconds` is CLOCK_MONOTONIC, the same for every process since the machine started.
     """
 
     role: str
@@ -44,8 +52,11 @@ class Progress:
     positions: Mapping[str, int] = field(default_factory=dict)
     lag: int | None = None
     moved_at: str | None = None
+    still_seconds: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
+    alarms: Sequence[str] = ()
     written_at: str
+    beat_at_seconds: float
 
 
 def progress_file(settings: Settings, role: str) -> Path:
@@ -62,45 +73,87 @@ def read_progress(settings: Settings, role: str) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) else None
 
 
+def read_beat(settings: Settings, role: str) -> Beat | None:
+    """Return what the file says now as a sign of life, None if there is nothing readable."""
+    try:
+        found = progress_file(settings, role).stat()
+    except OSError:
+        return None
+    facts = read_progress(settings, role)
+    return None if facts is None else Beat.of(facts, (found.st_ino, found.st_mtime_ns))
+
+
 def write_progress(settings: Settings, progress: Progress) -> None:
-    """Replace the file atomically. A full disk must not end a role that still works."""
+    """Replace the file atomically. A full disk must not end a role that still works.
+
+    Nor may it look dead: where nothing can be written the old file is at least marked as looked
+    after, which takes no space.
+    """
     file = progress_file(settings, progress.role)
     draft = file.with_suffix(f".{os.getpid()}.draft")
-    with contextlib.suppress(OSError):
+    try:
         draft.write_text(json.dumps(asdict(progress)))
         draft.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.utime(file)
 
 
 class Heartbeat:
-    """Watches one role's positions and writes them down every two seconds."""
+    """Watches one role's positions and writes them down every two seconds.
 
-    def __init__(
+    `alarms` tells what holds the role up although it works as it should, such as a store that
+    somebody else has locked: it is told, and is no standstill of the role's own.
+    """
+
+    def __init__(  # noqa: PLR0913 - the role, and what it tells of itself
         self,
         role: str,
         settings: Settings,
         log: Log,
         positions: Callable[[], Positions],
+        *,
         counts: Callable[[], Mapping[str, int]] = dict,
+        alarms: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._role = role
         self._settings = settings
         self._log = log
         self._positions = positions
         self._counts = counts
+        self._alarms = alarms
         self._last: Positions = {}
         self._moved_at: str | None = None
         self._moved = time.monotonic()
         self._caught_up = False
 
+    async def start_until(self, started: asyncio.Event) -> None:
+        """Tell that the start goes on, and what it has counted, until `started` is set."""
+        while not started.is_set():
+            write_progress(self._settings, self._starting())
+            await _set_or_beat(started)
+        self._moved = time.monotonic()
+
+    def _starting(self) -> Progress:
+        counts = dict(self._counts())
+        return Progress(
+            role=self._role,
+            pid=os.getpid(),
+            state=REBUILDING if any(counts.values()) else STARTING,
+            counts=counts,
+            alarms=tuple(self._alarms()),
+            written_at=_now(),
+            beat_at_seconds=time.monotonic(),
+        )
+
     async def beat_until(self, stop: asyncio.Event) -> None:
         """Beat until `stop` is set.
 
-        Raises: StalledError.
+        Raises: StalledError, MissingTopicError.
         """
         while not stop.is_set():
             await self._beat()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), BEAT_SECONDS)
+            await _set_or_beat(stop)
 
     async def _beat(self) -> None:
         ends = await self._ends()
@@ -110,9 +163,16 @@ class Heartbeat:
         self._write(positions, lag)
 
     async def _ends(self) -> Positions | None:
+        """Return where the topics end; None while nobody answers, which may pass.
+
+        A topic that was deleted does not come back by waiting: its readers would wait for ever
+        without a word. Raises: MissingTopicError.
+        """
         try:
             async with asyncio.timeout(BEAT_SECONDS):
                 return await self._log.ends(tuple(self._positions()))
+        except MissingTopicError:
+            raise
         except (RivelinError, TimeoutError):
             return None  # the role itself finds out whether that is fatal
 
@@ -122,7 +182,7 @@ class Heartbeat:
             if self._last:
                 self._moved_at = _now()
             self._last, self._moved = positions, now
-        if not lag:
+        if not lag or self._alarms():
             self._moved = now
         if lag == 0 and not self._caught_up:
             self._caught_up = True
@@ -131,6 +191,7 @@ class Heartbeat:
             raise StalledError(f"{lag} records wait and the position does not move")
 
     def _write(self, positions: Positions, lag: int | None) -> None:
+        now = time.monotonic()
         progress = Progress(
             role=self._role,
             pid=os.getpid(),
@@ -138,10 +199,18 @@ class Heartbeat:
             positions=positions,
             lag=lag,
             moved_at=self._moved_at,
+            still_seconds=round(now - self._moved, 1),
             counts=dict(self._counts()),
+            alarms=tuple(self._alarms()),
             written_at=_now(),
+            beat_at_seconds=now,
         )
         write_progress(self._settings, progress)
+
+
+async def _set_or_beat(event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), BEAT_SECONDS)
 
 
 def lag_of(positions: Positions, ends: Positions) -> int:

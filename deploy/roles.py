@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from deploy.log_lines import tell, tell_error, write_json_lines
+from deploy.notify import PulseRelay
 from deploy.progress import Heartbeat, progress_file
 from streams.errors import InvalidInputError
 from streams.instants import to_millisecond
@@ -68,6 +69,7 @@ def run_role(name: str, settings: Settings) -> None:
     write_json_lines(name)
     progress_file(settings, name).unlink(missing_ok=True)
     tell("starting", pid=os.getpid())
+    PulseRelay(name, settings, settings.watch.start_seconds_max).start()
     if name == "anonymiser":
         _run_anonymiser(settings)
     else:
@@ -88,15 +90,29 @@ async def _live(name: str, settings: Settings) -> None:
 async def _work(
     name: str, settings: Settings, log: Log, runner: Runner, stop: asyncio.Event
 ) -> None:
-    await _unless_stopped(runner.start(), stop)
+    heartbeat = Heartbeat(
+        name,
+        settings,
+        log,
+        runner.positions,
+        counts=getattr(runner, "counts", dict),
+        alarms=getattr(runner, "alarms", tuple),
+    )
+    await _start(runner, heartbeat, stop)
     if not stop.is_set():
         tell("started", positions=dict(runner.positions()))
-        heartbeat = Heartbeat(
-            name, settings, log, runner.positions, getattr(runner, "counts", dict)
-        )
         await _together(runner.run_forever(stop), heartbeat.beat_until(stop))
     await runner.stop()
     await log.stop()
+
+
+async def _start(runner: Runner, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
+    """Start, and tell all the while that the start goes on: it may rebuild a large store."""
+    started = asyncio.Event()
+    telling = asyncio.ensure_future(heartbeat.start_until(started))
+    await _unless_stopped(runner.start(), stop)
+    started.set()
+    await telling
 
 
 async def _together(*works: Awaitable[None]) -> None:

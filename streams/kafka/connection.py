@@ -19,6 +19,7 @@ from aiokafka.errors import (
 )
 
 from streams.errors import BrokerUnreachableError, FencedError, LogError, MissingTopicError
+from streams.line_rate import LineRate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -122,35 +123,13 @@ def partition_of(topic: str) -> TopicPartition:
     return TopicPartition(topic, 0)
 
 
-class OutageFilter(logging.Filter):
-    """Lets one line through per interval and counts the rest: an outage logs 1,100 of them."""
-
-    def __init__(self, interval: timedelta = timedelta(seconds=1)) -> None:
-        super().__init__()
-        self._interval = interval.total_seconds()
-        self._open_at = 0.0
-        self._kept_back = 0
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether the line may be written; the next one that may says how many were not."""
-        now = time.monotonic()
-        if now < self._open_at:
-            self._kept_back += 1
-            return False
-        self._open_at = now + self._interval
-        if self._kept_back:
-            record.msg = f"{record.getMessage()} ({self._kept_back} lines kept back)"
-            record.args = ()
-            self._kept_back = 0
-        return True
-
-
-_OUTAGE_FILTER: Final = OutageFilter()
+#: One for all loggers of the library: it tells them apart by itself.
+_LINE_RATE: Final = LineRate(time.monotonic)
 
 
 def keep_quiet() -> None:
-    """Hold aiokafka to warnings (below that it logs keys and values) and to a line a second."""
+    """Hold aiokafka to warnings (below that it logs keys and values), each to a line a second."""
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     for name in list(logging.root.manager.loggerDict):
         if name == "aiokafka" or name.startswith("aiokafka."):
-            logging.getLogger(name).addFilter(_OUTAGE_FILTER)
+            logging.getLogger(name).addFilter(_LINE_RATE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from datetime import timedelta
 
@@ -20,7 +19,6 @@ from streams.errors import (
     RetentionGapError,
 )
 from streams.kafka import Access, KafkaLog, connection
-from streams.kafka.connection import OutageFilter
 from streams.ports import Outgoing
 
 SOON = timedelta(milliseconds=200)
@@ -252,24 +250,6 @@ async def test_without_a_broker_every_door_says_so():
     with pytest.raises(BrokerUnreachableError, match=NOBODY_LISTENS):
         await log.ends(["any"])
     await log.stop()
-
-
-def test_an_outage_writes_one_line_an_interval_and_counts_the_rest():
-    logger = logging.getLogger("test.outage")
-    written = []
-    handler = logging.Handler()
-    handler.emit = lambda record: written.append(record.getMessage())
-    outage_filter = OutageFilter(timedelta(hours=1))
-    logger.addFilter(outage_filter)
-    logger.addHandler(handler)
-    logger.propagate = False
-
-    for n in range(1_000):
-        logger.error("no connection, attempt %d", n)
-    outage_filter._open_at = 0.0
-    logger.error("no connection")
-
-    assert written == ["no connection, attempt 0", "no connection (999 lines kept back)"]
 
 
 async def _poll_until_something(source):
