@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from producers.notice import notice_in
-from streams.content import IDENTITIES_CHARS_MAX, NODES_MAX, faults
+from streams.content import IDENTITIES_BYTES_MAX, NODES_MAX, faults
 from streams.errors import InvalidInputError
 from streams.hints import fields_of, inner_of, is_record, item_of
 from streams.json_form import MalformedInputError, from_json
@@ -46,7 +46,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "not_base64": "Write base64.",
     "no_nodes": "Name at least one person or thing.",
     "too_much_identity": (
-        f"Names, numbers and addresses hold up to {IDENTITIES_CHARS_MAX:,} characters together;"
+        f"Names, numbers and addresses hold up to {IDENTITIES_BYTES_MAX:,} bytes together;"
         " split the report into several."
     ),
     "too_many_nodes": f"A report holds up to {NODES_MAX} nodes; split it into several.",

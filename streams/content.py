@@ -54,9 +54,10 @@ NODES_MAX: Final = 50
 RELATIONS_MAX: Final = 500
 FACTS_MAX: Final = 50
 KNOWN_AS_MAX: Final = 20
-#: All identities of a report together. Every stage that looks for a report's own names in its
-#: words pays by this; fifty people with names, birth date, numbers and address have 10,000.
-IDENTITIES_CHARS_MAX: Final = 20_000
+#: All identities of a report together, in UTF-8: a sign of three bytes may fold to eighteen
+#: letters. Every stage that looks for a report's own names in its words pays by this; fifty
+#: people with names, birth date, numbers and address have 10,000.
+IDENTITIES_BYTES_MAX: Final = 20_000
 FAULTS_MAX: Final = 100
 LABEL_CHARS_MAX: Final = 100
 TEXT_CHARS_MAX: Final = 500
@@ -165,8 +166,8 @@ def _beyond_bounds(report: Report) -> Iterator[Fault]:
         if node.identity is not None:
             path = f"nodes[{number}].identity.known_as"
             yield from _count(len(node.identity.known_as), KNOWN_AS_MAX, path)
-    spelt = sum(map(_identity_chars, report.nodes))
-    yield from _count(spelt, IDENTITIES_CHARS_MAX, "nodes", "too_much_identity")
+    spelt = sum(map(_identity_bytes, report.nodes))
+    yield from _count(spelt, IDENTITIES_BYTES_MAX, "nodes", "too_much_identity")
     yield from _count(len(report.relations), RELATIONS_MAX, "relations")
     yield from _count(len(report.facts), FACTS_MAX, "facts")
     handling = report.handling
@@ -174,10 +175,11 @@ def _beyond_bounds(report: Report) -> Iterator[Fault]:
     yield from _count(len(handling.conditions), len(ConditionCode), "handling.conditions")
 
 
-def _identity_chars(node: Node) -> int:
+def _identity_bytes(node: Node) -> int:
     if node.identity is None:
         return 0
-    return sum(len(value) for _, value in declared(node.identity) if isinstance(value, str))
+    values = (value for _, value in declared(node.identity))
+    return sum(len(value.encode()) for value in values if isinstance(value, str))
 
 
 # --- the report as a whole ---------------------------------------------------------------------

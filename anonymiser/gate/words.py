@@ -19,11 +19,14 @@ from nicknames import NickNamer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
 #: More than that is no summary of an event.
 CHARACTERS_MAX: Final = 20_000
 PREFIX_CHARACTERS_MIN: Final = 3
 NEAR_CHARACTERS_MIN: Final = 5
+#: Of a longer name six letters in a row are looked for anyway.
+_NEAR_CHARACTERS_MAX: Final = 40
 
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z]{2,14}(?:-[0-9]{1,2})?\]")
 _READABLE: Final = re.compile(
@@ -116,24 +119,50 @@ def _near_name(bare: str, names: Iterable[str]) -> bool:
     words = {word.lower() for word in _WORD.findall(bare)}
     words |= {part for word in words for part in re.split(r"[-'\u2019&]", word) if part}
     parts = {part.lower() for name in names for part in re.findall(r"[^\W\d_]+", name)}
-    return any(_is_like(words, part) for part in parts)
+    return bool(parts) and _is_like(words, parts)
 
 
-def _is_like(words: Iterable[str], name: str) -> bool:
-    """Tell whether one of the words is a name, its pet name, its start, or one slip away."""
-    pet_names = _namer().nicknames_of(name)
+def _is_like(words: AbstractSet[str], names: AbstractSet[str]) -> bool:
+    """Tell whether one of the words is a name, its pet name, its start, or one slip away.
+
+    Every word is looked up, none compared with every name: a report that declares
+    thousands of names must not hold up all that wait behind it.
+    """
+    if not words.isdisjoint(names):
+        return True
+    if any(not words.isdisjoint(_namer().nicknames_of(name)) for name in names):
+        return True
+    odd = {word for word in words if len(word) >= PREFIX_CHARACTERS_MIN and not is_ordinary(word)}
+    return bool(odd) and (_is_start(odd, names) or _is_near(odd, names))
+
+
+def _is_start(words: AbstractSet[str], names: Iterable[str]) -> bool:
+    """Tell whether one of the words begins a name that has two letters more."""
+    lengths = sorted({len(word) for word in words})
     return any(
-        word == name or word in pet_names or (not is_ordinary(word) and _resembles(word, name))
-        for word in words
+        name[:length] in words for name in names for length in lengths if length < len(name) - 1
     )
 
 
-def _resembles(word: str, name: str) -> bool:
-    if len(word) < PREFIX_CHARACTERS_MIN:
-        return False
-    is_start = name.startswith(word) and len(name) > len(word) + 1
-    is_long = min(len(word), len(name)) >= NEAR_CHARACTERS_MIN
-    return is_start or (is_long and _is_one_slip_away(word, name))
+def _is_near(words: Iterable[str], names: Iterable[str]) -> bool:
+    """Two that are one slip apart are alike once each has lost one letter, or none."""
+    shorter: dict[str, list[str]] = {}
+    for name in names:
+        if NEAR_CHARACTERS_MIN <= len(name) <= _NEAR_CHARACTERS_MAX:
+            for left in _without_one(name):
+                shorter.setdefault(left, []).append(name)
+    return any(
+        _is_one_slip_away(word, name)
+        for word in words
+        if NEAR_CHARACTERS_MIN <= len(word) <= _NEAR_CHARACTERS_MAX + 1
+        for left in _without_one(word)
+        for name in shorter.get(left, ())
+    )
+
+
+def _without_one(word: str) -> set[str]:
+    """Return a word and all that is left of it without one letter."""
+    return {word, *(word[:gap] + word[gap + 1 :] for gap in range(len(word)))}
 
 
 @cache

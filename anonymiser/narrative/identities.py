@@ -36,10 +36,11 @@ FRAGMENT_CHARACTERS: Final = 6
 BREAK: Final = "\x00"
 _WORD_CHARACTERS_MIN: Final = 2
 _FUZZY_CHARACTERS_MIN: Final = 4
-_INSIDE_CHARACTERS_MIN: Final = 4
 _PIECED_CHARACTERS_MIN: Final = 3
-_PIECES_MAX: Final = 12
 _EDGE_CHARACTERS_MAX: Final = 2
+#: A longer run of letters is no name with a slip in it: its fragments are looked for, and as no
+#: ordinary word it goes anyway (the longest of those has 23 letters).
+_TOKEN_CHARACTERS_MAX: Final = 40
 _GAP_CHARACTERS_MAX: Final = 3
 _INITIAL_CHARACTERS_MAX: Final = 4
 _PART: Final = re.compile(r"[^\W_]+")
@@ -134,14 +135,16 @@ class Index:
         self._fragments: dict[str, Owner] = {}
         self._tokens: dict[str, Owner] = {}
         self._parts: dict[str, Owner] = {}
-        self._near: dict[str, list[str]] = {}
+        self._starts: dict[str, dict[int, None]] = {}
+        self._near: dict[str, dict[str, None]] = {}
         self._initials: dict[str, Owner] = {}
         for one in declared:
             self._add(one)
 
     def find(self, text: str, tokens: Sequence[Token]) -> Iterator[Span]:
         """Yield what belongs to the report's subjects, whole tokens each; findings may overlap."""
-        owners = {token.lower: self._of_token(token.lower) for token in tokens}
+        spelt = dict.fromkeys(token.lower for token in tokens)
+        owners = {token: self._of_token(token) for token in spelt}
         for number, token in enumerate(tokens):
             if (owner := owners[token.lower]) is not None:
                 yield _span(token.start, token.end, owner)
@@ -180,21 +183,25 @@ class Index:
                 continue
             for spelt in (part, *nicknames_of(part)):
                 self._tokens.setdefault(spelt, owner)
-            self._parts.setdefault(part, owner)
+            self._add_part(part, owner, is_fuzzy=True)
             if len(part) >= _FUZZY_CHARACTERS_MIN:
                 self._tokens.setdefault(part[::-1], owner)
-                self._parts.setdefault(part[::-1], owner)
-                self._add_near(part)
+                self._add_part(part[::-1], owner)
         if len(parts) > 1:
-            self._parts.setdefault("".join(parts), owner)
-            self._add_near("".join(parts))
+            self._add_part("".join(parts), owner, is_fuzzy=True)
             initials = "".join(part[0] for part in parts)
             for spelt in (initials, initials[0] + initials[-1], initials[-1] + initials[0]):
                 self._initials.setdefault(spelt, owner)
 
-    def _add_near(self, name: str) -> None:
-        for shorter in _neighbours(name):
-            self._near.setdefault(shorter, []).append(name)
+    def _add_part(self, part: str, owner: Owner, *, is_fuzzy: bool = False) -> None:
+        """Take a name in; only one of four letters or more is met inside a word or with a slip."""
+        self._parts.setdefault(part, owner)
+        if not _FUZZY_CHARACTERS_MIN <= len(part) <= _TOKEN_CHARACTERS_MAX:
+            return
+        self._starts.setdefault(part[:_FUZZY_CHARACTERS_MIN], {})[len(part)] = None
+        if is_fuzzy:
+            for shorter in _neighbours(part):
+                self._near.setdefault(shorter, {})[part] = None
 
     # --- one token -------------------------------------------------------------------------
 
@@ -214,7 +221,7 @@ class Index:
 
         A word of grammar is taken for itself: "they" is not Thuy.
         """
-        if len(token) < _FUZZY_CHARACTERS_MIN or token in GRAMMAR:
+        if not _FUZZY_CHARACTERS_MIN <= len(token) <= _TOKEN_CHARACTERS_MAX or token in GRAMMAR:
             return None
         for shorter in _neighbours(token):
             for part in self._near.get(shorter, ()):
@@ -224,9 +231,12 @@ class Index:
 
     def _inside(self, token: str) -> Owner | None:
         """Return whose name is a part of the token: "testinas", "missinventsson"."""
-        for part, owner in self._parts.items():
-            if len(part) >= _INSIDE_CHARACTERS_MIN and part in token:
-                return owner
+        if len(token) > _TOKEN_CHARACTERS_MAX:
+            return None
+        for at in range(len(token) - _FUZZY_CHARACTERS_MIN + 1):
+            for length in self._starts.get(token[at : at + _FUZZY_CHARACTERS_MIN], ()):
+                if (owner := self._parts.get(token[at : at + length])) is not None:
+                    return owner
         return None
 
     # --- initials ----------------------------------------------------------------------------
@@ -273,9 +283,27 @@ class Index:
         for start, end, owner in self._fragments_in(squeezed):
             first, last = _core_tokens(place, start, end)
             yield _span(tokens[first].start, tokens[last].end, owner)
-        for part, owner in self._parts.items():
-            if len(part) >= _PIECED_CHARACTERS_MIN:
-                yield from _pieces(squeezed, place, part, owner, tokens)
+        for start in range(len(squeezed)):
+            if start == 0 or place[start - 1] != place[start]:
+                yield from self._pieces(squeezed, place, start, tokens)
+
+    def _pieces(
+        self, squeezed: str, place: Sequence[int], start: int, tokens: Sequence[Token]
+    ) -> Iterator[Span]:
+        """Yield a short name that whole tokens make together from here on: "Gr ace", "J-o-h-n".
+
+        A very short one only if a piece is no word: "in a" is not Ina. A longer one is a fragment.
+        """
+        for end in range(start + _PIECED_CHARACTERS_MIN, start + FRAGMENT_CHARACTERS):
+            owner = self._parts.get(squeezed[start:end])
+            if owner is None or len(squeezed) < end:
+                continue
+            ends = _ends_at(squeezed, place, end) or (
+                squeezed[end] == "s" and _ends_at(squeezed, place, end + 1)
+            )
+            pieces = tokens[place[start] : place[end - 1] + 1]
+            if ends and (end - start >= _FUZZY_CHARACTERS_MIN or _is_no_word(pieces)):
+                yield _span(pieces[0].start, pieces[-1].end, owner)
 
     def _fragments_in(self, text: str) -> Iterator[tuple[int, int, Owner]]:
         """Yield start, end and owner of each run of fragments that overlap and have one owner."""
@@ -295,28 +323,9 @@ class Index:
             yield run
 
 
-def _pieces(
-    squeezed: str, place: Sequence[int], part: str, owner: Owner, tokens: Sequence[Token]
-) -> Iterator[Span]:
-    """Yield a name that whole tokens make together: "Gr ace", "J-o-h-n".
-
-    A very short one only if a piece is no word: "in a" is not Ina.
-    """
+def _is_no_word(pieces: Sequence[Token]) -> bool:
     words = ordinary_words()
-    at = squeezed.find(part)
-    while at >= 0:
-        end = at + len(part)
-        starts = at == 0 or place[at - 1] != place[at]
-        ends = _ends_at(squeezed, place, end) or (
-            squeezed[end] == "s" and _ends_at(squeezed, place, end + 1)
-        )
-        pieces = tokens[place[at] : place[end - 1] + 1]
-        is_sure = len(part) >= _FUZZY_CHARACTERS_MIN or any(
-            piece.lower not in words for piece in pieces
-        )
-        if starts and ends and is_sure and len(pieces) <= _PIECES_MAX:
-            yield _span(pieces[0].start, pieces[-1].end, owner)
-        at = squeezed.find(part, at + 1)
+    return any(piece.lower not in words for piece in pieces)
 
 
 def _ends_at(squeezed: str, place: Sequence[int], end: int) -> bool:
