@@ -1,6 +1,7 @@
 """One supervisor owns the broker and every role, each as a process of its own.
 
-What dies is started again; nothing outlives the supervisor, however it ends.
+What dies is started again; what lives and does nothing is ended first (`deploy.pulse`); nothing
+outlives the supervisor, however it ends.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any
 
+from deploy.log_lines import tell, tell_alarm
+from deploy.notify import ALIVE, notify
 from deploy.processes import Child, ProcessIdentity, ProcessSpec, own_identity
+from deploy.progress import read_beat
+from deploy.pulse import Pulse, PulseLimits
 from streams.errors import RivelinError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from deploy.pulse import Beat, Overdue
     from deploy.settings import Settings
 
 RESTART_REQUESTED = 75
@@ -37,6 +43,7 @@ ROLE_STOP_SECONDS_MAX = 5.0
 BROKER_STOP_SECONDS_MAX = 3.0
 KILL_SECONDS_MAX = 0.5
 NOT_STARTED = 127
+WATCH_SECONDS = 1.0
 
 
 class AlreadyRunningError(RivelinError):
@@ -82,8 +89,9 @@ class Keeper:
 
     spec: ProcessSpec
     log: Path
-    changed: Callable[[], None]
+    changed: Callable[[], object]
     stops_last: bool = False
+    watched: PulseLimits | None = None
     state: State = State.WAITING
     starts: int = 0
     last_exit: int | None = None
@@ -91,6 +99,7 @@ class Keeper:
     child: Child | None = None
     _task: asyncio.Task[None] | None = None
     _backoff: BackOff = field(default_factory=BackOff)
+    _pulse: Pulse | None = None
 
     def start(self) -> None:
         """Start the process and keep it from then on.
@@ -110,6 +119,20 @@ class Keeper:
         else:
             await self._end(self.child, self._task, seconds_max)
         await asyncio.wait({self._task}, timeout=KILL_SECONDS_MAX)
+
+    def look(self, beat: Beat | None, now: float) -> Overdue | None:
+        """Return why the process must be ended although it lives; None if it need not be."""
+        child = self.child
+        if self.watched is None or child is None or self.state is not State.RUNNING:
+            return None
+        if self._pulse is None or self._pulse.pid != child.pid:
+            self._pulse = Pulse(child.pid, now, self.watched)
+        return self._pulse.look(beat, now)
+
+    def kill(self) -> None:
+        """End the process at once, as one that hears nothing; it is started again."""
+        if self.child is not None:
+            self.child.signal(signal.SIGKILL)
 
     @staticmethod
     async def _end(child: Child, kept: asyncio.Task[None], seconds_max: float) -> None:
@@ -131,7 +154,10 @@ class Keeper:
         began = time.monotonic()
         code = await self.child.wait() if self.child else NOT_STARTED
         self.child, self.last_exit = None, code
-        return self._backoff.delay_seconds(code, time.monotonic() - began)
+        delay = self._backoff.delay_seconds(code, time.monotonic() - began)
+        if self.state is not State.STOPPED:
+            tell("process ended", process=self.spec.name, exit=code, again_in_seconds=delay)
+        return delay
 
     def _spawn(self) -> None:
         self.child = Child.spawn(self.spec, self.log)
@@ -177,15 +203,36 @@ class Supervisor:
         self._started_at = datetime.now(UTC)
         self._identity = own_identity()
         self._keepers: list[Keeper] = []
+        self._watching: asyncio.Task[None] | None = None
         self._tell()
 
-    def keep(self, spec: ProcessSpec, *, stops_last: bool = False) -> Keeper:
-        """Start a process and keep it; `stops_last` for what the others need to end in order."""
+    def keep(self, spec: ProcessSpec, *, stops_last: bool = False, watched: bool = False) -> Keeper:
+        """Start a process and keep it; `stops_last` for what the others need to end in order.
+
+        A `watched` one writes a progress file under its name, and is ended when that stands still.
+        """
         log = self.settings.logs_dir / f"{spec.name}.log"
-        keeper = Keeper(spec, log, self._tell, stops_last)
+        keeper = Keeper(spec, log, self._tell, stops_last, self._limits() if watched else None)
         self._keepers.append(keeper)
         keeper.start()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="watch")
         return keeper
+
+    def _limits(self) -> PulseLimits:
+        watch = self.settings.watch
+        return PulseLimits(watch.silent_seconds_max, watch.start_seconds_max)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            notify(ALIVE)
+            for keeper in self._keepers:
+                beat = read_beat(self.settings, keeper.spec.name)
+                why = keeper.look(beat, time.monotonic())
+                if why is not None and self._tell():  # what nobody can write is no sign of death
+                    tell_alarm(why, process=keeper.spec.name, beat=beat and beat.state)
+                    keeper.kill()
 
     def restart(self, names: Sequence[str]) -> None:
         """Ask these processes to end in order; they are started again as if they had died."""
@@ -202,6 +249,8 @@ class Supervisor:
         """Stop what runs, together; then what the others needed for an orderly end."""
         self._phase = Phase.STOPPING
         self._tell()
+        if self._watching is not None:
+            self._watching.cancel()
         first = [keeper for keeper in self._keepers if not keeper.stops_last]
         await _stop_together(first, ROLE_STOP_SECONDS_MAX)
         last = [keeper for keeper in self._keepers if keeper.stops_last]
@@ -223,13 +272,19 @@ class Supervisor:
             "processes": [keeper.as_dict() for keeper in self._keepers],
         }
 
-    def _tell(self) -> None:
-        """Replace the state file. It only informs: a full disk must not end the supervisor."""
+    def _tell(self) -> bool:
+        """Replace the state file; tell whether that could be done.
+
+        It only informs: a full disk must not end the supervisor.
+        """
         file = self.settings.supervisor_file
         draft = file.with_suffix(".draft")
-        with contextlib.suppress(OSError):
+        try:
             draft.write_text(json.dumps(self.as_dict(), indent=2))
             draft.replace(file)
+        except OSError:
+            return False
+        return True
 
 
 def _instant(at: datetime) -> str:

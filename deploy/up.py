@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from deploy.broker import (
     wait_ready,
 )
 from deploy.keys import ensure_keys, require_sound
+from deploy.log_lines import write_json_lines
+from deploy.notify import READY, STOPPING, notify
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
 from deploy.roles import KEY_HOLDERS, ROLES
 from deploy.supervisor import Supervisor
@@ -44,6 +47,8 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
 
     Raises: any RivelinError for which the start fails; nothing is left running then.
     """
+    write_json_lines("supervisor")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we say ourselves who does not answer
     signal.signal(signal.SIGTERM, leave)  # until the event loop takes over
     supervisor = Supervisor(settings)
     node: Node | None = None
@@ -54,14 +59,25 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
             say(PLAIN_TEXT_NOTICE)
         asyncio.run(_run(supervisor, node, say, announce))
     finally:
+        ignore_signals()
         supervisor.close()
         if node is not None:
             node.lock.release()
 
 
 def leave(number: int, _: object) -> NoReturn:
-    """Handle a signal: end as an exception, so that what was begun is undone on the way."""
+    """Handle a signal: end as an exception, so that what was begun is undone on the way.
+
+    Undisturbed: whoever is in a hurry and signals twice would else leave half of it behind.
+    """
+    ignore_signals()
     sys.exit(128 + number)
+
+
+def ignore_signals() -> None:
+    """From here on the process ends in its own time, which is short."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _run(
@@ -77,10 +93,12 @@ async def _run(
         if starting.done():
             starting.result()  # a failed start ends here
             announce()
+            notify(READY)
             chores = asyncio.create_task(_do_chores_until_cancelled(supervisor, say))
             await waiting
             chores.cancel()
     finally:
+        notify(STOPPING)
         await _give_up(starting)  # first: what it says to the broker needs the broker
         await supervisor.stop()
 
@@ -123,7 +141,7 @@ async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
         say(f"topic differs, left as it is: {drift}")
     await ensure_keys(settings)
     for role in ROLES:
-        supervisor.keep(role_spec(role, settings))
+        supervisor.keep(role_spec(role, settings), watched=True)
     supervisor.ready()
 
 
@@ -137,7 +155,8 @@ async def _start_node(supervisor: Supervisor, node: Node) -> None:
 def role_spec(role: str, settings: Settings) -> ProcessSpec:
     """A role runs the same interpreter, for the same home."""
     argv = (sys.executable, "-m", "deploy", "role", role)
-    return ProcessSpec(role, argv, env={"RIVELIN_HOME": str(settings.home)})
+    env = {"RIVELIN_HOME": str(settings.home), "NOTIFY_SOCKET": ""}  # a manager knows us alone
+    return ProcessSpec(role, argv, env=env)
 
 
 @dataclass(frozen=True)
