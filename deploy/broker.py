@@ -1,7 +1,7 @@
 """The managed broker: one Apache Kafka node (KRaft) on loopback, for one home.
 
-It is plain text and knows no permissions: for one machine and one user, until
-the broker is secured. `PLAIN_TEXT_NOTICE` is said at each start.
+Who comes in shows a certificate and may do what `deploy.acls` permits; plain
+text, without permissions, only where a start asks for it by name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from deploy.jars import JarStore, cache_dir, read_lock
 from deploy.java import LEAN_FLAGS, ClassArchive, class_archive, find_java
+from deploy.listeners import CLIENTS, CONTROLLER, PLAIN_TEXT, Security
 from deploy.processes import Child, ProcessSpec, last_lines, own_identity
 from streams.errors import BrokerUnreachableError, RivelinError
 from streams.kafka.access import Access
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 BROKER = "broker"
 LOOPBACK = "127.0.0.1"
-PLAIN_TEXT_NOTICE = (
-    "The broker speaks plain text on loopback, without permissions: "
-    "anyone with an account on this machine can read and write it."
-)
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 5.0
 _FORMAT_SECONDS_MAX = 60
@@ -51,8 +48,8 @@ _PORTS = range(20_000, 32_000)
 _PROPERTIES: Mapping[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "controller.listener.names": CONTROLLER,
+    "inter.broker.listener.name": CLIENTS,
     "auto.create.topics.enable": "false",
     # One node holds one copy of everything.
     "offsets.topic.replication.factor": "1",
@@ -223,18 +220,21 @@ class NodeFolder:
         except (FileNotFoundError, TypeError, ValueError):
             return None
 
-    def write_configuration(self, ports: Ports) -> None:
-        """Write it anew at each start: ports may move, and no path is in it."""
+    def write_configuration(self, ports: Ports, security: Security) -> None:
+        """Write it anew at each start: ports and certificates may change, and no path is in it."""
         (self.path / "log4j2.properties").write_text(_LOGGING)
         (self.path / "ports.json").write_text(json.dumps(vars(ports)))
-        self.write_properties("server.properties", ports, "data")
+        security.write(self.path)
+        self.write_properties("server.properties", ports, security, "data")
 
-    def write_properties(self, name: str, ports: Ports, data: str) -> None:
+    def write_properties(self, name: str, ports: Ports, security: Security, data: str) -> None:
         """Write the node's properties, with its data in a folder beside them."""
+        controller = f"{CONTROLLER}://{LOOPBACK}:{ports.controller}"
         properties = {
             **_PROPERTIES,
-            "listeners": f"PLAINTEXT://{ports.bootstrap},CONTROLLER://{LOOPBACK}:{ports.controller}",
-            "advertised.listeners": f"PLAINTEXT://{ports.bootstrap}",
+            **security.properties(),
+            "listeners": f"{CLIENTS}://{ports.bootstrap},{controller}",
+            "advertised.listeners": f"{CLIENTS}://{ports.bootstrap}",
             "controller.quorum.voters": f"1@{LOOPBACK}:{ports.controller}",
             "log.dirs": data,
         }
@@ -300,7 +300,8 @@ def _train(runtime: Runtime) -> None:
         archive.make_base()
         with tempfile.TemporaryDirectory(prefix="rivelin-") as scratch:
             folder = NodeFolder(Path(scratch), Path(scratch))
-            node = Node.prepare(folder, runtime, flags=archive.flags_to_make(draft))
+            security = Security.of_home(Path(scratch) / "pki")
+            node = Node.prepare(folder, runtime, security, flags=archive.flags_to_make(draft))
             _run_once(node)
         draft.replace(archive.own)
     except (BrokerStartError, OSError, subprocess.SubprocessError):
@@ -324,12 +325,14 @@ class Node:
     ports: Ports
     folder: NodeFolder
     lock: FolderLock
+    security: Security
 
     @classmethod
     def prepare(
         cls,
         folder: NodeFolder,
         runtime: Runtime,
+        security: Security,
         *,
         port: int | None = None,
         flags: tuple[str, ...] | None = None,
@@ -341,21 +344,21 @@ class Node:
         lock = FolderLock.take(folder.path)
         try:
             ports = choose_ports(folder.remembered_ports(), port)
-            folder.write_configuration(ports)
+            folder.write_configuration(ports, security)
             if not folder.data.exists():
-                _format(folder, runtime, ports)
+                _format(folder, runtime, ports, security)
         except BaseException:
             lock.release()
             raise
         used = runtime.archive.flags_to_use() if flags is None else flags
         argv = runtime.command(used, folder.logs, "kafka.Kafka", "server.properties")
         spec = ProcessSpec(BROKER, argv, cwd=folder.path, pass_fds=(lock.descriptor,))
-        return cls(spec, ports, folder, lock)
+        return cls(spec, ports, folder, lock, security)
 
     @property
     def access(self) -> Access:
         """How the process that keeps the node enters it."""
-        return Access(self.ports.bootstrap)
+        return Access(self.ports.bootstrap, self.security.keeper)
 
     @property
     def log(self) -> Path:
@@ -372,10 +375,10 @@ class Node:
         return "\n".join(text for text in ends if text)
 
 
-def _format(folder: NodeFolder, runtime: Runtime, ports: Ports) -> None:
+def _format(folder: NodeFolder, runtime: Runtime, ports: Ports, security: Security) -> None:
     """Make the data folder beside its place and move it there whole."""
     draft = folder.path / "data.draft"
-    folder.write_properties("format.properties", ports, draft.name)
+    folder.write_properties("format.properties", ports, security, draft.name)
     call = ("kafka.tools.StorageTool", "format", "-g", "-t", _new_cluster_id())
     argv = runtime.command(
         runtime.archive.flags_to_use(), folder.logs, *call, "-c", "format.properties"
@@ -484,26 +487,35 @@ def publish_address(settings: Settings, node: Node) -> None:
     """Tell other processes where the node is; true for as long as this process lives."""
     draft = settings.broker_file.with_suffix(f".{os.getpid()}")
     keeper = own_identity().as_dict()
-    draft.write_text(json.dumps({"bootstrap": node.ports.bootstrap, "keeper": keeper}))
+    told = {"bootstrap": node.ports.bootstrap, "plain_text": node.access.credentials is None}
+    draft.write_text(json.dumps({**told, "keeper": keeper}))
     draft.replace(settings.broker_file)
 
 
 def prepare_node(
-    settings: Settings, *, port: int | None = None, say: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    *,
+    port: int | None = None,
+    plain_text: bool = True,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Node:
-    """Make the node of this home ready to start."""
+    """Make the node of this home ready to start, with certificates unless told otherwise."""
     settings.make_folders()
+    security = PLAIN_TEXT if plain_text else Security.of_home(settings.pki_dir)
     runtime = prepare_runtime(say)
-    return Node.prepare(NodeFolder(settings.kafka_dir, settings.logs_dir), runtime, port=port)
+    folder = NodeFolder(settings.kafka_dir, settings.logs_dir)
+    return Node.prepare(folder, runtime, security, port=port)
 
 
 class LocalBroker:
     """A managed node without a supervisor, for tests and measurements: it is not restarted."""
 
-    def __init__(self, settings: Settings, *, port: int | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, port: int | None = None, plain_text: bool = True
+    ) -> None:
         """Prepare the node of `settings.home`; `start` starts it."""
         self.settings = settings
-        self.node = prepare_node(settings, port=port)
+        self.node = prepare_node(settings, port=port, plain_text=plain_text)
         self.child: Child | None = None
 
     @property

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from streams.errors import InvalidInputError
+from streams.errors import DeniedError, InvalidInputError
 from streams.topics import PARTNER_ID
 
 if TYPE_CHECKING:
@@ -42,14 +42,15 @@ ROLE_PRINCIPALS: Final = (
 OWN_PRINCIPALS: Final = (*SUPER_USERS, *ROLE_PRINCIPALS)
 PARTNER_PREFIX: Final = "partner:"
 
-AUTHORITY_FILE: Final = "authority.pem"
-CERTIFICATE_FILE: Final = "certificate.pem"
-KEY_FILE: Final = "key.pem"
 _NAME: Final = re.compile(r"(?P<principal>.+)\.(?P<serial>[1-9][0-9]{0,8})")
 
 
 class UnknownPrincipalError(InvalidInputError):
     """No certificate is ever issued to this name; the message lists those there are."""
+
+
+class NoCertificateError(DeniedError):
+    """There is nothing here to enter the broker with as this principal."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -97,29 +98,6 @@ def require_principal(principal: str) -> None:
     raise UnknownPrincipalError(f"no such principal: {principal!r}; there are {known}")
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """The folder of one certificate: what its holder needs to be let in."""
-
-    name: CertificateName
-    folder: Path
-
-    @property
-    def authority(self) -> Path:
-        """By what the broker is recognised."""
-        return self.folder / AUTHORITY_FILE
-
-    @property
-    def certificate(self) -> Path:
-        """What the holder shows."""
-        return self.folder / CERTIFICATE_FILE
-
-    @property
-    def key(self) -> Path:
-        """The secret that goes with it; 0600."""
-        return self.folder / KEY_FILE
-
-
 def bundle_folder(pki_dir: Path, name: CertificateName) -> Path:
     """Return where a certificate's files lie; a partner's apart, without the colon.
 
@@ -131,14 +109,22 @@ def bundle_folder(pki_dir: Path, name: CertificateName) -> Path:
     return issued / str(name)
 
 
-def newest_bundle(pki_dir: Path, principal: str) -> Bundle | None:
-    """Return the certificate with the highest serial whose files are here.
+def newest_bundle(pki_dir: Path, principal: str) -> Path:
+    """Return the folder of the certificate with the highest serial whose files are here.
 
     Those of a revoked certificate are removed, so whatever is here may be used. The register
     is not asked: a role on a machine of its own has its folder and nothing else.
+    Raises: NoCertificateError, UnknownPrincipalError.
     """
+    require_principal(principal)
     names = sorted(_names_here(pki_dir, principal))
-    return Bundle(names[-1], bundle_folder(pki_dir, names[-1])) if names else None
+    if not names:
+        raise NoCertificateError(
+            f"no certificate of {principal} lies in {pki_dir}: `rivelin pki issue {principal}`"
+            " makes one where the authority is; only a broker that was started in plain text"
+            " is entered without"
+        )
+    return bundle_folder(pki_dir, names[-1])
 
 
 def _names_here(pki_dir: Path, principal: str) -> Iterable[CertificateName]:

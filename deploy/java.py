@@ -20,6 +20,8 @@ JAVA_MAJOR_MIN = 17
 _VERSION = re.compile(r'version "(\d+)')
 _ASK_SECONDS_MAX = 20
 _DUMP_SECONDS_MAX = 60
+#: What the throw-away node loads classes for; one trained on less would start slowly for ever.
+_TRAINED_ON = "mutual TLS with StandardAuthorizer"
 
 # Measured in ADR and benchmarks: 2 s and 150 MB. C1 only: a broker mostly waits for the disk.
 LEAN_FLAGS = (
@@ -152,7 +154,7 @@ class ClassArchive:
 
 def class_archive(java: Java, jars: Iterable[Path], folder: Path) -> ClassArchive:
     """Name the archive for this Java, these jars in this order, and these flags."""
-    words = [str(java.launcher.resolve()), java.version, *map(str, jars), *LEAN_FLAGS]
+    words = [str(java.launcher.resolve()), java.version, *map(str, jars), *LEAN_FLAGS, _TRAINED_ON]
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return ClassArchive(java, folder, key)

@@ -24,18 +24,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from deploy.certificates import (
-    AUTHORITY_FILE,
-    CERTIFICATE_FILE,
-    KEY_FILE,
     NODE,
     OWN_PRINCIPALS,
-    Bundle,
     CertificateName,
     UnknownPrincipalError,
     bundle_folder,
     require_principal,
 )
 from streams.errors import DeniedError, InvalidInputError, RivelinError
+from streams.kafka.access import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -259,7 +256,7 @@ class Pki:
                 fresh = [
                     one
                     for one in self._live_of(principal, at)
-                    if one.standing(at) == "live" and bundle_folder(self.folder, one.name).is_dir()
+                    if one.standing(at) == "live" and self.folder_of(one.name).is_dir()
                 ]
                 if not fresh:
                     made.append(self._issue(principal, at, hosts if principal == NODE else ()))
@@ -282,7 +279,7 @@ class Pki:
             revoked = {one.name: one for one in now}
             self.register.write(revoked.get(one.name, one) for one in entries)
             for one in chosen:
-                shutil.rmtree(bundle_folder(self.folder, one.name), ignore_errors=True)
+                shutil.rmtree(self.folder_of(one.name), ignore_errors=True)
         return tuple(now)
 
     def issued(self) -> tuple[Issued, ...]:
@@ -292,9 +289,9 @@ class Pki:
         """
         return self.register.read()
 
-    def bundle(self, name: CertificateName) -> Bundle:
-        """Return the folder of a certificate's files."""
-        return Bundle(name, bundle_folder(self.folder, name))
+    def folder_of(self, name: CertificateName) -> Path:
+        """Return where the three files of a certificate lie."""
+        return bundle_folder(self.folder, name)
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -381,7 +378,7 @@ class Pki:
         self, name: CertificateName, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate
     ) -> None:
         """Put the bundle in its place whole."""
-        folder = bundle_folder(self.folder, name)
+        folder = self.folder_of(name)
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
@@ -393,11 +390,11 @@ class Pki:
         _sync(folder.parent)
 
 
-def ensure_own(folder: Path, at: datetime, hosts: Sequence[str] = ()) -> tuple[Issued, ...]:
+def ensure_own(folder: Path, at: datetime) -> tuple[Issued, ...]:
     """Make the authority of a home if there is none, and all its own certificates that are due."""
     pki = Pki(folder)
     pki.create(at)
-    return pki.ensure(OWN_PRINCIPALS, at, hosts)
+    return pki.ensure(OWN_PRINCIPALS, at)
 
 
 def due(entries: Iterable[Issued], at: datetime) -> tuple[Issued, ...]:

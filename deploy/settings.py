@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.certificates import newest_bundle
 from deploy.processes import ProcessIdentity
 from streams.errors import BrokerUnreachableError, InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.kafka.access import Access
 
 BROKER_FILE = "broker.json"
@@ -89,6 +92,12 @@ class Settings(BaseSettings):
         default=Path(".rivelin"), validate_default=True
     )
     bootstrap_servers: str | None = None
+    plain_text: bool = Field(
+        default=False, description="enter the cluster of `bootstrap_servers` without certificates"
+    )
+    pki: Path | None = Field(
+        default=None, description="where certificates lie; the home's own folder if not set"
+    )
     replication_factor: int = Field(default=1, ge=1)
     min_insync_replicas: int = Field(default=1, ge=1)
     release: ReleaseSettings = ReleaseSettings()
@@ -134,6 +143,11 @@ class Settings(BaseSettings):
         return self.home / "keys"
 
     @property
+    def pki_dir(self) -> Path:
+        """Certificates with their keys, and the authority where it is; 0700."""
+        return self.home / "pki" if self.pki is None else _absolute(self.pki)
+
+    @property
     def stores_dir(self) -> Path:
         """The projections' databases and the linker's and gate's caches."""
         return self.home / "stores"
@@ -164,17 +178,30 @@ class Settings(BaseSettings):
 
         Raises: BrokerUnreachableError if no address is set and no managed broker runs.
         """
-        return self.bootstrap_servers or _managed_address(self.broker_file)
+        return self.bootstrap_servers or str(_managed_broker(self.broker_file)["bootstrap"])
+
+    @property
+    def speaks_plain_text(self) -> bool:
+        """Whether the broker was told by name to let everybody in.
+
+        Raises: BrokerUnreachableError, as `bootstrap`.
+        """
+        if not self.manages_broker:
+            return self.plain_text
+        return bool(_managed_broker(self.broker_file)["plain_text"])
 
     def access(self, principal: str) -> Access:
         """Return how to enter the broker as a principal of `streams.topics` or `supervisor`.
 
-        A partner is `partner:<id>`. Raises: BrokerUnreachableError, as `bootstrap`.
+        A partner is `partner:<id>`. Raises: BrokerUnreachableError, as `bootstrap`;
+        NoCertificateError, UnknownPrincipalError.
         """
-        from streams.kafka.access import Access  # noqa: PLC0415 - aiokafka is slow to import
+        from streams.kafka.access import Access, Credentials  # noqa: PLC0415 - aiokafka is slow to import
 
-        del principal  # in plain text nobody proves who they are
-        return Access(self.bootstrap)
+        bootstrap = self.bootstrap
+        if self.speaks_plain_text:
+            return Access(bootstrap)
+        return Access(bootstrap, Credentials.in_folder(newest_bundle(self.pki_dir, principal)))
 
     def make_folders(self) -> None:
         """Create the home; only its owner may look inside."""
@@ -197,12 +224,12 @@ def _reasons(error: ValidationError) -> str:
     )
 
 
-def _managed_address(broker_file: Path) -> str:
+def _managed_broker(broker_file: Path) -> Mapping[str, Any]:
     """Trust the file only while the process that keeps the broker lives: it cannot outlive it."""
     try:
         told = json.loads(broker_file.read_text())
         if ProcessIdentity.from_dict(told["keeper"]).is_alive:
-            return str(told["bootstrap"])
+            return {"bootstrap": told["bootstrap"], "plain_text": told.get("plain_text", False)}
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         pass
     raise BrokerUnreachableError(

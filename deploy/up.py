@@ -11,15 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from deploy.broker import (
-    PLAIN_TEXT_NOTICE,
-    Node,
-    prepare_node,
-    publish_address,
-    require_answer,
-    wait_ready,
-)
+from deploy.broker import Node, prepare_node, publish_address, require_answer, wait_ready
 from deploy.keys import ensure_keys, require_sound
+from deploy.listeners import PLAIN_TEXT_NOTICE
 from deploy.log_lines import write_json_lines
 from deploy.notify import READY, STOPPING, notify
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log

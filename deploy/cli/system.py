@@ -68,7 +68,7 @@ def _up_here(settings: Settings, port: int | None) -> None:
 
 
 def _up_detached(settings: Settings, port: int | None) -> None:
-    from deploy.broker import PLAIN_TEXT_NOTICE  # noqa: PLC0415 - keeps --help quick
+    from deploy.listeners import PLAIN_TEXT_NOTICE  # noqa: PLC0415 - keeps --help quick
     from deploy.up import STOP_SIGNALS, leave, spawn_detached  # noqa: PLC0415 - the same
 
     _on(STOP_SIGNALS, leave)

@@ -21,6 +21,7 @@ from deploy.broker import (
     choose_ports,
     is_free,
 )
+from deploy.listeners import PLAIN_TEXT, Security
 from streams.kafka import Access
 
 
@@ -100,18 +101,44 @@ def test_the_node_holds_the_folder_even_when_its_starter_has_let_go(tmp_path):
     FolderLock.take(tmp_path).release()
 
 
+def written(folder, security):
+    NodeFolder(folder, folder).write_configuration(Ports(20_001, 20_002), security)
+    lines = (folder / "server.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
 def test_the_configuration_listens_on_loopback_only_and_holds_no_path(tmp_path):
-    folder = NodeFolder(tmp_path, tmp_path)
+    properties = written(tmp_path, Security.of_home(tmp_path / "pki"))
 
-    folder.write_configuration(Ports(20_001, 20_002))
-
-    written = (tmp_path / "server.properties").read_text()
-    properties = dict(line.split("=", 1) for line in written.splitlines())
-    assert properties["listeners"] == "PLAINTEXT://127.0.0.1:20001,CONTROLLER://127.0.0.1:20002"
+    assert properties["listeners"] == "CLIENTS://127.0.0.1:20001,CONTROLLER://127.0.0.1:20002"
     assert properties["auto.create.topics.enable"] == "false"
     assert properties["log.dirs"] == "data"
-    assert str(tmp_path) not in written
-    assert folder.remembered_ports() == Ports(20_001, 20_002)
+    assert str(tmp_path) not in (tmp_path / "server.properties").read_text()
+    assert NodeFolder(tmp_path, tmp_path).remembered_ports() == Ports(20_001, 20_002)
+
+
+def test_every_listener_asks_for_a_certificate_and_every_request_for_a_permission(tmp_path):
+    properties = written(tmp_path, Security.of_home(tmp_path / "pki"))
+
+    assert properties["listener.security.protocol.map"] == "CONTROLLER:SSL,CLIENTS:SSL"
+    assert properties["ssl.client.auth"] == "required"
+    assert properties["ssl.enabled.protocols"] == "TLSv1.3"
+    assert properties["authorizer.class.name"].endswith(".StandardAuthorizer")
+    assert properties["allow.everyone.if.no.acl.found"] == "false"
+    assert properties["super.users"] == "User:node.1;User:supervisor.1"
+
+
+def test_the_nodes_key_is_for_its_owner_only_and_goes_when_plain_text_is_asked_for(tmp_path):
+    security = Security.of_home(tmp_path / "pki")
+    written(tmp_path, security)
+    assert (tmp_path / "node.pem").stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE KEY" not in repr(security)
+
+    properties = written(tmp_path, PLAIN_TEXT)
+
+    assert not (tmp_path / "node.pem").exists()
+    assert properties["listener.security.protocol.map"] == "CONTROLLER:PLAINTEXT,CLIENTS:PLAINTEXT"
+    assert "authorizer.class.name" not in properties
 
 
 def test_spoilt_memory_of_ports_is_no_memory(tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from deploy.certificates import NoCertificateError, UnknownPrincipalError
+from deploy.pki import Pki
 from deploy.processes import own_identity
 from deploy.settings import InvalidSettingError, Settings
 from deploy.supervisor import read_report
@@ -14,7 +17,7 @@ from streams.errors import BrokerUnreachableError
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch, tmp_path):
-    for name in ("HOME", "BOOTSTRAP_SERVERS", "NAME", "PURPOSE", "REPLICATION_FACTOR"):
+    for name in ("HOME", "BOOTSTRAP_SERVERS", "NAME", "PURPOSE", "REPLICATION_FACTOR", "PKI"):
         monkeypatch.delenv(f"RIVELIN_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -53,6 +56,45 @@ def test_the_managed_brokers_address_holds_while_its_keeper_lives():
     settings.broker_file.write_text(json.dumps(told))
     with pytest.raises(BrokerUnreachableError):
         _ = settings.bootstrap
+
+
+def test_a_broker_is_entered_with_the_newest_certificate_of_a_principal():
+    settings = Settings()
+    settings.make_folders()
+    told = {"bootstrap": "127.0.0.1:20001", "plain_text": False, "keeper": own_identity().as_dict()}
+    settings.broker_file.write_text(json.dumps(told))
+    pki, at = Pki(settings.pki_dir), datetime(2026, 11, 25, tzinfo=UTC)
+    pki.create(at)
+    pki.issue("linker", at)
+    pki.issue("partner:loxley-homes", at)
+    assert settings.access("linker").credentials.key == settings.pki_dir / "issued/linker.1/key.pem"
+
+    pki.renew("linker", at)
+
+    assert settings.access("linker").credentials.key.parent.name == "linker.2"
+    assert settings.access("partner:loxley-homes").credentials.key.parent.name == "loxley-homes.1"
+
+
+def test_without_a_certificate_the_command_that_makes_it_is_told(monkeypatch):
+    monkeypatch.setenv("RIVELIN_BOOTSTRAP_SERVERS", "kafka-1:9092")
+
+    with pytest.raises(NoCertificateError, match="rivelin pki issue gate"):
+        Settings().access("gate")
+    with pytest.raises(UnknownPrincipalError, match="administrator, keys"):
+        Settings().access("nobody")
+
+
+def test_a_cluster_is_entered_in_plain_text_only_where_a_setting_says_so(monkeypatch):
+    monkeypatch.setenv("RIVELIN_BOOTSTRAP_SERVERS", "kafka-1:9092")
+    monkeypatch.setenv("RIVELIN_PLAIN_TEXT", "1")
+
+    assert Settings().access("gate").credentials is None
+
+
+def test_certificates_may_lie_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("RIVELIN_PKI", "certificates")
+
+    assert Settings().pki_dir == tmp_path / "certificates"
 
 
 @pytest.mark.parametrize("told", ["", "[]", "null", "{}", '{"keeper": {"pid": null}}', "\x00"])
