@@ -20,6 +20,7 @@ from deploy.bench.intake import measure_intake
 from deploy.bench.linking import MARKS, measure_linking
 from deploy.bench.load import Load, until
 from deploy.bench.meter import Sample, between, look
+from deploy.bench.recovery import RATE, recoveries
 from deploy.bench.watch import Watch
 from deploy.demo.system import System
 from deploy.progress import read_progress
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 CURVE_MARKS: Final = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
 INTAKE_REPORTS: Final = 1_000
 _BACKLOG_MAX: Final = 1_500
+_WARM_REPORTS: Final = 2_000
 _SERVED_SECONDS_MAX: Final = 60.0
 _DRAIN_SECONDS_MAX: Final = 120.0
 
@@ -71,31 +73,42 @@ def linking_alone(people: int, say: Say) -> dict[str, Any]:
 
 async def measure(plan: Plan, say: Say) -> dict[str, Any]:
     """Run every phase and return the figures, as plain values."""
+    say(f"intake alone, over {INTAKE_REPORTS} reports")
+    intake = measure_intake(INTAKE_REPORTS, datetime.now(UTC).replace(microsecond=0))
+    async with _bench(say) as bench:
+        facts = {**_machine(), "start_seconds": bench.start_seconds, "intake": intake}
+        return {**facts, **await bench.run(plan)}
+
+
+async def recovery(rounds: int, say: Say) -> dict[str, Any]:
+    """Return how long a killed process keeps reports waiting, so many kills of each."""
+    async with _bench(say) as bench:
+        return {**_machine(), "rate": RATE, "kills": await bench.recoveries(rounds)}
+
+
+@asynccontextmanager
+async def _bench(say: Say) -> AsyncIterator[Bench]:
+    """A fresh installation with twenty partners, and what watches it."""
     with TemporaryDirectory(prefix="rivelin-bench-") as folder:
-        settings = Settings(home=Path(folder) / "home", bootstrap_servers=None)
-        system = System(settings)
-        say(f"intake alone, over {INTAKE_REPORTS} reports")
-        intake = measure_intake(INTAKE_REPORTS, datetime.now(UTC).replace(microsecond=0))
+        system = System(Settings(home=Path(folder) / "home", bootstrap_servers=None))
         began = time.monotonic()
         try:
             await system.start()
-            started = time.monotonic() - began
-            async with _bench(system, say) as bench:
-                facts = {**_machine(), "start_seconds": round(started, 1), "intake": intake}
-                return {**facts, **await bench.run(plan)}
+            async with _prepared(system, say, time.monotonic() - began) as bench:
+                yield bench
         finally:
             system.stop()
 
 
 @asynccontextmanager
-async def _bench(system: System, say: Say) -> AsyncIterator[Bench]:
+async def _prepared(system: System, say: Say, start_seconds: float) -> AsyncIterator[Bench]:
     settings = system.settings
     log = KafkaLog(settings.access("supervisor"), client_id="rivelin-bench")
     await _onboard(settings, log)
     watch, stop = Watch(log, keyring.load(settings.keys_dir)), asyncio.Event()
     watching = asyncio.create_task(watch.run(stop))
     async with Load(system) as load:
-        yield Bench(settings, load, watch, say)
+        yield Bench(settings, load, watch, say, round(start_seconds, 1))
     stop.set()
     await watching
     await log.stop()
@@ -118,7 +131,10 @@ def _served(settings: Settings) -> int:
 class Bench:
     """The phases, over a running installation with twenty partners."""
 
-    def __init__(self, settings: Settings, load: Load, watch: Watch, say: Say) -> None:
+    def __init__(
+        self, settings: Settings, load: Load, watch: Watch, say: Say, start_seconds: float
+    ) -> None:
+        self.start_seconds = start_seconds
         self._settings = settings
         self._load = load
         self._watch = watch
@@ -131,6 +147,12 @@ class Bench:
         sustained = await self._steady(plan.sustained_rate, plan.seconds)
         memory = dict(look(self._settings).memory_mb)
         return {"growth": growth, "latency": latency, "sustained": sustained, "memory_mb": memory}
+
+    async def recoveries(self, rounds: int) -> list[dict[str, Any]]:
+        """Kill each process so many times, on a log that is warm."""
+        await self._load.flood(_WARM_REPORTS, self._watch, _BACKLOG_MAX)
+        await self._drained()
+        return await recoveries(self._settings, self._load, self._watch, rounds, self._say)
 
     async def _steady(self, rate: float, seconds: float) -> dict[str, Any]:
         """Offer an even rate for some time; the lag at its end tells whether it is sustained."""

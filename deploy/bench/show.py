@@ -35,6 +35,29 @@ def linking_as_markdown(figures: Mapping[str, Any]) -> str:
     return "\n".join(_linking_lines(figures))
 
 
+def recovery_as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return how long each kill kept reports waiting, as a table."""
+    kills = figures["kills"]
+    head = (
+        f"SIGKILL at {figures['rate']:.0f} reports a second, {figures['measured_at']}, Python"
+        f" {figures['python']}, {figures['cores']} cores (load average {figures['load_average']});"
+        " seconds until the reports that it hit were out:"
+    )
+    rows = (tuple(one.values()) for one in kills)
+    return "\n".join((head, "", *_table(tuple(kills[0]), rows)))
+
+
+def replay_as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return what a replay took, projection by projection."""
+    projections = figures["projections"]
+    head = (
+        f"{figures['reports']} reports for each audience, read from a broker and folded in"
+        f" {figures['seconds']} s, {figures['measured_at']}:"
+    )
+    rows = (tuple(one.values()) for one in projections)
+    return "\n".join((head, "", *_table(tuple(projections[0]), rows)))
+
+
 def _linking_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Linking alone, {figures['measured_at']}, Python {figures['python']}, one core (load"

@@ -45,6 +45,9 @@ class Watch:
         self.police_seconds: list[float] = []
         self.alert_seconds: list[float] = []
         self.urgent_seconds: list[float] = []
+        #: When each timed report was sent (seconds since 1970), and how long it took to police.
+        self.police_times: list[tuple[float, float]] = []
+        self.alert_times: list[tuple[float, float]] = []
         self._police = AudienceIds(Audience.POLICE, keys.audience[Audience.POLICE])
         self._hub = AudienceIds(Audience.SAFEGUARDING, keys.audience[Audience.SAFEGUARDING])
         self._police_due: dict[UUID, float] = {}
@@ -82,6 +85,7 @@ class Watch:
         if (sent := self._police_due.pop(event.report_id, None)) is not None:
             seconds = time.time() - sent
             self.police_seconds.append(seconds)
+            self.police_times.append((sent, seconds))
             if event.immediate_risk:
                 self.urgent_seconds.append(seconds)
 
@@ -90,6 +94,8 @@ class Watch:
         self.police_seconds.clear()
         self.alert_seconds.clear()
         self.urgent_seconds.clear()
+        self.police_times.clear()
+        self.alert_times.clear()
 
     def _saw_alert(self, value: bytes) -> None:
         if not self._alert_due:
@@ -102,3 +108,4 @@ class Watch:
         for one in report_ids:
             if (sent := self._alert_due.pop(one, None)) is not None:
                 self.alert_seconds.append(time.time() - sent)
+                self.alert_times.append((sent, time.time() - sent))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.cli.output import say, show_json, show_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from typer import Typer
+
+    Figures = Mapping[str, Any]
+
+
+class What(StrEnum):
+    """What is measured."""
+
+    SYSTEM = "system"
+    INTAKE = "intake"
+    LINKING = "linking"
+    RECOVERY = "recovery"
+    REPLAY = "replay"
 
 
 def register(app: Typer) -> None:
@@ -18,52 +33,52 @@ def register(app: Typer) -> None:
 
 
 def bench(  # noqa: PLR0913 - one argument an option
+    what: Annotated[
+        What,
+        typer.Argument(
+            help="system: throughput and latency (some minutes); intake, linking: CPU of one stage,"
+            " no broker; recovery: after SIGKILLs; replay: a long log through every projection."
+        ),
+    ] = What.SYSTEM,
     *,
     reports: Annotated[
-        int, typer.Option(help="How many reports the log holds at the end.", min=1_000)
+        int, typer.Option(help="system, replay: how many reports the log holds.", min=1_000)
     ] = 20_000,
-    latency_rate: Annotated[float, typer.Option(help="Reports a second when timing.")] = 100.0,
-    sustained_rate: Annotated[float, typer.Option(help="Reports a second to sustain.")] = 300.0,
-    seconds: Annotated[float, typer.Option(help="For how long, each.")] = 60.0,
-    only_intake: Annotated[
-        bool, typer.Option("--intake", help="Time intake alone, without a broker (seconds).")
-    ] = False,
-    only_linking: Annotated[
-        bool, typer.Option("--linking", help="Time linking alone, without a broker (minutes).")
-    ] = False,
+    latency_rate: Annotated[
+        float, typer.Option(help="system: reports a second when timing.")
+    ] = 100.0,
+    sustained_rate: Annotated[
+        float, typer.Option(help="system: reports a second to sustain.")
+    ] = 300.0,
+    seconds: Annotated[float, typer.Option(help="system: for how long, each.")] = 60.0,
     people: Annotated[
-        int, typer.Option(help="With --linking: among how many, at most.", min=1_000)
+        int, typer.Option(help="linking: among how many, at most.", min=1_000)
     ] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="recovery: kills of each process.", min=1)] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
-    """Measure throughput, latency, CPU and memory with a broker of its own (some minutes)."""
+    """Measure, with a broker of its own where one is needed."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
-    from deploy.bench.run import (  # noqa: PLC0415 - the same
-        Plan,
-        intake_alone,
-        linking_alone,
-        measure,
-    )
-    from deploy.bench.show import (  # noqa: PLC0415 - the same
-        as_markdown,
-        intake_as_markdown,
-        linking_as_markdown,
-    )
+    from deploy.bench import run, show  # noqa: PLC0415 - the same
+    from deploy.bench.replay import measure_replay  # noqa: PLC0415 - the same
 
-    if only_intake:
-        intake = intake_alone()
-        show_json(intake) if as_json else show_text(intake_as_markdown(intake))
-        return
-    if only_linking:
-        linking = linking_alone(people, say)
-        show_json(linking) if as_json else show_text(linking_as_markdown(linking))
-        return
-    plan = Plan(
+    plan = run.Plan(
         latency_rate=latency_rate, sustained_rate=sustained_rate, seconds=seconds, reports=reports
     )
-    figures = asyncio.run(measure(plan, say))
-    if as_json:
-        show_json(figures)
-    else:
-        show_text(as_markdown(figures))
+    measured: dict[What, tuple[Callable[[], Figures], Callable[[Figures], str]]] = {
+        What.SYSTEM: (lambda: asyncio.run(run.measure(plan, say)), show.as_markdown),
+        What.INTAKE: (run.intake_alone, show.intake_as_markdown),
+        What.LINKING: (lambda: run.linking_alone(people, say), show.linking_as_markdown),
+        What.RECOVERY: (
+            lambda: asyncio.run(run.recovery(rounds, say)),
+            show.recovery_as_markdown,
+        ),
+        What.REPLAY: (
+            lambda: asyncio.run(measure_replay(reports, say)),
+            show.replay_as_markdown,
+        ),
+    }
+    measure, shown = measured[what]
+    figures = measure()
+    show_json(figures) if as_json else show_text(shown(figures))
