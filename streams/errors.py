@@ -95,6 +95,14 @@ class LogTruncatedError(LogError):
     """A position lies beyond the end: the topic was made anew, or the broker lost records."""
 
 
+class OpenTransactionError(LogError):
+    """A transaction is open for longer than any may be: its writer is gone, its end forgotten.
+
+    Readers stop before it, and nobody writes behind it. The keeper of a managed node ends it as
+    it was decided; elsewhere see docs/OPERATIONS.md.
+    """
+
+
 class LostPositionsError(LogError):
     """A stage has written before and yet no position of it is known: it would do all again.
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from streams.errors import OpenTransactionError
 from streams.kafka.appender import Appender
 from streams.kafka.connection import (
     PATIENCE,
@@ -15,11 +16,12 @@ from streams.kafka.connection import (
     keep_quiet,
     require_topics,
 )
-from streams.kafka.sink import KafkaSink
+from streams.kafka.settled import HELD_MAX, HeldUp
+from streams.kafka.sink import Holder, KafkaSink
 from streams.kafka.source import KafkaSource, ends_of, make_consumer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from streams.kafka.access import Access
@@ -44,6 +46,7 @@ class KafkaLog:
         self._written: Any = None
         self._known: set[str] = set()
         self._opening = asyncio.Lock()
+        self._held_up = HeldUp()
         keep_quiet()
 
     def source(self) -> KafkaSource:
@@ -52,7 +55,8 @@ class KafkaLog:
 
     def sink(self, transactional_id: str, group: str, topics: Sequence[str]) -> KafkaSink:
         """Return a new transactional writer whose positions on `topics` belong to `group`."""
-        return KafkaSink(self._access, transactional_id, group, topics, self._patience)
+        holder = Holder(transactional_id, group, topics)
+        return KafkaSink(self._access, holder, self._patience, self.settled)
 
     async def append(self, outgoing: Sequence[Outgoing]) -> Sequence[Appended]:
         """Append without a transaction (idempotent producer) and wait for each acknowledgement.
@@ -70,15 +74,33 @@ class KafkaLog:
         waited for two seconds at most.
         Raises: BrokerUnreachableError, MissingTopicError.
         """
+        ends, _ = await self._readable(topics, _OPEN_TRANSACTION_SECONDS_MAX)
+        return ends
+
+    async def settled(self, topics: Sequence[str]) -> None:
+        """Wait until all that is written as of now can be read, or was taken back.
+
+        Raises: OpenTransactionError if a transaction stays open for longer than any may;
+        BrokerUnreachableError, MissingTopicError.
+        """
+        ends, written = await self._readable(topics, HELD_MAX.total_seconds())
+        if held := sorted(topic for topic in topics if ends[topic] < written[topic]):
+            raise OpenTransactionError(f"nobody ends what is open in {', '.join(held)}")
+
+    async def stuck(self, topics: Sequence[str]) -> Mapping[str, timedelta]:
+        """Return topics whose readers stand before an open transaction for longer than any may be.
+
+        With the time since this log saw it first: ask again every few seconds, of one log, as a
+        super user or with leave to read the topics. Whatever is returned is an alarm: readers
+        get nothing more of it (docs/adr/0011), until `open_transactions.end_abandoned` or the
+        tools of the cluster have ended it.
+        Raises: BrokerUnreachableError, MissingTopicError.
+        """
         await self._open_readers()
         await self._require(topics)
         written = await ends_of(self._written, topics)
-        deadline = time.monotonic() + _OPEN_TRANSACTION_SECONDS_MAX
-        while True:
-            ends = await ends_of(self._committed, topics)
-            if time.monotonic() > deadline or all(ends[one] >= written[one] for one in topics):
-                return ends
-            await asyncio.sleep(_LOOK_SECONDS)
+        self._held_up.note(await ends_of(self._committed, topics), written, time.monotonic())
+        return self._held_up.longer_than(HELD_MAX, time.monotonic())
 
     async def stop(self) -> None:
         """Close what was opened."""
@@ -87,6 +109,23 @@ class KafkaLog:
         await self._appender.stop()
         for reader in readers:
             await close(reader)
+
+    async def _readable(
+        self, topics: Sequence[str], seconds_max: float
+    ) -> tuple[Positions, Positions]:
+        """Return committed ends and, as of the call, written ones, when the first have caught up.
+
+        Or after that time.
+        """
+        await self._open_readers()
+        await self._require(topics)
+        written = await ends_of(self._written, topics)
+        deadline = time.monotonic() + seconds_max
+        while True:
+            ends = await ends_of(self._committed, topics)
+            if time.monotonic() > deadline or all(ends[one] >= written[one] for one in topics):
+                return ends, written
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _open_readers(self) -> None:
         async with self._opening:

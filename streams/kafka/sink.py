@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 
@@ -19,48 +20,56 @@ from streams.kafka.connection import (
     partition_of,
     require_topics,
 )
+from streams.kafka.settled import TRANSACTION_TIMEOUT, settled_positions
 from streams.kafka.source import make_consumer
 from streams.ports import Appended, ends_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from aiokafka import AIOKafkaConsumer
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from datetime import timedelta
 
     from streams.kafka.access import Access
     from streams.ports import Outgoing, Positions
 
-#: A dead writer's open transaction blocks its readers for as long, unless a successor fences it.
-TRANSACTION_TIMEOUT: Final = timedelta(seconds=10)
+    #: Waits until nothing that is written to topics by now is still undecided.
+    Settled: TypeAlias = Callable[[Sequence[str]], Awaitable[None]]
+
 #: Above the longest broker restart; a commit that takes longer hangs.
 COMMIT_SECONDS_MAX: Final = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Under which name a writer is fenced, and whose positions on which topics it moves."""
+
+    transactional_id: str
+    group: str
+    topics: Sequence[str]
 
 
 class KafkaSink:
     """One holder of a transactional id. Dead after its first error."""
 
     def __init__(
-        self,
-        access: Access,
-        transactional_id: str,
-        group: str,
-        topics: Sequence[str],
-        patience: timedelta,
+        self, access: Access, holder: Holder, patience: timedelta, settled: Settled
     ) -> None:
         self._access = access
-        self._id = transactional_id
-        self._group = group
-        self._topics = tuple(topics)
+        self._id = holder.transactional_id
+        self._group = holder.group
+        self._topics = tuple(holder.topics)
         self._patience = patience
         self._producer: Any = None
+        self._settled = settled
         self._known: set[str] = set()
+        self._moved: dict[str, int] = {}
+        self._connections: dict[Any, Any] = {}
         self._dead = True
 
     async def start(self) -> Positions:
         """Fence every earlier holder of the transactional id, then return the committed positions.
 
         In this order: the positions of a transaction that was still open would be too low.
-        Raises: BrokerUnreachableError.
+        Raises: BrokerUnreachableError; OpenTransactionError if one stays open (docs/adr/0011).
         """
         self._producer = await connect(self._make_producer, self._access, self._patience)
         positions = await self._committed()
@@ -118,11 +127,13 @@ class KafkaSink:
             self._patience,
         )
         try:
-            return await answered(_positions(consumer, self._topics), "reading positions")
+            found = settled_positions(consumer, self._group, self._topics)
+            return await answered(found, "reading positions")
         finally:
             await close(consumer)
 
     async def _transact(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
+        await self._look_after_an_outage()
         await self._require({record.topic for record in outgoing})
         what = f"{self._id}: committing"
         await answered(self._producer.begin_transaction(), what)
@@ -133,6 +144,7 @@ class KafkaSink:
             sent = self._producer.send_offsets_to_transaction(offsets, self._group)
             await answered(sent, what)
         await answered(self._producer.commit_transaction(), what)
+        self._moved.update(positions)
         return ends_of(appended)
 
     async def _deliver(self, outgoing: Iterable[Outgoing]) -> Sequence[Appended]:
@@ -149,11 +161,28 @@ class KafkaSink:
         ]
 
     async def _require(self, topics: set[str]) -> None:
+        """A topic's first use waits for what is still open in it: ours would decide over it."""
         if new := topics - self._known:
             await answered(require_topics(self._producer.client, new), "looking for topics")
+            await self._settled(sorted(new))
             self._known |= new
 
+    async def _look_after_an_outage(self) -> None:
+        """Make sure that the last transaction has taken effect, if the broker was away since.
 
-async def _positions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[str, int]:
-    found = {topic: await consumer.committed(partition_of(topic)) for topic in topics}
-    return {topic: offset for topic, offset in found.items() if offset is not None}
+        A broker that is killed may forget to carry out what it has answered (docs/adr/0011);
+        behind such a transaction this one would undo it, were it to fail.
+        """
+        if self._has_lost_a_connection():
+            self._known.clear()
+            found = await self._committed() if self._moved else {}
+            if any(found.get(topic) != offset for topic, offset in self._moved.items()):
+                raise FencedError(f"{self._id}: positions are not where this writer left them")
+        self._connections = dict(self._producer.client._conns)  # noqa: SLF001 - nothing public tells
+
+    def _has_lost_a_connection(self) -> bool:
+        present = self._producer.client._conns  # noqa: SLF001 - the same
+        return any(
+            present.get(key) is not connection or not connection.connected()
+            for key, connection in self._connections.items()
+        )
