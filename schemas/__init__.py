@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.bounds import UnboundedSchemaError, check_bounds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -24,7 +26,10 @@ _FILE_NAME: Final = re.compile(r"[a-z_]+\.v([1-9][0-9]*)\.avsc")
 
 
 class CatalogueError(ValueError):
-    """A schema file is misnamed or takes an id or a version that is taken. Mend the file."""
+    """A schema file is misnamed, takes an id or a version that is taken, or sets no bounds.
+
+    Mend the file.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,10 @@ def _load(path: Path) -> Schema:
     if named is None:
         raise CatalogueError(f"{path.name}: not named <event>.v<version>.avsc")
     definition = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        check_bounds(definition)
+    except UnboundedSchemaError as error:
+        raise CatalogueError(f"{path.name}: {error}") from None
     return Schema(
         path=path,
         id=definition["schema_id"],
