@@ -250,7 +250,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "safeguarding",
             "audit",
         ),
-        readers=("audit",),
+        readers=("audit", "reconciler"),
         events=("OperationRecorded", "BatchReleased"),
     ),
 )
