@@ -7,14 +7,21 @@ from datetime import UTC, datetime
 from anonymiser.intake.transform import IntakeContext
 from anonymiser.keyring import Keys, new_keys
 from anonymiser.tokens import Tokeniser
-from streams.codec import encode
+from streams.codec import decode, encode
+from streams.operations import place_of
 from streams.ports import Record
 from streams.registry import Registry
 from streams.restricted import Report, WithdrawalSubmitted
 from streams.sealing import seal
-from streams.shared import LawfulGateway, PartnerOnboarded, PartnerSuspended, Service
-from streams.topics import submissions_of
-from streams.values import DataCategory, Gateway, PartnerType, Purpose
+from streams.shared import (
+    LawfulGateway,
+    OperationRecorded,
+    PartnerOnboarded,
+    PartnerSuspended,
+    Service,
+)
+from streams.topics import OPERATIONS, submissions_of
+from streams.values import DataCategory, Gateway, Operation, PartnerType, Purpose
 from tests.invented_reports import PARTNER
 
 RECEIVED_AT = datetime(2026, 11, 17, 9, 5, tzinfo=UTC)
@@ -77,3 +84,14 @@ def arrived(
     if isinstance(value, WithdrawalSubmitted):
         value = encode(value)
     return Record(submissions_of(partner), offset, at, None, value)
+
+
+def beside_the_row(outgoing, record):
+    """What intake made of a record without the row of the audit, which must be the last and one."""
+    *rest, row = outgoing
+    assert row.topic == OPERATIONS
+    assert all(one.topic != OPERATIONS for one in rest)
+    told = decode(row.value, OperationRecorded)
+    assert (told.operation, told.actor) == (Operation.COLLECTION, "anonymiser")
+    assert place_of(told.subject) == (record.topic, record.offset)
+    return tuple(rest)

@@ -304,7 +304,7 @@ async def test_a_fault_at_the_moment_of_release_quarantines_and_forwards_nothing
     assert gate.due_at() is None
 
 
-@pytest.mark.parametrize("name", ["encode", "collection", "feedback"])
+@pytest.mark.parametrize("name", ["encode", "_changed", "feedback"])
 async def test_a_fault_in_writing_itself_ends_the_process_and_forwards_nothing(monkeypatch, name):
     """Not even the quarantine can be written: the input stays where it is for the next process."""
     enclave = await telling()

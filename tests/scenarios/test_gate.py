@@ -848,6 +848,17 @@ async def test_every_report_has_an_outcome_and_an_entry_in_the_audit(enclave):
     assert kinds.count(Operation.COLLECTION) == 3
     assert kinds.count(Operation.DISCLOSURE) == 2
     assert len(enclave.events(HELD, ReportHeld)) == 1
-    subjects = " ".join(event.subject for event in enclave.events(OPERATIONS))
+    rows = enclave.events(OPERATIONS)
+    subjects = " ".join(event.subject for event in rows)
     assert not any(str(one.report_id) in subjects for one in (told, bad, held))
-    assert not any(partner in subjects for partner in PARTNERS)
+    disclosed = " ".join(one.subject for one in rows if one.operation is Operation.DISCLOSURE)
+    assert not any(partner in disclosed for partner in PARTNERS)
+
+
+async def test_a_correction_is_an_alteration_and_a_merge_a_combination(enclave):
+    one = report()
+    await enclave.submit(one)
+    await enclave.submit(replace(one, revision=2, supersedes=1))
+    kinds = [event.operation for event in enclave.events(OPERATIONS)]
+    assert kinds.count(Operation.COLLECTION) == 2
+    assert kinds.count(Operation.ALTERATION) == 1

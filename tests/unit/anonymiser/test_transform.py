@@ -11,7 +11,6 @@ import pytest
 
 from anonymiser.intake import transform as module
 from anonymiser.intake.stage import IntakeStage
-from anonymiser.intake.transform import transform
 from anonymiser.keyring import new_keys
 from anonymiser.report_keys import open_tokens, record_key
 from streams.codec import decode, encode
@@ -34,6 +33,7 @@ from streams.restricted import (
     WithdrawalSubmitted,
 )
 from streams.sealing import open_parts, seal, unwrap_data_keys
+from streams.shared import OperationRecorded
 from streams.taxonomy import RelationKind
 from streams.topics import (
     DUTY,
@@ -49,7 +49,9 @@ from streams.values import (
     ChildAtEvent,
     GradingScheme,
     NodeKind,
+    Operation,
     Outcome,
+    Purpose,
     Role,
     Sex,
     WithdrawalReason,
@@ -58,6 +60,7 @@ from tests.invented_enclave import (
     KEYS,
     RECEIVED_AT,
     arrived,
+    beside_the_row,
     context,
     onboarded,
     sealed,
@@ -73,6 +76,11 @@ CLASSES = (
     RiskRaised,
     ReportKeysWrapped,
 )
+
+
+def transform(record, known):
+    """Everything but the row of the audit, which is looked at every time."""
+    return beside_the_row(module.transform(record, known), record)
 
 
 def events(outgoing):
@@ -505,6 +513,22 @@ def test_a_report_of_the_largest_kind_still_fits_a_record():
     )
     outgoing = taken_in(nodes=nodes, relations=(), narrative="x" * 20_000)
     assert only(outgoing, ReportTokenised)
+
+
+# --- the audit ---
+
+
+def test_a_collection_tells_what_the_report_is_for_and_names_nobody():
+    record = arrived(report())
+    told = decode(module.transform(record, context())[-1].value, OperationRecorded)
+    assert (told.purpose, told.gateway) == (report().purpose, report().gateway)
+    assert told.subject == f"record {submissions_of(PARTNER)}/7"
+    assert told.at == RECEIVED_AT
+
+
+def test_what_cannot_be_opened_was_collected_all_the_same():
+    told = decode(module.transform(arrived(b"noise"), context())[-1].value, OperationRecorded)
+    assert (told.operation, told.purpose) == (Operation.COLLECTION, Purpose.OPERATE_SERVICE)
 
 
 # --- the stage ---

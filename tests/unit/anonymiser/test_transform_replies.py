@@ -15,7 +15,14 @@ from streams.restricted import (
 )
 from streams.topics import QUARANTINE, TOKENISED
 from streams.values import Answer, LinkQuestion
-from tests.invented_enclave import RECEIVED_AT, arrived, context, onboarded, suspended
+from tests.invented_enclave import (
+    RECEIVED_AT,
+    arrived,
+    beside_the_row,
+    context,
+    onboarded,
+    suspended,
+)
 from tests.invented_reports import PARTNER, REPORT_ID
 
 
@@ -35,7 +42,8 @@ def approval(partner=PARTNER):
 
 
 def taken_in(event, *history):
-    return transform(arrived(encode(event)), context(*history))
+    record = arrived(encode(event))
+    return beside_the_row(transform(record, context(*history)), record)
 
 
 def test_an_answer_goes_on_as_it_came():
