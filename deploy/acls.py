@@ -26,7 +26,7 @@ from deploy.certificates import (
 )
 from deploy.pki import Pki
 from streams.errors import BrokerUnreachableError, RivelinError
-from streams.topics import PARTNER_ID, SHARED_TOPICS, partner_topics
+from streams.topics import PARTNER_ID, RESOLUTIONS, SHARED_TOPICS, partner_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,8 +117,11 @@ _BESIDE_TOPICS: Final[Mapping[str, tuple[Grant, ...]]] = {
     ),
     "linker": _stage("linker"),
     "gate": _stage("gate"),
-    # The rotation of the token key writes as the linker, which it fences by that.
-    "keys": (Grant(Resource.TRANSACTIONAL_ID, "rivelin-linker", "WRITE"),),
+    # The rotation of the token key writes in the linker's place, which it fences by that.
+    "keys": (
+        Grant(Resource.TRANSACTIONAL_ID, "rivelin-linker", "WRITE"),
+        Grant(Resource.TOPIC, RESOLUTIONS, "WRITE"),
+    ),
     "desk": (Grant(Resource.TRANSACTIONAL_ID, "rivelin-desk", "WRITE"),),
     "safeguarding": (
         Grant(Resource.TRANSACTIONAL_ID, "rivelin-relay-safeguarding.alerts", "WRITE"),

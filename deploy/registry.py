@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaConnectionError
 
+from deploy.admission import ADMINISTRATOR, admit
 from deploy.progress import read_progress
 from deploy.topics import ensure_topics
 from streams.codec import encode
@@ -49,8 +50,9 @@ class UnknownPartnerError(DeniedError):
 
 
 async def onboard(settings: Settings, entries: Iterable[PartnerOnboarded]) -> TopicsReport:
-    """Make the partners' topics, then write their registry entries; a later entry replaces.
+    """Make the partners' topics, let them in, then write their registry entries.
 
+    A later entry replaces; a partner that has a certificate keeps it.
     Raises: InvalidInputError naming the first field that does not hold (nothing is written
     then), BrokerUnreachableError, TopicNotMadeError, LogError.
     """
@@ -59,9 +61,10 @@ async def onboard(settings: Settings, entries: Iterable[PartnerOnboarded]) -> To
         require_sound(entry)
     specs = [spec for entry in ordered for spec in partner_topics(entry.partner)]
     try:
-        report = await ensure_topics(settings, specs)
+        report = await ensure_topics(settings, specs, ADMINISTRATOR)
     except KafkaConnectionError:
         raise BrokerUnreachableError(f"no broker answers at {settings.bootstrap}") from None
+    await admit(settings, [entry.partner for entry in ordered], datetime.now(UTC))
     await write(settings, ordered)
     return report
 
@@ -105,7 +108,7 @@ async def read_registry(settings: Settings) -> Registry:
 
     Raises: BrokerUnreachableError, MissingTopicError if the system was never started.
     """
-    log = KafkaLog(settings.access("administrator"), CLIENT, _PATIENCE)
+    log = KafkaLog(settings.access(ADMINISTRATOR), CLIENT, _PATIENCE)
     try:
         return await registry_in(log)
     finally:
@@ -146,7 +149,7 @@ async def write(settings: Settings, events: Sequence[RegistryEvent]) -> None:
     """
     if not events:
         return
-    log = KafkaLog(settings.access("administrator"), CLIENT, _PATIENCE)
+    log = KafkaLog(settings.access(ADMINISTRATOR), CLIENT, _PATIENCE)
     try:
         await log.append([Outgoing(REGISTRY, encode(event)) for event in events])
     finally:

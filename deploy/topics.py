@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, for_code
 
+from deploy.certificates import SUPERVISOR
 from streams.errors import BrokerUnreachableError, RivelinError
 
 if TYPE_CHECKING:
@@ -53,12 +54,15 @@ class TopicsReport:
     drift: tuple[Drift, ...]
 
 
-async def ensure_topics(settings: Settings, specs: Sequence[TopicSpec]) -> TopicsReport:
+async def ensure_topics(
+    settings: Settings, specs: Sequence[TopicSpec], principal: str = SUPERVISOR
+) -> TopicsReport:
     """Make what is missing; doing it twice is doing it once.
 
+    An administrator may make the topics of partners only, and sees no others.
     Raises: TopicNotMadeError, BrokerUnreachableError.
     """
-    admin = await _connect(settings.access("administrator"))
+    admin = await _connect(settings.access(principal))
     try:
         present = set(await admin.list_topics())
         missing = [spec for spec in specs if spec.name not in present]

@@ -90,8 +90,19 @@ _ON_BOTH: Final = ("ReportWithdrawn", "PersonsMerged", "PersonSplit")
 SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         REGISTRY,
-        writers=("administrator",),
-        readers=("anonymiser", "linker", "gate", "police", "safeguarding", "audit"),
+        # The rotation of the token key ends with its entry here.
+        writers=("administrator", "keys"),
+        readers=(
+            "administrator",
+            "keys",
+            "anonymiser",
+            "linker",
+            "gate",
+            "desk",
+            "police",
+            "safeguarding",
+            "audit",
+        ),
         events=(
             "PartnerOnboarded",
             "PartnerSuspended",
@@ -110,8 +121,9 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     ),
     TopicSpec(
         REPORT_KEYS,
-        writers=("anonymiser", "eraser"),
-        readers=("anonymiser", "linker", "gate"),
+        writers=("anonymiser", "eraser", "keys"),  # keys: put under the newest storage key
+        # Whoever reads this and holds the storage key opens every report there is.
+        readers=("linker", "keys"),
         events=("ReportKeysWrapped",),
         config=_SHREDDED,
         key="partner, report id, revision, sealing",
@@ -150,7 +162,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         HELD,
         writers=("gate",),
-        readers=("gate", "desk"),
+        readers=("gate", "desk", "keys"),
         events=("ReportHeld", "PossibleLink", "ReportWaiting", "MergeDecided", "ReporterNoted"),
         config=_COMPACTED,
         key="partner, report id; of a possible link its two ids; batch, merge and reporter by name",
@@ -170,7 +182,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         RESOLUTIONS,
         writers=("linker",),
-        readers=("linker", "desk", "audit"),
+        readers=("linker", "desk", "keys", "audit"),
         events=(
             "ReportAdmitted",
             "MentionResolved",
@@ -187,7 +199,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         QUARANTINE,
         writers=("anonymiser", "gate"),
-        readers=("desk", "audit"),
+        readers=("desk", "keys", "audit"),
         events=("Quarantined",),
     ),
     TopicSpec(
@@ -279,7 +291,7 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
         TopicSpec(
             submissions_of(partner),
             writers=(f"partner:{partner}",),
-            readers=("anonymiser",),
+            readers=("anonymiser", "keys"),  # keys: hashed anew when the token key rotates
             events=(
                 "ReportSubmitted",
                 "WithdrawalSubmitted",
