@@ -24,6 +24,7 @@ from streams.values import (
     Answer,
     ChildAtEvent,
     DataCategory,
+    ErasureReason,
     Gateway,
     HoldReason,
     HoldVerdict,
@@ -292,7 +293,8 @@ class ReportTokenised:
     """A report after intake: no identifier left but inside `submission`, which is sealed.
 
     `redacted` is the narrative as far as it may go on, `withheld` the code of why one stays
-    behind; `token_epoch` is the number of the token key, None for the first.
+    behind; `token_epoch` is the number of the token key, None for the first. `offset` is the
+    position of the submission on its partner's topic; `redriven` if it is processed once more.
     """
 
     partner: str
@@ -319,6 +321,8 @@ class ReportTokenised:
     redacted: str | None = field(default=None, repr=False)
     token_epoch: int | None = None
     withheld: str | None = None
+    offset: int | None = None
+    redriven: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +333,7 @@ class WithdrawalReceived:
     report_id: UUID
     reason: WithdrawalReason
     received_at: datetime
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +355,11 @@ class ReceiptDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
-    """Ciphertext and the reasons; `offset` is the position on the partner's topic."""
+    """Ciphertext and the reasons.
+
+    `offset` is the position on the topic that the stage read it from, `submission_offset` that
+    on the partner's topic, None where it is not known.
+    """
 
     partner: str
     offset: int
@@ -361,6 +370,7 @@ class Quarantined:
     immediate_risk: bool
     submission: bytes = field(repr=False)
     quarantined_at: datetime
+    submission_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +403,84 @@ class ProbingNoticed:
     window_from: datetime
     policy_version: int
     noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeMissing:
+    """A submission has had no outcome for too long; told once.
+
+    `lost`: every stage is past it and none answered. Otherwise `stage` is behind, this is the
+    oldest of its partner that waits for it, and others may wait as well. `since` is the
+    log-append time of the submission.
+    """
+
+    partner: str
+    offset: int
+    report_id: UUID | None
+    revision: int | None
+    immediate_risk: bool
+    since: datetime
+    stage: str
+    lost: bool
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFound:
+    """A submission that was told of as missing has its outcome after all."""
+
+    partner: str
+    offset: int
+    outcome: Outcome
+    found_at: datetime
+
+
+# --- enclave.redrives ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveRequested:
+    """A submission is to be processed once more, as it lies on its partner's topic.
+
+    `collected`: the audit has its row already. `quarantined_offset` is the position of the
+    record whose cause was mended, None where there was no outcome.
+    """
+
+    partner: str
+    offset: int
+    collected: bool
+    quarantined_offset: int | None
+    requested_by: str
+    requested_at: datetime
+
+
+# --- enclave.erasures ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRecorded:
+    """Data keys are destroyed, and never stored again.
+
+    `revision` and `subject` (a node of it) are None for a whole report, over all revisions.
+    """
+
+    partner: str
+    report_id: UUID
+    revision: int | None
+    subject: int | None
+    reason: ErasureReason
+    decided_by: str
+    confirmed_by: str | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCertified:
+    """Nothing opens any longer what an erasure, by its position, named."""
+
+    erasure_offset: int
+    certified_by: str
+    certified_at: datetime
 
 
 # --- enclave.resolutions -----------------------------------------------------
@@ -446,6 +534,7 @@ class ReportRetracted:
     report_id: UUID
     reason: WithdrawalReason
     retracted_at: datetime
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -613,6 +702,8 @@ class ReportLinked:
     submission: bytes = field(repr=False)
     redacted: str | None = field(default=None, repr=False)
     withheld: str | None = None
+    offset: int | None = None
+    redriven: bool | None = None
 
 
 # --- enclave.held, enclave.review-commands -----------------------------------

@@ -78,6 +78,8 @@ RESOLUTIONS: Final = "enclave.resolutions"
 QUARANTINE: Final = "enclave.quarantine"
 DUTY: Final = "enclave.duty"
 ALARMS: Final = "enclave.alarms"
+REDRIVES: Final = "enclave.redrives"
+ERASURES: Final = "enclave.erasures"
 DESK: Final = "enclave.desk"
 POLICE: Final = "police.intelligence"
 SAFEGUARDING: Final = "safeguarding.intelligence"
@@ -216,9 +218,22 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     ),
     TopicSpec(
         ALARMS,
-        writers=("gate",),
-        readers=("desk", "audit"),
-        events=("ProbingNoticed",),
+        writers=("gate", "reconciler"),
+        readers=("desk", "audit", "reconciler"),
+        events=("ProbingNoticed", "OutcomeMissing", "OutcomeFound"),
+    ),
+    # Written without transactions, since the anonymiser's lane reads it like a partner's topic.
+    TopicSpec(
+        REDRIVES,
+        writers=("desk", "reconciler"),
+        readers=("anonymiser", "reconciler", "audit"),
+        events=("RedriveRequested",),
+    ),
+    TopicSpec(
+        ERASURES,
+        writers=("eraser",),
+        readers=("eraser", "anonymiser", "keys", "desk", "audit"),
+        events=("ErasureRecorded", "ErasureCertified"),
     ),
     TopicSpec(
         POLICE,
@@ -303,7 +318,7 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
         TopicSpec(
             feedback_of(partner),
             writers=("gate",),
-            readers=(f"partner:{partner}",),
+            readers=(f"partner:{partner}", "reconciler"),
             events=("FeedbackGiven", "QuestionPut", "UsageTold"),
         ),
     )

@@ -310,6 +310,7 @@ class HoldVerdict(StrEnum):
     RELEASE = "RELEASE"
     REFUSE = "REFUSE"
     CLOSE = "CLOSE"
+    REDRIVE = "REDRIVE"
 
 
 class HoldReason(StrEnum):
@@ -323,6 +324,18 @@ class HoldReason(StrEnum):
     NOT_LAWFUL = "NOT_LAWFUL"
     OUT_OF_DATE = "OUT_OF_DATE"
     RESOLVED_WITH_PARTNER = "RESOLVED_WITH_PARTNER"
+    CAUSE_MENDED = "CAUSE_MENDED"
+
+
+class ErasureReason(StrEnum):
+    """Why data keys were destroyed."""
+
+    SUBJECT_REQUEST = "SUBJECT_REQUEST"
+    UNLAWFUL = "UNLAWFUL"
+    RETENTION_OVER = "RETENTION_OVER"
+    WRONG_PERSON = "WRONG_PERSON"
+    SOURCE_AT_RISK = "SOURCE_AT_RISK"
+    COURT_ORDER = "COURT_ORDER"
 
 
 class ProbingSignal(StrEnum):
