@@ -21,6 +21,10 @@ Keys of `enclave.tokenised` and `enclave.outgoing` say nothing else.
 """
 
 
+UNSOUND: Final = ("", b"unsound")
+"""The one header of a record whose batch no client library could read (`streams.kafka`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A committed record as it was read. `appended_at` is the broker's log-append time."""

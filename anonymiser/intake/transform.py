@@ -77,9 +77,12 @@ class IntakeContext:
     redactor: Redactor = field(default_factory=Redactor)
 
 
-def transform(record: Record, context: IntakeContext) -> tuple[Outgoing, ...]:
+def transform(
+    record: Record, context: IntakeContext, beside: Reason | None = None
+) -> tuple[Outgoing, ...]:
     """Return everything to write for one record of a submissions topic, the most urgent first.
 
+    `beside` is what is wrong with its key or headers (`anonymiser.intake.beside`).
     Never raises: a bug quarantines its record, and the log names the class of
     the exception alone, for its message might quote an identifier.
     """
@@ -87,6 +90,8 @@ def transform(record: Record, context: IntakeContext) -> tuple[Outgoing, ...]:
     try:
         event = _decoded(arrival.submission)
         arrival = _routed(arrival, event)
+        if beside is not None:
+            return quarantined(arrival, (beside,))
         return _decided(arrival, event, context)
     except DecodeError as error:
         return quarantined(arrival, (Reason(code=error.code),))

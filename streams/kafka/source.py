@@ -18,6 +18,7 @@ from streams.kafka.connection import (
     partition_of,
     require_topics,
 )
+from streams.kafka.sound_batches import read_soundly
 from streams.ports import Positions, Record
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def make_consumer(
     isolation: str = "read_committed",
 ) -> AIOKafkaConsumer:
     """Make a consumer that is told what to read from where, and joins no group."""
+    read_soundly()
     return AIOKafkaConsumer(
         **access.options(),
         client_id=client_id,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import faust
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from anonymiser.intake.beside import fault_beside
 from anonymiser.intake.transform import IntakeContext, transform
 from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
 from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
@@ -36,6 +37,7 @@ from anonymiser.intake.worker.status import (
 )
 from anonymiser.tokens import Tokeniser
 from streams.kafka import KafkaLog
+from streams.kafka.sound_batches import read_soundly
 from streams.ports import Record
 from streams.topics import DUTY, MAX_SUBMISSION_BYTES
 
@@ -123,7 +125,8 @@ class Shell:
         await lane.open(generation)  # a record can come before the group has told of the topic
         if not lane.wants(message.offset):
             return
-        outgoing = transform(_record(message), self._context)
+        fault = fault_beside(message.key, tuple(message.headers or ()))
+        outgoing = transform(_record(message), self._context, fault)
         urgent = any(one.topic == DUTY for one in outgoing)
         lane.put(Prepared(message.offset, generation, urgent, outgoing))
         await asyncio.sleep(0)
@@ -282,6 +285,7 @@ class Shell:
 def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
     """Wire the Faust app. It acknowledges nothing: offsets move in the lanes' transactions only."""
     place = shell.place
+    read_soundly()
     app = shell.app = faust.App(
         GROUP,
         broker=f"kafka://{place.access.bootstrap.replace(',', ';kafka://')}",
