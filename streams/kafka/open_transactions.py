@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,6 +83,7 @@ class Open:
     coordinator_epoch: int
     since_offset: int
     written_ms: int  # when its last record came
+    leader: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ async def _open_now(client: AIOKafkaClient) -> set[Open]:
         answer = await client.send(leader, DescribeProducers(asked))
         for topic, described, _ in answer.topics:
             for one in described:
-                found |= _open_in(topic, one)
+                found |= _open_in(topic, one, leader)
     return found
 
 
@@ -240,12 +241,12 @@ async def _by_leader(client: AIOKafkaClient) -> Mapping[int, Mapping[str, list[i
     return led
 
 
-def _open_in(topic: str, described: Any) -> set[Open]:  # noqa: ANN401 - aiokafka has no types
+def _open_in(topic: str, described: Any, leader: int) -> set[Open]:  # noqa: ANN401 - aiokafka has no types
     number, error, _, producers, _ = described
     if error:
         raise for_code(error)(f"{topic}-{number}")
     return {
-        Open(topic, number, producer_id, epoch, coordinator_epoch, since_offset, written_ms)
+        Open(topic, number, producer_id, epoch, coordinator_epoch, since_offset, written_ms, leader)
         for producer_id, epoch, _, written_ms, coordinator_epoch, since_offset, _ in producers
         if since_offset >= 0
     }
@@ -253,15 +254,14 @@ def _open_in(topic: str, described: Any) -> set[Open]:  # noqa: ANN401 - aiokafk
 
 async def _decisions(client: AIOKafkaClient, access: Access) -> Decisions:
     """Read all that coordinators have recorded: seconds at most, and seldom needed."""
-    numbers = client.cluster.partitions_for_topic(_STATE_TOPIC) or ()
+    cluster = await client.fetch_all_metadata()
+    numbers = cluster.partitions_for_topic(_STATE_TOPIC) or ()
+    partitions = [TopicPartition(_STATE_TOPIC, number) for number in numbers]
     decisions = Decisions()
     consumer = make_consumer(access, "open-transactions", isolation="read_uncommitted")
     try:
         await answered(consumer.start(), "reading decisions")
-        await answered(
-            _fold(consumer, [TopicPartition(_STATE_TOPIC, n) for n in numbers], decisions),
-            "reading decisions",
-        )
+        await answered(_fold(consumer, partitions, decisions), "reading decisions")
     finally:
         await close(consumer)
     return decisions
@@ -285,8 +285,7 @@ async def _end(client: AIOKafkaClient, one: Open, *, is_commit: bool) -> list[En
     topics = [(one.topic, [one.partition], NO_TAGS)]
     epoch = max(one.coordinator_epoch, 0)
     marker = (one.producer_id, one.epoch, is_commit, topics, epoch, NO_TAGS)
-    leader = client.cluster.leader_for_partition(TopicPartition(one.topic, one.partition))
-    answer = await answered(client.send(leader, WriteMarkers([marker])), "ending a transaction")
+    answer = await answered(client.send(one.leader, WriteMarkers([marker])), "ending a transaction")
     ((_, written, _),) = answer.markers
     ((_, ((_, error, _),), _),) = written
     if error == InvalidProducerEpoch.errno:
