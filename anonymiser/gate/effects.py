@@ -172,7 +172,7 @@ def feedback(linked: ReportLinked, verdict: Verdict, at: datetime) -> Effect:
         outcome=verdict.outcome,
         reasons=verdict.reasons,
         immediate_risk=linked.immediate_risk,
-        offset=None,
+        offset=linked.offset,
         given_at=at,
         law_version=verdict.law_version,
     )
@@ -201,7 +201,7 @@ def withdrawal_receipt(event: ReportRetracted, at: datetime) -> Effect:
         outcome=Outcome.WITHDRAWN,
         reasons=(),
         immediate_risk=False,
-        offset=None,
+        offset=event.offset,
         given_at=at,
     )
     return Effect(feedback_of(event.partner), given)
@@ -281,5 +281,6 @@ def quarantine(
         immediate_risk=linked is not None and linked.immediate_risk,
         submission=kept if len(kept) <= _CIPHERTEXT_BYTES_MAX else b"",
         quarantined_at=record.appended_at,
+        submission_offset=None if linked is None else linked.offset,
     )
     return Effect(QUARANTINE, quarantined)

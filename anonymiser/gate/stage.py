@@ -420,6 +420,9 @@ class Gate:
         at = record.appended_at
         match event:
             case ReportLinked():
+                if event.redriven and self._state.is_settled(event):
+                    yield feedback(event, Verdict(Outcome.DUPLICATE), at)
+                    return
                 yield from _changed(event, record)
                 yield from self._judge(event, record, approved=False)
             case ReportRetracted():

@@ -59,6 +59,7 @@ class Seen:
         self.ids = ids
         # There may be very many, so ids are kept as bare bytes and the nodes of a report as bits.
         self._nodes: dict[bytes, int] = {}
+        self._later: dict[bytes, int] = {}  # the revision, where it is not the first
         self._entities: set[bytes] = set()
         self._kept: dict[UUID, UUID] = {}
         self._nominals: dict[UUID, None] = {}
@@ -70,10 +71,13 @@ class Seen:
         match event:
             case PoliceReportShared() | SafeguardingReportShared():
                 self._nodes[event.report_id.bytes] = sum(1 << node.node for node in event.nodes)
+                if event.revision > 1:
+                    self._later[event.report_id.bytes] = event.revision
                 self._entities.update(node.entity_id.bytes for node in event.nodes)
                 self.shown.apply(event)
             case ReportWithdrawn():
                 self._nodes.pop(event.report_id.bytes, None)
+                self._later.pop(event.report_id.bytes, None)
             case NominalRelayed():
                 self._entities.add(event.person_id.bytes)
                 self._nominals.pop(event.person_id, None)
@@ -93,6 +97,11 @@ class Seen:
     def has_report(self, partner: str, report_id: UUID) -> bool:
         """Tell whether some revision of the report is with the audience."""
         return self.ids.report(partner, report_id).bytes in self._nodes
+
+    def revision_of(self, partner: str, report_id: UUID) -> int:
+        """Return which revision of the report is with the audience; 0 if none is."""
+        shown = self.ids.report(partner, report_id).bytes
+        return self._later.get(shown, 1) if shown in self._nodes else 0
 
     def has_entity(self, entity_id: UUID) -> bool:
         """Tell whether the audience knows the entity; the id is the enclave's."""
@@ -262,6 +271,16 @@ class GateState:
         self.held: Held[ReportHeld] = Held()
         self.batch = Batch()
         self.seen: dict[Audience, Seen] = {one.audience: Seen(one) for one in ids}
+
+    def is_settled(self, linked: ReportLinked) -> bool:
+        """Tell whether this revision of a report, or a later one, is shared, held or waits."""
+        report = (linked.partner, linked.report_id)
+        kept = (self.held.get(*report), self.batch.reports.get(*report))
+        revisions = (
+            *(seen.revision_of(*report) for seen in self.seen.values()),
+            *(one.event.revision for one in kept if one is not None),
+        )
+        return any(revision >= linked.revision for revision in revisions)
 
     def others_with(
         self, linked: ReportLinked, audiences: Iterable[Audience]

@@ -42,6 +42,7 @@ class Arrival:
     `partner` is the owner of the topic. `immediate_risk` is true as well when
     the flag could not be read: what nobody can read is urgent. `purpose` and
     `gateway` are what the report says once it is open, the service's own before.
+    `redriven`: it is processed once more; `collected`: the audit has its row already.
     """
 
     partner: str
@@ -53,6 +54,8 @@ class Arrival:
     immediate_risk: bool = True
     purpose: Purpose = Purpose.OPERATE_SERVICE
     gateway: Gateway | None = None
+    redriven: bool = False
+    collected: bool = False
 
 
 def refused(
@@ -60,7 +63,7 @@ def refused(
 ) -> tuple[Outgoing, ...]:
     """The partner can mend it: an alarm if there is an immediate risk, then the receipt."""
     receipt = receipt_due(arrival, Outcome.REFUSED, reasons)
-    return (*alarm(arrival, reasons, readable=readable), receipt, collected(arrival))
+    return (*alarm(arrival, reasons, readable=readable), receipt, *collection(arrival))
 
 
 def quarantined(
@@ -77,26 +80,29 @@ def quarantined(
         immediate_risk=arrival.immediate_risk,
         submission=_kept(arrival.submission),
         quarantined_at=arrival.received_at,
+        submission_offset=arrival.offset,
     )
     return (
         *alarm(arrival, reasons, readable=readable),
         Outgoing(QUARANTINE, encode(record)),
         receipt_due(arrival, Outcome.QUARANTINED, reasons),
-        collected(arrival),
+        *collection(arrival),
     )
 
 
 def taken_in(arrival: Arrival, value: bytes) -> tuple[Outgoing, ...]:
     """The submission goes on to the linker, in this form."""
-    return (transported(arrival, value), collected(arrival))
+    return (transported(arrival, value), *collection(arrival))
 
 
-def collected(arrival: Arrival) -> Outgoing:
+def collection(arrival: Arrival) -> tuple[Outgoing, ...]:
     """Record the collection (DPA 2018 s62): one row for each submission, whatever becomes of it.
 
     It names the place on the partner's topic and nothing of the content, so the rows of a
     partner are dense: a place without one was never taken in.
     """
+    if arrival.collected:
+        return ()
     recorded = OperationRecorded(
         operation=Operation.COLLECTION,
         actor=ACTOR,
@@ -106,7 +112,7 @@ def collected(arrival: Arrival) -> Outgoing:
         gateway=arrival.gateway,
         at=arrival.received_at,
     )
-    return Outgoing(OPERATIONS, encode(recorded))
+    return (Outgoing(OPERATIONS, encode(recorded)),)
 
 
 def alarm(

@@ -25,6 +25,7 @@ from anonymiser.narrative.redact import Redaction, Redactor
 from anonymiser.report_keys import record_key, seal_tokens
 from streams.codec import decode, encode
 from streams.content import content_of, faults, readings_of
+from streams.erasure import Erasures, erased
 from streams.errors import DecodeError, TooLargeError
 from streams.instants import london_day, to_millisecond
 from streams.parts import Reason
@@ -36,6 +37,7 @@ from streams.restricted import (
     NumberedRelation,
     OriginatorApproved,
     PersonFacts,
+    RedriveRequested,
     ReportSubmitted,
     ReportTokenised,
     TokenisedNode,
@@ -75,18 +77,26 @@ class IntakeContext:
     tokeniser: Tokeniser
     entropy: Entropy = field(default=os.urandom)
     redactor: Redactor = field(default_factory=Redactor)
+    erasures: Erasures = field(default_factory=Erasures)
 
 
 def transform(
-    record: Record, context: IntakeContext, beside: Reason | None = None
+    record: Record,
+    context: IntakeContext,
+    beside: Reason | None = None,
+    request: RedriveRequested | None = None,
 ) -> tuple[Outgoing, ...]:
     """Return everything to write for one record of a submissions topic, the most urgent first.
 
-    `beside` is what is wrong with its key or headers (`anonymiser.intake.beside`).
+    `beside` is what is wrong with its key or headers (`anonymiser.intake.beside`). With a
+    `request` it is processed once more: what goes on says so, and the row of its collection is
+    written only if there is none.
     Never raises: a bug quarantines its record, and the log names the class of
     the exception alone, for its message might quote an identifier.
     """
     arrival = _arrival(record)
+    if request is not None:
+        arrival = replace(arrival, redriven=True, collected=request.collected)
     try:
         event = _decoded(arrival.submission)
         arrival = _routed(arrival, event)
@@ -163,6 +173,7 @@ def _withdrawal(arrival: Arrival, event: WithdrawalSubmitted) -> bytes:
         report_id=event.report_id,
         reason=event.reason,
         received_at=arrival.received_at,
+        offset=arrival.offset,
     )
     return encode(received)
 
@@ -185,6 +196,9 @@ def _approval(arrival: Arrival, event: ApprovalSubmitted) -> bytes:
 def _report(
     arrival: Arrival, submission: ReportSubmitted, context: IntakeContext
 ) -> tuple[Outgoing, ...]:
+    if erased(context.erasures, submission.partner, submission.report_id):
+        gone = Reason(code="report_erased", field="report_id")
+        return refused(arrival, (gone,), readable=False)
     if submission.key_epoch not in context.keys.sealing:
         unknown = Reason(code="unknown_epoch", field="key_epoch")
         return refused(arrival, (unknown,), readable=False)
@@ -285,6 +299,8 @@ def _tokenised(
         redacted=redaction.text,
         token_epoch=context.keys.token_epoch,
         withheld=redaction.withheld,
+        offset=arrival.offset,
+        redriven=arrival.redriven or None,
     )
 
 

@@ -35,5 +35,14 @@ def refusal(report: Report | None, event: ReportTokenised) -> Refusal | None:
     return None
 
 
+def is_standing(report: Report, event: ReportTokenised) -> bool:
+    """Tell whether this very content is the revision of the report that stands now."""
+    return (
+        not report.is_withdrawn
+        and report.latest == event.revision
+        and report.digest_of(event.revision) == event.content_digest
+    )
+
+
 def _refused(code: str, field: str) -> Refusal:
     return Outcome.REFUSED, (Reason(code=code, field=field),)

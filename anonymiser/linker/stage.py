@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from anonymiser.keyring import FIRST
 from anonymiser.linker import blocks, packing
-from anonymiser.linker.admission import refusal
+from anonymiser.linker.admission import is_standing, refusal
 from anonymiser.linker.match import LinkPolicy
 from anonymiser.linker.recovery import KeyWatch, Recovery
 from anonymiser.linker.resolve import Judge, Resolver
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
     from anonymiser.keyring import Keys
     from anonymiser.linker.admission import Refusal
+    from anonymiser.linker.state import Report
     from streams.ports import Positions, Record
     from streams.restricted import TokenisedNode
 
@@ -324,8 +325,12 @@ class Linker:
     # --- reports ------------------------------------------------------------------
 
     def _report(self, event: ReportTokenised, record: Record) -> Iterator[Outgoing]:
-        refused = refusal(self.state.report(event.partner, event.report_id), event)
+        known = self.state.report(event.partner, event.report_id)
+        refused = refusal(known, event)
         if refused is not None:
+            if known is not None and event.redriven and is_standing(known, event):
+                yield from self._again(event, known, record)
+                return
             receipt = _receipt(event, refused, record.appended_at)
             yield Outgoing(OUTGOING, encode(receipt), record.key)
             return
@@ -350,6 +355,19 @@ class Linker:
         # After the report: an audience is told of a doubt about somebody it has been shown.
         yield from (Outgoing(OUTGOING, encode(doubt)) for doubt in doubts)
 
+    def _again(self, event: ReportTokenised, known: Report, record: Record) -> Iterator[Outgoing]:
+        """Send a revision on once more, under the persons that it was linked to; decide nothing.
+
+        Where the gate has answered for it already it answers with a duplicate.
+        """
+        mentions = self.state.mentions_in(known)
+        ids = {one.name.node: self.state.numbered(one.entity).id for one in mentions}
+        token = event.origin_token
+        origin = self.state.origin(token) if token is not None else known.own_origin
+        is_whole = origin is not None and all(node.node in ids for node in event.nodes)
+        linked = encode(_linked(event, origin, ids)) if origin is not None and is_whole else None
+        yield from _forward(event, record, linked)
+
     def _withdrawal(self, event: WithdrawalReceived, record: Record) -> Iterator[Outgoing]:
         at = record.appended_at
         report = self.state.report(event.partner, event.report_id)
@@ -365,6 +383,7 @@ class Linker:
             report_id=event.report_id,
             reason=event.reason,
             retracted_at=at,
+            offset=event.offset,
         )
         value = encode(retracted)
         named = [self.state.numbered(one.entity).id for one in self.state.mentions_in(report)]
@@ -461,6 +480,8 @@ def _linked(event: ReportTokenised, origin: UUID, entities: Mapping[int, UUID]) 
         submission=event.submission,
         redacted=event.redacted,
         withheld=event.withheld,
+        offset=event.offset,
+        redriven=event.redriven,
     )
 
 
@@ -505,6 +526,6 @@ def _receipt(
         outcome=outcome,
         reasons=reasons,
         immediate_risk=report is not None and report.immediate_risk,
-        offset=None,
+        offset=event.offset,
         due_at=at,
     )
