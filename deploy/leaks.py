@@ -1,11 +1,20 @@
 """Search bytes for identifiers that must not be in them: whole logs and stores, in one pass.
 
-A pure function, used by the demo and by the evaluation. It looks for each declared identifier of
-six bytes or more in raw, normalised, hexadecimal, Base64 (every alignment) and URL form, whatever
-its case; a shorter one only as a whole word of a text, since three letters turn up in random bytes
-by chance. A name that is also a word of the log ("Field", "Law") looks like a leak wherever that
-word stands; the town gives its people no such names. Source: issue 3, "leaks";
-research/privacy.md section 8, property 1.
+A pure function, used by the demo, by the evaluation and by the canary test. Each identifier of
+six bytes or more is looked for as it was written, normalised (NFKC, without accents, without
+separators), case-folded and reversed; and each of these in UTF-8, UTF-16 of both byte orders,
+hexadecimal, Base64 of every alignment and alphabet, URL form and as JSON escapes it. A shorter
+one counts only as a whole word of a text, since three letters turn up in random bytes by chance.
+A name that is also a word of the log ("Field", "Law") looks like a leak wherever that word
+stands; the town gives its people no such names. Source: issue 3, "leaks"; issue 5, point 7;
+research/privacy.md section 8, property 1; research/reliability.md, bars 18 and 19.
+
+Digits need care, for logs are full of numbers. A number of fewer than fourteen digits counts
+only where it stands as a number by itself: no digit beside it, and not inside a run of twenty
+hexadecimal digits and hyphens, which is an id or a hash. One of fewer than eight digits (a sort
+code) counts only as a whole string, in the quotes of JSON or behind the length byte of Avro:
+process ids and sizes have six digits too. What Avro writes directly before a digit, the length
+of the next string, may be a digit by chance; so records are searched decoded as well.
 
 How it is fast: every form has a window of four bytes at an even place of the document or one
 later, so the aligned 32-bit words of a document, looked up in the set of all windows (by C code),
@@ -15,6 +24,7 @@ name the few forms worth looking for.
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sys
 import unicodedata
@@ -35,6 +45,10 @@ if TYPE_CHECKING:
 WINDOW_BYTES: Final = 4
 SUBSTRING_BYTES_MIN: Final = 6
 WORD_CHARACTERS_MIN: Final = 2
+#: From so many digits on a number counts wherever it stands by itself; from the second on anywhere.
+NUMBER_DIGITS_MIN: Final = 8
+SURE_DIGITS_MIN: Final = 14
+FRAMED_DIGITS_MIN: Final = 4
 
 _WORD: Final = re.compile(rb"[0-9A-Za-z\x80-\xff]+")
 _SEPARATORS: Final = re.compile(r"[\s\-./,'()]+")
@@ -70,12 +84,12 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """One form of one identifier, as bytes. `is_day`: a day in digits alone, such as 27112026."""
+    """One form of one identifier, as bytes. `is_number`: digits alone, so few that care is due."""
 
     path: str
     form: str
     bytes: bytes = field(repr=False)
-    is_day: bool = False
+    is_number: bool = False
 
 
 def identifiers_of(report: Report, path: str = "") -> Iterator[Identifier]:
@@ -135,22 +149,31 @@ class LeakSearch:
     def _want(self, value: str, path: str) -> None:
         for form, text in _texts_of(value):
             raw = text.encode()
-            if len(raw) >= SUBSTRING_BYTES_MIN:
-                self._want_bytes(path, form, raw)
-            elif len(text) >= WORD_CHARACTERS_MIN:
+            if text.isdigit() and len(raw) < NUMBER_DIGITS_MIN:
+                self._want_framed(path, form, raw)
+            elif len(raw) >= SUBSTRING_BYTES_MIN:
+                self._want_bytes(path, form, text)
+            elif len(text) >= WORD_CHARACTERS_MIN and form != "reversed":
                 self._words.setdefault(raw.lower(), path)
 
-    def _want_bytes(self, path: str, form: str, raw: bytes) -> None:
-        is_day = path.endswith("born_on") and raw.isdigit()
-        self._folded.add(Needle(path, form, raw.lower(), is_day))
-        for name, encoded in (
-            ("hex", raw.hex().encode()),
-            ("url", quote(raw, safe="").lower().encode()),
-            ("url", quote_plus(raw).lower().encode()),
-        ):
-            self._folded.add(Needle(path, f"{form} {name}", encoded, is_day and encoded == raw))
+    def _want_bytes(self, path: str, form: str, text: str) -> None:
+        raw = text.encode()
+        is_number = text.isdigit() and len(raw) < SURE_DIGITS_MIN
+        self._folded.add(Needle(path, form, raw.lower(), is_number))
+        for name, encoded in _encoded(text):
+            self._folded.add(Needle(path, f"{form} {name}", encoded.lower()))
         for encoded in _base64_inside(raw):
             self._exact.add(Needle(path, f"{form} base64", encoded))
+
+    def _want_framed(self, path: str, form: str, raw: bytes) -> None:
+        """A short number, as a whole string and in every form that has letters."""
+        if len(raw) < FRAMED_DIGITS_MIN:
+            return
+        self._folded.add(Needle(path, f"{form} quoted", b'"' + raw + b'"'))
+        self._folded.add(Needle(path, f"{form} counted", bytes([2 * len(raw)]) + raw))
+        for name, encoded in _encoded(raw.decode()):
+            if name != "hex":  # twelve digits: as good as any other twelve
+                self._folded.add(Needle(path, f"{form} {name}", encoded.lower()))
 
 
 class _Windows:
@@ -178,11 +201,29 @@ class _Windows:
 _BYTE_ORDER: Final = sys.byteorder
 
 
+_ID_RUN: Final = re.compile(rb"[0-9a-fA-F-]{20,}")
+_AROUND_BYTES: Final = 40
+
+
 def _holds(data: bytes, needle: Needle) -> bool:
-    """A store puts ids before weeks, "…2711" before "2026-W48": that is nobody's birthday."""
-    if needle.bytes not in data:
+    """A number is there only if it stands by itself; see the top of this module."""
+    if not needle.is_number:
+        return needle.bytes in data
+    start = data.find(needle.bytes)
+    while start >= 0:
+        if _stands_alone(data, start, start + len(needle.bytes)):
+            return True
+        start = data.find(needle.bytes, start + 1)
+    return False
+
+
+def _stands_alone(data: bytes, start: int, end: int) -> bool:
+    if data[max(0, start - 1) : start].isdigit() or data[end : end + 1].isdigit():
         return False
-    return not needle.is_day or re.search(needle.bytes + rb"(?!-w[0-5])", data) is not None
+    first = max(0, start - _AROUND_BYTES)
+    around = data[first : end + _AROUND_BYTES]
+    runs = _ID_RUN.finditer(around)
+    return not any(run.start() <= start - first < run.end() for run in runs)
 
 
 def _aligned_words(data: bytes, start: int) -> Sequence[int]:
@@ -211,8 +252,34 @@ def _texts_of(value: str) -> Iterator[tuple[str, str]]:
     yield "raw", value
     yield "raw", value.upper()  # `lower` of bytes knows ASCII only
     plain = _without_accents(value)
-    for text in {plain, _SEPARATORS.sub("", value), _SEPARATORS.sub("", plain)} - {value}:
+    squeezed = _SEPARATORS.sub("", value)
+    for text in {
+        plain,
+        squeezed,
+        _SEPARATORS.sub("", plain),
+        value.casefold(),
+        unicodedata.normalize("NFKC", value),
+        unicodedata.normalize("NFC", value),
+        unicodedata.normalize("NFD", value),
+    } - {value}:
         yield "normalised", text
+    for text in {value, squeezed}:
+        yield "reversed", text[::-1]
+
+
+def _encoded(text: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the forms whose case does not count, beside the text itself."""
+    raw = text.encode()
+    yield "hex", raw.hex().encode()
+    yield "utf-16", text.encode("utf-16-le")
+    yield "utf-16", text.encode("utf-16-be")
+    for name, form in (
+        ("url", quote(raw, safe="")),
+        ("url", quote_plus(raw)),
+        ("json", json.dumps(text)[1:-1]),
+    ):
+        if form != text:
+            yield name, form.encode()
 
 
 def _without_accents(text: str) -> str:
