@@ -62,7 +62,11 @@ class Projection(Protocol):
     publication: Publication | None
 
     def apply(self, record: Record) -> None:
-        """Fold one record in. Total: one that cannot be read becomes a row of `unreadable`."""
+        """Fold one record in; one that cannot be read becomes a row of `unreadable`.
+
+        Raises: MissingSchemaError for one whose schema nobody here knows: it is our own, so
+        this installation is too old to fold it.
+        """
 
     def take_rewrites(self) -> Sequence[Rewrite]:
         """Return what the rows have become since the last call."""

@@ -15,6 +15,7 @@ from sqlalchemy.types import NullType
 
 from consumers.projection import OUTBOX, POSITIONS, UNREADABLE
 from streams.errors import RivelinError
+from streams.store import BUSY_SECONDS, set_aside_if_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -90,14 +91,21 @@ class ProjectionStore:
     def __init__(self, engine: Engine, tables: Sequence[Table]) -> None:
         self._engine = engine
         self.tables = (*tables, UNREADABLE)
+        self.set_aside: Path | None = None
         _begin_for_reads_too(engine)
 
     @classmethod
     def open(cls, path: Path, projection: Projection) -> ProjectionStore:
-        """Open the store for writing, and make it if there is none."""
-        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": _BUSY_SECONDS})
+        """Open the store for writing, and make it if there is none.
+
+        One that is damaged is kept under another name (`set_aside`), and an empty one made in its
+        place: the log fills it again, and what was published is not published twice.
+        """
+        damaged = set_aside_if_damaged(path)
+        engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": BUSY_SECONDS})
         _on_connect(engine, *_WRITER_PRAGMAS)
         store = cls(engine, projection.tables)
+        store.set_aside = damaged
         store.make()
         return store
 

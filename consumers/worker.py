@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from streams.loop import BATCH_LIMIT, IDLE_WAIT, read_to_end
 from streams.ports import Outgoing
+from streams.store import Unlocked
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from consumers.projection import Projection, Publication
+    from consumers.projection import Notice, Projection, Publication, Rewrite
     from consumers.store import ProjectionStore
     from streams.ports import Log, Positions, Record, Sink, Source
 
@@ -35,7 +37,10 @@ class ProjectionRunner:
         self._source: Source = log.source()
         self._positions: dict[str, int] = {}
         publication = projection.publication
-        self._relay = None if publication is None else OutboxRelay(store, log, publication)
+        self._unlocked = Unlocked(projection.name)
+        self._relay = (
+            None if publication is None else OutboxRelay(store, log, publication, self._unlocked)
+        )
 
     async def start(self) -> None:
         """Take up the state of the rows, send what is still due, read on."""
@@ -51,7 +56,8 @@ class ProjectionRunner:
         records = await self._source.poll(limit, wait)
         positions = {topic: self._source.position(topic) for topic in self._positions}
         if positions != self._positions:
-            take(self._projection, self._store, self._fresh(records), positions)
+            changes = fold(self._projection, self._fresh(records), positions)
+            await self._unlocked.do(partial(self._store.commit, *changes))
             self._positions = positions
         if self._relay is not None:
             await self._relay.send()
@@ -70,6 +76,10 @@ class ProjectionRunner:
     def positions(self) -> Positions:
         """Return the next offset of each topic that is not in the rows yet."""
         return dict(self._positions)
+
+    def alarms(self) -> Sequence[str]:
+        """Return what holds the projection up."""
+        return self._unlocked.alarms()
 
     async def stop(self) -> None:
         """Close reader, writer and store."""
@@ -91,8 +101,15 @@ class OutboxRelay:
     topic holds already.
     """
 
-    def __init__(self, store: ProjectionStore, log: Log, publication: Publication) -> None:
+    def __init__(
+        self,
+        store: ProjectionStore,
+        log: Log,
+        publication: Publication,
+        unlocked: Unlocked | None = None,
+    ) -> None:
         self._store = store
+        self._unlocked = unlocked or Unlocked(publication.topic)
         self._log = log
         self._publication = publication
         self._held: set[str] = set()
@@ -115,7 +132,8 @@ class OutboxRelay:
             if fresh:
                 topic = self._publication.topic
                 await self._sink.commit([Outgoing(topic, value) for _, value in fresh], {})
-            self._store.sent(name for name, _ in due)
+            names = tuple(name for name, _ in due)
+            await self._unlocked.do(partial(self._store.sent, names))
             count += len(fresh)
         return count
 
@@ -141,9 +159,16 @@ def take(
     positions: Positions,
 ) -> None:
     """Fold records in and commit what they changed, with the positions after them."""
+    store.commit(*fold(projection, records, positions))
+
+
+def fold(
+    projection: Projection, records: Sequence[Record], positions: Positions
+) -> tuple[Sequence[Rewrite], Sequence[Notice], Positions]:
+    """Fold records in; return what is to be committed, perhaps at the second attempt."""
     for record in records:
         projection.apply(record)
-    store.commit(projection.take_rewrites(), projection.take_notices(), positions)
+    return projection.take_rewrites(), projection.take_notices(), positions
 
 
 def restore(projection: Projection, store: ProjectionStore) -> None:

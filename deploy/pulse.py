@@ -15,6 +15,8 @@ from typing import Any, Final
 STARTING: Final = "starting"
 REBUILDING: Final = "rebuilding"
 JOINING: Final = "joining"
+#: The anonymiser before there is a partner; it may last for weeks.
+WAITING: Final = "waiting for a partner"
 IN_START: Final = frozenset({STARTING, REBUILDING, JOINING})
 
 

@@ -103,6 +103,13 @@ class OpenTransactionError(LogError):
     """
 
 
+class MissingSchemaError(LogError):
+    """A record of our own evidence has a schema that is not in the catalogue.
+
+    Update this installation, or put the released file back; nothing is skipped meanwhile.
+    """
+
+
 class LostPositionsError(LogError):
     """A stage has written before and yet no position of it is known: it would do all again.
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from streams.errors import LostPositionsError
+from streams.evidence import evidence
 from streams.ports import URGENT
 from streams.topics import SHARED_TOPICS
 
@@ -136,6 +137,7 @@ class StageRunner:
         self._began: float | None = None
         self._refreshed: float | None = None
         self._is_settled = False
+        self._folded = 0
         self._source: Source = log.source()
         self._reference: Source = log.source()
         self._sink: Sink = log.sink(
@@ -186,8 +188,9 @@ class StageRunner:
             await self._commit(outgoing, {})
 
     def counts(self) -> Mapping[str, int]:
-        """Return what a timed stage counts; nothing of any other."""
-        return {} if self._timed is None else self._timed.counts()
+        """Return how many records the start folded, and what a timed stage counts."""
+        counted = {} if self._timed is None else self._timed.counts()
+        return {"records_folded": self._folded, **counted}
 
     def positions(self) -> Positions:
         """Return the next offset of each source topic; call it after `start`."""
@@ -243,7 +246,9 @@ class StageRunner:
         has_written = False
         async for records in read_to_end(self._log, topics, starts=starts):
             has_written = has_written or any(record.topic in own for record in records)
-            self._stage.recover(records)
+            with evidence(records):
+                self._stage.recover(records)
+            self._folded += len(records)
         return has_written
 
     def _resume_at(self) -> Positions:
@@ -262,13 +267,17 @@ class StageRunner:
         await self._reference.start({topic: starts.get(topic, 0) for topic in topics})
         ends = await self._reference.ends()
         while any(self._reference.position(topic) < ends[topic] for topic in topics):
-            self._stage.learn(await self._reference.poll(BATCH_LIMIT, IDLE_WAIT))
+            self._learn(await self._reference.poll(BATCH_LIMIT, IDLE_WAIT))
 
     async def _refresh(self) -> None:
         self._refreshed = _now()
         if not self._stage.reference_topics:
             return
         while records := await self._reference.poll(BATCH_LIMIT, NO_WAIT):
+            self._learn(records)
+
+    def _learn(self, records: Sequence[Record]) -> None:
+        with evidence(records):
             self._stage.learn(records)
 
 

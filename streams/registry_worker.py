@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from streams.evidence import evidence
 from streams.registry import Registry
 from streams.topics import REGISTRY
 
@@ -36,7 +37,8 @@ class RegistryFollower:
         Raises: LogError, DecodeError; both end the process, for the register would go stale.
         """
         records = await self._source.poll(_LIMIT, wait)
-        self.registry.learn(records)
+        with evidence(records):
+            self.registry.learn(records)
         return bool(records)
 
     async def stop(self) -> None:

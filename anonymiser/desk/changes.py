@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from anonymiser.desk.cases import link_id_of
 from streams.codec import decode
 from streams.errors import DecodeError
+from streams.evidence import require_schema
 from streams.restricted import (
     AnswerSubmitted,
     HoldDecided,
@@ -94,12 +95,16 @@ Change: TypeAlias = Put | Drop | Unite | Part | Mark
 
 
 def changes_of(record: Record) -> tuple[Change, ...]:
-    """Return what a record changes; one that is none of the desk's changes nothing."""
+    """Return what a record changes; one that is none of the desk's changes nothing.
+
+    Raises: MissingSchemaError for one of which nobody here knows whose it is.
+    """
     if record.value is None:
         return tuple(_forgotten(record))
     try:
         event = decode(record.value, *_EVENTS[record.topic])
     except DecodeError:
+        require_schema(record)
         return ()
     return tuple(_changes(event, record))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, assert_never
 
 from anonymiser.desk.changes import TOPICS, Drop, Mark, Part, Put, Unite, changes_of
 from streams.errors import RivelinError
+from streams.store import BUSY_SECONDS, set_aside_if_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +89,8 @@ class DamagedDeskStoreError(RivelinError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is damaged: `rivelin down`, delete it, `rivelin up`; the log fills it again"
+            f"{path} is damaged: at its next start the desk sets it aside, and the log fills a"
+            " new one (`rivelin down`, `rivelin up`)"
         )
 
 
@@ -97,13 +99,18 @@ class DeskRows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.set_aside: Path | None = None
         connection.row_factory = sqlite3.Row
 
     @classmethod
     def open(cls, path: Path | None) -> Self:
-        """Open for writing and make what is missing; without a path in memory."""
+        """Open for writing and make what is missing; without a path in memory.
+
+        A file that is damaged is kept under another name (`set_aside`); the log fills a new one.
+        """
+        damaged = None if path is None else set_aside_if_damaged(path)
         connection = sqlite3.connect(
-            path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -112,7 +119,9 @@ class DeskRows:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
         for index in _INDEXES:
             connection.execute(f"CREATE INDEX IF NOT EXISTS {index}")
-        return cls(connection)
+        store = cls(connection)
+        store.set_aside = damaged
+        return store
 
     @classmethod
     def look(cls, path: Path) -> Self:

@@ -16,6 +16,7 @@ from anonymiser.desk.policy import DeskPolicy
 from streams.codec import encode
 from streams.loop import BATCH_LIMIT, IDLE_WAIT, NO_WAIT
 from streams.ports import Outgoing
+from streams.store import Unlocked
 from streams.topics import DESK
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class DeskWorker:
         self._source: Source = log.source()
         self._sink: Sink = log.sink("rivelin-desk", "rivelin-desk", ())
         self._log = log
+        self._unlocked = Unlocked("desk")
         self._next: datetime | None = None
 
     async def start(self) -> None:
@@ -68,7 +70,7 @@ class DeskWorker:
         records = await self._source.poll(limit, wait)
         positions = self.positions()
         if records or positions != self._store.positions():
-            self._store.take(records, positions)
+            await self._unlocked.do(lambda: self._store.take(records, positions))
         return len(records)
 
     async def tick(self) -> int:
@@ -94,6 +96,10 @@ class DeskWorker:
     def positions(self) -> Positions:
         """Return the next offset of each topic that is read; call it after `start`."""
         return {topic: self._source.position(topic) for topic in TOPICS}
+
+    def alarms(self) -> Sequence[str]:
+        """Return what holds the desk up."""
+        return self._unlocked.alarms()
 
     async def stop(self) -> None:
         """Close reader, writer and store."""

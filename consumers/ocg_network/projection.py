@@ -10,6 +10,7 @@ from consumers.network.tables import NETWORK_TABLES
 from consumers.projection import unreadable
 from streams.codec import decode
 from streams.errors import DecodeError
+from streams.evidence import require_schema
 from streams.shared import (
     NominalDischarged,
     NominalEnrolled,
@@ -49,10 +50,14 @@ class OcgNetwork:
         self._unreadable: list[Rewrite] = []
 
     def apply(self, record: Record) -> None:
-        """Fold one record in."""
+        """Fold one record in.
+
+        Raises: MissingSchemaError.
+        """
         try:
             event = decode(record.value or b"", *_EVENTS[record.topic])
         except DecodeError as error:
+            require_schema(record)
             self._unreadable.append(unreadable(record, error))
         else:
             self.fold.apply(event, record.offset)

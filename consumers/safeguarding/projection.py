@@ -26,6 +26,7 @@ from consumers.safeguarding.tables import (
 )
 from streams.codec import decode
 from streams.errors import DecodeError
+from streams.evidence import require_schema
 from streams.shared import (
     NominalRelayed,
     PersonsMerged,
@@ -78,10 +79,14 @@ class Safeguarding:
         self._notices: list[Notice] = []
 
     def apply(self, record: Record) -> None:
-        """Fold one record in, and judge the children around it."""
+        """Fold one record in, and judge the children around it.
+
+        Raises: MissingSchemaError.
+        """
         try:
             event = decode(record.value or b"", *_EVENTS, PossibleLinkTold)
         except DecodeError as error:
+            require_schema(record)
             self._rewrites.append(unreadable(record, error))
             return
         if isinstance(event, PossibleLinkTold):
