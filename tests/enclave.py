@@ -164,10 +164,14 @@ class Enclave:
         await self._start()
 
     async def _start(self):
-        intake = IntakeStage(self.keys, self.partners, random.Random(3).randbytes)
+        entropy = random.Random(3).randbytes
+        intake = IntakeStage(self.keys, self.partners, entropy, self.find)
         self._stages = [StageRunner(one, self.log) for one in (intake, self.linker, self.gate)]
         for stage in self._stages:
             await stage.start()
+
+    def find(self, topic, offset):
+        return next((one for one in self.log.records(topic) if one.offset == offset), None)
 
     async def settle(self):
         while any([await stage.turn(NO_WAIT) for stage in self._stages]):

@@ -15,6 +15,7 @@ from anonymiser.intake.worker.partners import PartnerTopics
 from anonymiser.intake.worker.shell import Place, Shell, serve
 from anonymiser.intake.worker.status import WAITING, Status, instant, write_status
 from anonymiser.narrative.redact import Redactor
+from streams.alarms import Alarm
 from streams.kafka.connection import keep_quiet
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ async def _partners(place: Place) -> PartnerTopics:
 async def _tell_waiting(place: Place, topics: PartnerTopics) -> None:
     while True:
         missing = sorted(topics.wanted - topics.present)
-        alarms = tuple(f"{topic} is not there, or may not be read" for topic in missing)
+        alarms = tuple(Alarm.TOPIC_MISSING.at(topic) for topic in missing)
         status = Status(
             slot=place.slot, state=WAITING, written_at=instant(time.time()), alarms=alarms
         )

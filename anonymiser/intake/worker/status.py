@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -32,11 +33,17 @@ class TopicStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """One look. `topics` are those served by this process, `alarms` what somebody must mend."""
+    """One look. `topics` are those served by this process, `alarms` what somebody must mend.
+
+    `still_seconds` is how long records of some topic have waited untouched; `beat_at_seconds`
+    is CLOCK_MONOTONIC, so that the age of this look needs no time of day.
+    """
 
     slot: str
     state: str
     written_at: str
+    beat_at_seconds: float = field(default_factory=time.monotonic)
+    still_seconds: float = 0.0
     pid: int = field(default_factory=os.getpid)
     role: str = ROLE
     topics: Mapping[str, TopicStatus] = field(default_factory=dict)
@@ -55,11 +62,17 @@ class Status:
 
 
 def write_status(file: Path, status: Status) -> None:
-    """Replace the file atomically. A full disk must not end a role that still works."""
+    """Replace the file atomically. A full disk must not end a role that still works.
+
+    Nor may it look dead: what cannot be written anew is at least marked as looked after.
+    """
     draft = file.with_suffix(f".{os.getpid()}.draft")
-    with contextlib.suppress(OSError):
+    try:
         draft.write_text(status.to_json())
         draft.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.utime(file)
 
 
 def instant(seconds: float) -> str:
