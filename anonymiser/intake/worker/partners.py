@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer
 
-from streams.erasure import Erasures
 from streams.kafka import KafkaLog
 from streams.kafka.connection import PATIENCE, answered, close, connect
-from streams.registry_worker import Follower, RegistryFollower
-from streams.topics import ERASURES, REDRIVES, submissions_of
+from streams.registry_worker import RegistryFollower
+from streams.topics import submissions_of
 
 if TYPE_CHECKING:
     from streams.kafka.access import Access
@@ -28,16 +27,10 @@ class PartnerTopics:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        log = KafkaLog(access, "rivelin-intake-registry")
-        self._follower = RegistryFollower(log)
-        self.erasures = Erasures()
-        self._ledger = Follower(log, ERASURES, self.erasures.learn)
+        self._follower = RegistryFollower(KafkaLog(access, "rivelin-intake-registry"))
         self._lister: AIOKafkaConsumer | None = None
         self._listed_at = 0.0
         self.present: frozenset[str] = frozenset()
-        #: What is served beside the partners' topics once there is one: requests to process a
-        #: submission once more.
-        self.beside: frozenset[str] = frozenset()
 
     @property
     def registry(self) -> Registry:
@@ -53,11 +46,10 @@ class PartnerTopics:
         return frozenset(map(submissions_of, self.registry.partners()))
 
     async def start(self) -> None:
-        """Read the register and the erasure ledger to their ends.
+        """Read the register to its end.
 
         Raises: BrokerUnreachableError, MissingTopicError, DecodeError.
         """
-        await self._ledger.start()
         await self._follower.start()
         self._lister = await connect(self._make_lister, self._access, PATIENCE)
         await self._look()
@@ -67,11 +59,10 @@ class PartnerTopics:
         await self.wait_for_more(frozenset())
 
     async def wait_for_more(self, served: frozenset[str]) -> None:
-        """Keep register and ledger fresh; return once a topic is there that is not in `served`."""
+        """Keep the register fresh; return once a topic is there that is not in `served`."""
         looked_at = 0.0
         while not self.present - served:
             changed = await self._follower.refresh(_POLL)
-            await self._ledger.refresh()
             now = asyncio.get_running_loop().time()
             if changed or now - looked_at > _LOOK_SECONDS:
                 looked_at = now
@@ -88,7 +79,6 @@ class PartnerTopics:
             self._listed_at = now
             listed = await answered(self._lister.topics(), "listing topics")
             self.present = self.wanted & frozenset(listed)
-            self.beside = frozenset({REDRIVES} & frozenset(listed))
 
     def _make_lister(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(**self._access.options(), client_id="rivelin-intake-list")
@@ -96,5 +86,4 @@ class PartnerTopics:
     async def stop(self) -> None:
         """Close the readers."""
         await self._follower.stop()
-        await self._ledger.stop()
         await close(self._lister)

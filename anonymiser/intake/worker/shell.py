@@ -23,7 +23,6 @@ import faust
 from aiokafka.protocol.group import LeaveGroupRequest
 
 from anonymiser.intake.beside import fault_beside
-from anonymiser.intake.redrive import redriven, requested
 from anonymiser.intake.transform import IntakeContext, transform
 from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
 from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
@@ -40,9 +39,8 @@ from anonymiser.tokens import Tokeniser
 from streams.alarms import Alarm
 from streams.kafka import KafkaLog
 from streams.kafka.sound_batches import read_soundly
-from streams.lookup import record_at
 from streams.ports import Record
-from streams.topics import DUTY, MAX_SUBMISSION_BYTES, REDRIVES, submissions_of
+from streams.topics import DUTY, MAX_SUBMISSION_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +50,6 @@ if TYPE_CHECKING:
     from anonymiser.keyring import Keys
     from anonymiser.narrative.redact import Redactor
     from streams.kafka.access import Access
-    from streams.ports import Outgoing
 
 TAKE_RECORDS_MAX: Final = 200
 TAKE_SECONDS: Final = 0.02
@@ -100,18 +97,12 @@ class Shell:
     def __init__(self, place: Place, topics: PartnerTopics, keys: Keys, redactor: Redactor) -> None:
         self.app: Any = None
         self.place = place
-        self.served = topics.present | topics.beside
+        self.served = topics.present
         self.lanes: dict[str, Lane] = {}
         self.joined = False
         self.started_at = self.beat_at = time.monotonic()
         self._topics = topics
-        self._context = IntakeContext(
-            keys,
-            topics.registry,
-            Tokeniser(keys),
-            redactor=redactor,
-            erasures=topics.erasures,
-        )
+        self._context = IntakeContext(keys, topics.registry, Tokeniser(keys), redactor=redactor)
         self._log = KafkaLog(place.access, client_id=GROUP)
         self._caught_up = False
         self._leaving = False
@@ -135,24 +126,11 @@ class Shell:
         await lane.open(generation)  # a record can come before the group has told of the topic
         if not lane.wants(message.offset):
             return
-        outgoing = await self._outgoing(message)
+        fault = fault_beside(message.key, tuple(message.headers or ()))
+        outgoing = transform(_record(message), self._context, fault)
         urgent = any(one.topic == DUTY for one in outgoing)
         lane.put(Prepared(message.offset, generation, urgent, outgoing))
         await asyncio.sleep(0)
-
-    async def _outgoing(self, message: Any) -> tuple[Outgoing, ...]:  # noqa: ANN401 - faust has no types
-        record = _record(message)
-        if record.topic == REDRIVES:
-            return await self._redriven(record)
-        return transform(record, self._context, fault_beside(message.key, message.headers or ()))
-
-    async def _redriven(self, record: Record) -> tuple[Outgoing, ...]:
-        """Read the submission that a request names, if its topic is one of those served here."""
-        request = requested(record)
-        topic = None if request is None else submissions_of(request.partner)
-        if request is None or topic not in self.served:
-            return ()
-        return redriven(request, await record_at(self._log, topic, request.offset), self._context)
 
     def _is_full(self) -> bool:
         lanes = self.lanes.values()
