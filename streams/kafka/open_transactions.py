@@ -189,7 +189,7 @@ async def end_abandoned(access: Access) -> Mended:
 
 
 async def _mend(client: AIOKafkaClient, access: Access) -> Mended:
-    ended: list[Ended] = []
+    ended: set[Ended] = set()
     undecided: set[Open] = set()
     deadline = time.monotonic() + _ANSWER_SECONDS_MAX
     suspects = await open_now(client)
@@ -201,8 +201,9 @@ async def _mend(client: AIOKafkaClient, access: Access) -> Mended:
         abandoned = {one for one in suspects if not decisions.is_under_way(one)}
         undecided = {one for one in abandoned if decisions.is_commit(one) is None}
         for one in abandoned - undecided:
-            ended += await _end(client, one, is_commit=bool(decisions.is_commit(one)))
-        suspects = {one for one in suspects if decisions.is_prepared(one)}
+            ended |= await _end(client, one, is_commit=bool(decisions.is_commit(one)))
+        # Until a look finds that they are gone: a partition that has just come back may refuse.
+        suspects = {one for one in suspects if decisions.is_prepared(one)} | abandoned - undecided
     return Mended(tuple(ended), tuple(undecided))
 
 
@@ -280,16 +281,15 @@ async def _fold(consumer: Any, partitions: Sequence[Any], decisions: Decisions) 
                     decisions.apply(record.value)
 
 
-async def _end(client: AIOKafkaClient, one: Open, *, is_commit: bool) -> list[Ended]:
-    """Write the marker; nothing if the partition refuses, since its writer has moved on."""
+async def _end(client: AIOKafkaClient, one: Open, *, is_commit: bool) -> set[Ended]:
+    """Write the marker; nothing where the partition refuses for now, or for good."""
     topics = [(one.topic, [one.partition], NO_TAGS)]
     epoch = max(one.coordinator_epoch, 0)
     marker = (one.producer_id, one.epoch, is_commit, topics, epoch, NO_TAGS)
     answer = await answered(client.send(one.leader, WriteMarkers([marker])), "ending a transaction")
     ((_, written, _),) = answer.markers
-    ((_, ((_, error, _),), _),) = written
-    if error == InvalidProducerEpoch.errno:
-        return []
-    if error:
-        raise LogError(f"ending a transaction in {one.topic}: {for_code(error).__name__}")
-    return [Ended(one.topic, one.partition, is_commit)]
+    ((_, ((_, code, _),), _),) = written
+    error = for_code(code)
+    if code and not error.retriable and error is not InvalidProducerEpoch:
+        raise LogError(f"ending a transaction in {one.topic}: {error.__name__}")
+    return set() if code else {Ended(one.topic, one.partition, is_commit)}
