@@ -1,0 +1,46 @@
+"""The keeper of a node ends what the node left open when it was killed (docs/adr/0011)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from streams.errors import RivelinError
+from streams.kafka.open_transactions import end_abandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deploy.settings import Settings
+
+#: A writer that finds such a transaction waits for 25 s (streams/kafka/settled.py).
+LOOK_SECONDS: Final = 2.0
+
+
+async def keep_mending(settings: Settings, say: Callable[[str], None]) -> None:
+    """Look every other second until cancelled, since the node may be started anew at any time.
+
+    What cannot be ended is told once; `rivelin health` goes on telling it.
+    """
+    told: frozenset[str] = frozenset()
+    while True:
+        with contextlib.suppress(RivelinError):  # no broker at the moment: others tell it
+            told = await mend(settings, say, told)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def mend(
+    settings: Settings, say: Callable[[str], None], told: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """Look once; return what cannot be ended, which is told unless it was `told` before.
+
+    Raises: LogError, BrokerUnreachableError.
+    """
+    mended = await end_abandoned(settings.access("supervisor"))
+    for ended in mended.ended:
+        say(f"mended: {ended}")
+    undecided = frozenset(f"{one.topic}-{one.partition}" for one in mended.undecided)
+    for name in sorted(undecided - told):
+        say(f"ALARM: {name} holds a transaction that nobody ends (docs/OPERATIONS.md)")
+    return undecided
