@@ -31,6 +31,7 @@ from streams.errors import (
 # `rivelin --help` stays quick.
 COMMAND_MODULES = (
     "deploy.cli.system",
+    "deploy.cli.health",
     "deploy.cli.role",
     "deploy.cli.partner",
     "deploy.cli.population",
@@ -78,7 +79,10 @@ def exit_code(error: RivelinError) -> int:
 
 
 def main() -> None:
-    """Run the command line; a broken rule is told in one line, a bug keeps its trace."""
+    """Run the command line; a broken rule is told in one line, and so is a bug.
+
+    A bug is told by class and place: its words and its trace could hold what a person typed.
+    """
     _open_ears()
     # Of a broker that does not answer we speak ourselves; where a root handler is, it still hears.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -92,11 +96,18 @@ def main() -> None:
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except Exception as error:
-        if (fault := _store_fault(error)) is None:
-            raise
-        complain(f"a store of this home cannot be read ({fault}): see `rivelin status`")
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a trace
+        complain(_told_of_bug(error))
         sys.exit(EXIT_FAILURE)
+
+
+def _told_of_bug(error: Exception) -> str:
+    if (fault := _store_fault(error)) is not None:
+        return f"a store of this home cannot be read ({fault}): see `rivelin status`"
+    from deploy.log_lines import describe  # noqa: PLC0415 - keeps --help quick
+
+    frames = describe(error)["frames"]
+    return f"an internal error, please report this line: {type(error).__name__} at {frames}"
 
 
 def _store_fault(error: Exception) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import uuid
@@ -74,13 +75,20 @@ def test_a_damaged_store_is_told_in_one_line(monkeypatch, capsys, tmp_path):
     assert "SQLITE_NOTADB" in capsys.readouterr().err
 
 
-def test_a_bug_keeps_its_trace(monkeypatch):
+def test_a_bug_is_told_by_class_and_place_and_quotes_nothing(monkeypatch, capsys):
     def fail():
-        raise ZeroDivisionError
+        raise KeyError("Visibly Invented")
 
     monkeypatch.setattr(cli, "build_app", lambda: fail)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit) as ended:
         cli.main()
+
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("rivelin: an internal error, please report this line: KeyError at")
+    assert re.search(r"test_cli\.py:\d+ fail", said)
+    assert "Invented" not in said
+    assert said.count("\n") == 1
 
 
 def test_wrong_usage_is_exit_code_two():
