@@ -144,8 +144,20 @@ class KafkaSink:
             sent = self._producer.send_offsets_to_transaction(offsets, self._group)
             await answered(sent, what)
         await answered(self._producer.commit_transaction(), what)
+        self._require_unbroken()
         self._moved.update(positions)
         return ends_of(appended)
+
+    def _require_unbroken(self) -> None:
+        """Write nothing more in this epoch if a connection broke within the transaction.
+
+        The client asked again in silence what was in flight, and the first copy may still come
+        through. One that says "commit" names an epoch and no transaction: it would commit the
+        next one half done (KIP-890; the repair needs a client that speaks Kafka 4's protocol).
+        A successor has another epoch.
+        """
+        if self._has_lost_a_connection():
+            raise CommitFailedError(f"{self._id}: a connection broke within a transaction")
 
     async def _deliver(self, outgoing: Iterable[Outgoing]) -> Sequence[Appended]:
         send = self._producer.send
