@@ -177,6 +177,11 @@ def spelling(name: str) -> str | None:
     return _canons().get(name)
 
 
+def read_lists() -> None:
+    """Read the lists now (0.7 s), so that no report waits for them."""
+    _known()
+
+
 def is_forename(name: str) -> bool:
     """Tell whether a list knows the folded name as a forename."""
     return name in _known()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from anonymiser.narrative.identities import BREAK, Index
+from anonymiser.narrative.identities import BREAK, Index, nicknames_of
 from anonymiser.narrative.patterns import found_by_form
 from anonymiser.narrative.spans import NUMBERED, Kind, Layer, Span, merged
 from anonymiser.narrative.spelling import plain
@@ -68,12 +68,13 @@ class Redaction:
 class Redactor:
     """Runs the layers. A recogniser, where there is one, can add to what goes and keep nothing.
 
-    Making one reads the list of words: without it no process starts.
+    Making one reads the lists of words and of nicknames: without them no process starts.
     """
 
     def __init__(self, recogniser: Recogniser | None = None) -> None:
         self._recogniser = recogniser
         ordinary_words()
+        nicknames_of("")
 
     def redact(self, text: str, declared: Iterable[Declared], subjects: int) -> Redaction:
         """Redact one narrative; never raises.
