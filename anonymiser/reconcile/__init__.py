@@ -1,0 +1,1 @@
+"""The reconciler: no submission stays without an outcome in silence."""
