@@ -46,6 +46,7 @@ COMMAND_MODULES = (
     "deploy.cli.weights",
     "deploy.cli.views",
     "deploy.cli.replay",
+    "deploy.cli.backup",
     "deploy.cli.demo",
 )
 

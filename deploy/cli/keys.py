@@ -1,4 +1,4 @@
-"""`rivelin keys create | list | rotate | retire`: the enclave's keys over their life."""
+"""`rivelin keys create | list | rotate | retire | recovery | export`: the keys over their life."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deploy.cli.output import counting, progress, say, show_json, show_table, show_text, warn
+from deploy.cli.sealed_keys import export, recovery
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -41,7 +42,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON documen
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     keys = typer.Typer(help="Make, show, rotate and destroy the enclave's keys.")
-    for command in (create, show_list, rotate, retire):
+    for command in (create, show_list, rotate, retire, recovery, export):
         keys.command("list" if command is show_list else None)(command)
     app.add_typer(keys, name="keys", no_args_is_help=True)
 

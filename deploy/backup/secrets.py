@@ -1,0 +1,49 @@
+"""The secret files of a home: what is sealed for a safe place, and taken out of it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from deploy.backup.envelope import RecoveryKey, SealedKeys, seal_keys
+from deploy.backup.errors import OccupiedFolderError, SealedKeysError
+from deploy.keys import fingerprint, require_sound
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from deploy.settings import Settings
+
+#: The keys of the enclave, and the authority: with its key every other certificate is issued anew.
+_KEYS: Final = "keys"
+_AUTHORITY: Final = "pki/authority"
+
+
+def export_keys(settings: Settings, recovery: RecoveryKey, at: datetime) -> SealedKeys:
+    """Seal every secret of this home that a restore needs; no private half is needed for it.
+
+    Raises: KeyFileError, SealedKeysError if there are none.
+    """
+    require_sound(settings)
+    files = {
+        str(path.relative_to(settings.home)): path.read_bytes()
+        for folder in (_KEYS, _AUTHORITY)
+        for path in sorted((settings.home / folder).glob("*"))
+        if path.is_file()
+    }
+    if not any(name.startswith(f"{_KEYS}/") for name in files):
+        raise SealedKeysError(f"{settings.home} has no keys yet: `rivelin up` makes them")
+    return seal_keys(files, fingerprint(settings), recovery, at)
+
+
+def write_new(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file that is not there yet.
+
+    Raises: OccupiedFolderError.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            path.chmod(mode)
+            file.write(text)
+    except FileExistsError:
+        raise OccupiedFolderError(f"{path} is there already: name another file") from None
