@@ -26,7 +26,15 @@ from deploy.certificates import (
 )
 from deploy.pki import Pki
 from streams.errors import BrokerUnreachableError, RivelinError
-from streams.topics import PARTNER_ID, RESOLUTIONS, SHARED_TOPICS, partner_topics
+from streams.topics import (
+    OUTGOING,
+    PARTNER_ID,
+    REDRIVES,
+    RESOLUTIONS,
+    SHARED_TOPICS,
+    TOKENISED,
+    partner_topics,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,6 +122,15 @@ _BESIDE_TOPICS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "anonymiser": (
         Grant(Resource.GROUP, _INTAKE, "READ"),
         Grant(Resource.TRANSACTIONAL_ID, f"{_INTAKE}-partner.", "WRITE", is_prefix=True),
+        Grant(Resource.TRANSACTIONAL_ID, f"{_INTAKE}-{REDRIVES}-0", "WRITE"),
+    ),
+    # It asks how far each stage is, and reads nothing of what lies between them.
+    "reconciler": (
+        Grant(Resource.GROUP, _INTAKE, "DESCRIBE"),
+        Grant(Resource.GROUP, "rivelin-linker", "DESCRIBE"),
+        Grant(Resource.GROUP, "rivelin-gate", "DESCRIBE"),
+        Grant(Resource.TOPIC, TOKENISED, "DESCRIBE"),
+        Grant(Resource.TOPIC, OUTGOING, "DESCRIBE"),
     ),
     "linker": _stage("linker"),
     "gate": _stage("gate"),

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from streams.loop import StageRunner
     from streams.ports import Log, Positions
 
-ROLES: Final = ("anonymiser", "linker", "gate", "desk", "ocg-network", "safeguarding")
+ROLES: Final = (
+    "anonymiser",
+    "linker",
+    "gate",
+    "desk",
+    "reconciler",
+    "ocg-network",
+    "safeguarding",
+)
 #: Those that have keys of the enclave in memory.
 KEY_HOLDERS: Final = ("anonymiser", "linker", "gate")
 
@@ -38,8 +46,8 @@ _GATE_SPACING: Final = timedelta(milliseconds=150)
 
 
 def principal_of(role: str) -> str:
-    """Return as whom a role enters the broker: a word of the table of topics."""
-    return "police" if role == "ocg-network" else role
+    """Return as whom a role, or the projection that it runs, enters the broker."""
+    return "police" if role in {"ocg-network", "ocg_network"} else role
 
 
 class Runner(Protocol):
@@ -256,6 +264,24 @@ def _build_desk(settings: Settings) -> tuple[Log, Runner]:
     return log, DeskWorker(store, log, source=random.SystemRandom(), compare=comparison())
 
 
+def _build_reconciler(settings: Settings) -> tuple[Log, Runner]:
+    import time  # noqa: PLC0415 - see _kafka
+
+    from anonymiser.reconcile.store import ReconcilerStore  # noqa: PLC0415 - see _kafka
+    from anonymiser.reconcile.worker import Clocks, Reconciler  # noqa: PLC0415 - see _kafka
+    from streams.kafka.group_positions import GroupPositions  # noqa: PLC0415 - see _kafka
+
+    log = _kafka("reconciler", settings)
+    runner = Reconciler(
+        log,
+        ReconcilerStore(settings.stores_dir),
+        GroupPositions(settings.access("reconciler")),
+        Clocks(_now, time.monotonic),
+        timedelta(seconds=settings.reconcile.outcome_seconds_max),
+    )
+    return log, runner
+
+
 def _build_ocg_network(settings: Settings) -> tuple[Log, Runner]:
     from consumers.ocg_network import OcgNetwork  # noqa: PLC0415 - see _kafka
 
@@ -281,6 +307,7 @@ _BUILDERS: Final[dict[str, Callable[[Settings], tuple[Log, Runner]]]] = {
     "linker": build_linker,
     "gate": _build_gate,
     "desk": _build_desk,
+    "reconciler": _build_reconciler,
     "ocg-network": _build_ocg_network,
     "safeguarding": _build_safeguarding,
 }

@@ -61,6 +61,14 @@ class WatchSettings(BaseModel):
     start_seconds_max: float = Field(default=300.0, gt=0)
 
 
+class ReconcileSettings(BaseModel):
+    """How long a submission may be without an outcome before it is told of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome_seconds_max: float = Field(default=60.0, gt=0)
+
+
 class HealthSettings(BaseModel):
     """From where on `rivelin health` warns, and from where on it calls something critical."""
 
@@ -103,6 +111,7 @@ class Settings(BaseSettings):
     release: ReleaseSettings = ReleaseSettings()
     watch: WatchSettings = WatchSettings()
     health: HealthSettings = HealthSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     narrative_model: str | None = Field(
         default=None, description="an installed spaCy model that adds to what redaction finds"
     )
