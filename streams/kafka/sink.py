@@ -139,10 +139,12 @@ class KafkaSink:
         await answered(self._producer.begin_transaction(), what)
         # A commit can succeed although a delivery failed: every one is awaited first.
         appended = await answered(self._deliver(outgoing), what)
+        self._note_connections()
         if positions:
             offsets = {partition_of(topic): offset for topic, offset in positions.items()}
             sent = self._producer.send_offsets_to_transaction(offsets, self._group)
             await answered(sent, what)
+            self._note_connections()
         await answered(self._producer.commit_transaction(), what)
         self._require_unbroken()
         self._moved.update(positions)
@@ -190,7 +192,15 @@ class KafkaSink:
             found = await self._committed() if self._moved else {}
             if any(found.get(topic) != offset for topic, offset in self._moved.items()):
                 raise FencedError(f"{self._id}: positions are not where this writer left them")
-        self._connections = dict(self._producer.client._conns)  # noqa: SLF001 - nothing public tells
+        self._connections.clear()
+        self._note_connections()
+
+    def _note_connections(self) -> None:
+        """Keep in mind of which to ask whether they have held; new ones come as they are used."""
+        present = self._producer.client._conns  # noqa: SLF001 - nothing public tells
+        for key, connection in present.items():
+            if connection.connected():
+                self._connections.setdefault(key, connection)
 
     def _has_lost_a_connection(self) -> bool:
         present = self._producer.client._conns  # noqa: SLF001 - the same
