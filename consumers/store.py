@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, create_engine, delete, event, insert, inspect, select, type_coerce
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import NullType
 
@@ -18,11 +21,11 @@ from streams.errors import RivelinError
 from streams.store import BUSY_SECONDS, set_aside_if_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from sqlite3 import Connection as SqliteConnection
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Column, Connection, Delete, Engine, Insert, Table
 
     from consumers.projection import Notice, Projection, Rewrite, Row
     from streams.ports import Positions
@@ -38,6 +41,7 @@ _WRITER_PRAGMAS: Final = (
     "PRAGMA cache_size=-8192",
 )
 _READ_ROWS: Final = 1_000
+_SQLITE: Final = sqlite_dialect()
 _ADDRESS: Final = "sqlite+pysqlite://"
 
 
@@ -212,10 +216,9 @@ def _write(connection: Connection, rewrites: Iterable[Rewrite]) -> None:
     for _, group in groupby(sorted(rewrites, key=by_name), key=by_name):
         changed = _latest(group)
         table = changed[0].table
-        _delete(connection, table, [rewrite.key for rewrite in changed])
-        rows = [dict(row) for rewrite in changed for row in rewrite.rows]
-        if rows:
-            connection.execute(insert(table), rows)
+        _deletion(table, tuple(changed[0].key)).run(connection, [one.key for one in changed])
+        rows = [row for rewrite in changed for row in rewrite.rows]
+        _insertion(table).run(connection, rows)
 
 
 def _latest(rewrites: Iterable[Rewrite]) -> Sequence[Rewrite]:
@@ -223,11 +226,39 @@ def _latest(rewrites: Iterable[Rewrite]) -> Sequence[Rewrite]:
     return tuple({tuple(rewrite.key.values()): rewrite for rewrite in rewrites}.values())
 
 
-def _delete(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
-    names = tuple(keys[0])
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """One statement, put into SQLite's words once: a projection writes millions of rows by few.
+
+    SQLAlchemy's own way builds the parameters of every row anew, a third of the time of a replay.
+    """
+
+    text: str
+    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Do it for each row, taking from it the columns by name."""
+        if rows:
+            connection.exec_driver_sql(self.text, [self._bound(row) for row in rows])
+
+    def _bound(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] if bind is None else bind(row[name]) for name, bind in self.columns)
+
+
+@cache
+def _insertion(table: Table) -> _Statement:
+    return _statement(insert(table), tuple(table.columns))
+
+
+@cache
+def _deletion(table: Table, names: tuple[str, ...]) -> _Statement:
     matches = [table.c[name] == bindparam(f"key_{name}") for name in names]
-    values = [{f"key_{name}": key[name] for name in names} for key in keys]
-    connection.execute(delete(table).where(*matches), values)
+    return _statement(delete(table).where(*matches), tuple(table.c[name] for name in names))
+
+
+def _statement(words: Insert | Delete, columns: Sequence[Column[Any]]) -> _Statement:
+    binds = ((column.name, column.type.bind_processor(_SQLITE)) for column in columns)
+    return _Statement(str(words.compile(dialect=_SQLITE)), tuple(binds))
 
 
 def _send_later(connection: Connection, notices: Iterable[Notice]) -> None:
