@@ -15,14 +15,17 @@ from anonymiser.desk.measure import agreement, measure
 from anonymiser.desk.policy import DeskPolicy
 from anonymiser.desk.rows_store import store_path
 from anonymiser.desk.store import DeskStore
+from anonymiser.intake.outcome import STAGE as INTAKE
 from anonymiser.linker.standard import WEIGHTS
 from anonymiser.linker.weights import published
 from deploy.registry import registry_in
 from deploy.views import connected, now, record
-from streams.codec import encode
+from streams.codec import decode, encode
 from streams.errors import InvalidInputError, RivelinError
+from streams.lookup import record_at
 from streams.ports import Outgoing
-from streams.topics import DESK, REVIEW_COMMANDS
+from streams.restricted import Quarantined
+from streams.topics import DESK, QUARANTINE, REDRIVES, REVIEW_COMMANDS
 from streams.values import HoldVerdict, LinkVerdict, Operation
 
 if TYPE_CHECKING:
@@ -262,6 +265,31 @@ class Desk:
             event = decisions.close(found, reason, person=person, body=body, at=now())
         await self._rule(subject, event)
         return found
+
+    async def redrive(self, offset: int, body: str) -> Quarantine:
+        """Have a quarantined submission processed once more.
+
+        The request lies on the log before the case is closed: cut short in between, the case
+        stays open, and asking again does no harm.
+        Raises: InvalidInputError, OwnReportError.
+        """
+        found = self._kept(offset)
+        place = await self._place_of(found)
+        subject = f"quarantine redrive {found.offset}"
+        async with self._refusal_noted(subject):
+            await self._require_body(body)
+            person = self._asker.name
+            asked, event = decisions.redrive(found, place, person=person, body=body, at=now())
+        await record(self._log, self._asker, subject, Operation.ALTERATION)
+        await self._write(REDRIVES, asked)
+        await self._write(REVIEW_COMMANDS, event)
+        return found
+
+    async def _place_of(self, kept: Quarantine) -> int | None:
+        """Where the submission lies on its partner's topic; intake told so in the first version."""
+        found = await record_at(self._log, QUARANTINE, kept.offset)
+        event = decode((found.value if found else None) or b"", Quarantined)
+        return event.offset if event.stage == INTAKE else event.submission_offset
 
     def _kept(self, offset: int) -> Quarantine:
         found = [one for one in self._store.quarantined() if one.offset == offset]

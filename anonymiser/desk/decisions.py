@@ -8,7 +8,12 @@ from zoneinfo import ZoneInfo
 
 from anonymiser.desk.cases import CaseState
 from streams.errors import DeniedError, InvalidInputError
-from streams.restricted import HoldDecided, LinkReviewed, OriginatorApproved
+from streams.restricted import (
+    HoldDecided,
+    LinkReviewed,
+    OriginatorApproved,
+    RedriveRequested,
+)
 from streams.values import HoldReason, HoldVerdict, LinkVerdict
 
 if TYPE_CHECKING:
@@ -42,7 +47,12 @@ REASONS_OF: Final[Mapping[HoldVerdict, Sequence[HoldReason]]] = {
         HoldReason.NOT_LAWFUL,
         HoldReason.OUT_OF_DATE,
     ),
+    HoldVerdict.REDRIVE: (HoldReason.CAUSE_MENDED,),
 }
+#: What stands beside a record is read from the broker only once, when it first comes in.
+_NEVER_AGAIN: Final = frozenset(
+    {"unsound_record", "too_many_headers", "headers_too_large", "key_too_large"}
+)
 
 
 class AlreadyDecidedError(InvalidInputError):
@@ -204,6 +214,43 @@ def close(
         decided_for=body,
         decided_at=at,
     )
+
+
+def redrive(
+    kept: Quarantine, place: int | None, *, person: str, body: str, at: datetime
+) -> tuple[RedriveRequested, HoldDecided]:
+    """Have a quarantined submission processed once more, since what stopped it is mended.
+
+    `place` is its position on its partner's topic. The case is closed by it: what is stopped
+    again is a case of its own.
+    Raises: OwnReportError, InvalidInputError.
+    """
+    _refuse_own(kept.partner, body)
+    if place is None:
+        raise InvalidInputError("an older version kept this record without its place; the partner"
+                                " sends it again")  # fmt: skip
+    if codes := [code for code, _ in kept.reasons if code in _NEVER_AGAIN]:
+        raise InvalidInputError(f"{codes[0]} is mended by the partner alone: it sends it again")
+    asked = RedriveRequested(
+        partner=kept.partner,
+        offset=place,
+        collected=True,
+        quarantined_offset=kept.offset,
+        requested_by=person,
+        requested_at=at,
+    )
+    decided = HoldDecided(
+        partner=kept.partner,
+        report_id=kept.report_id,
+        revision=kept.revision,
+        quarantined_offset=kept.offset,
+        verdict=HoldVerdict.REDRIVE,
+        reason=HoldReason.CAUSE_MENDED,
+        decided_by=person,
+        decided_for=body,
+        decided_at=at,
+    )
+    return asked, decided
 
 
 def require_body(body: str, partners: Collection[str]) -> None:

@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
     kept.command("list")(list_kept)
     kept.command("show")(show_kept)
     kept.command("close")(close)
+    kept.command("redrive")(redrive)
     app.add_typer(kept, name="quarantine")
 
 
@@ -208,6 +209,20 @@ def close(
     who = named(name)
     kept = at_desk(who, purpose, lambda desk: desk.close(number, why, body.strip()))
     say(f"Record {kept.offset} is closed by {who} of {body.strip()}.")
+
+
+def redrive(
+    number: Number, *, name: Decider = None, body: Body = "desk", purpose: PurposeCode = None
+) -> None:
+    """Have a quarantined submission processed once more, after what stopped it is mended.
+
+    It is read anew from its partner's own topic, and its partner gets the new outcome. What was
+    shared, withdrawn or erased meanwhile stays so. What is stopped again is a new record here.
+    Exit codes: 0 recorded, 3 no such record or it cannot be, 4 somebody of the body that reported.
+    """
+    who = named(name)
+    kept = at_desk(who, purpose, lambda desk: desk.redrive(number, body.strip()))
+    say(f"Record {kept.offset} is processed once more for {who}; {kept.partner} gets the outcome.")
 
 
 # --- what is shown ------------------------------------------------------------------------------

@@ -718,6 +718,43 @@ async def test_what_cannot_be_opened_waits_in_quarantine_until_somebody_closes_i
     assert room.store.waiting().quarantined == 0
 
 
+async def test_a_quarantined_submission_is_processed_once_more_and_its_case_is_closed(
+    room, monkeypatch
+):
+    from anonymiser.gate import stage  # noqa: PLC0415 - broken for a moment
+
+    one = report()
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "difference", lambda *_: "facts[0]")
+        await room.submit(one)
+    (kept,) = room.store.quarantined()
+    with pytest.raises(DeniedError):
+        await at(room).redrive(kept.offset, one.partner)
+    assert room.store.quarantined()
+
+    await at(room).redrive(kept.offset, "desk")
+    await room.settle()
+    assert room.outcomes(one) == ["QUARANTINED", "SHARED"]
+    assert room.store.quarantined() == []
+    with pytest.raises(InvalidInputError):
+        await at(room).redrive(kept.offset, "desk")
+    assert ("ALTERATION", "Ida", f"quarantine redrive {kept.offset}") in on_record(room)
+
+
+async def test_what_is_stopped_again_is_a_case_of_its_own(room, monkeypatch):
+    from anonymiser.gate import stage  # noqa: PLC0415 - broken until the end
+
+    monkeypatch.setattr(stage, "difference", lambda *_: "facts[0]")
+    one = report()
+    await room.submit(one)
+    (kept,) = room.store.quarantined()
+    await at(room).redrive(kept.offset, "desk")
+    await room.settle()
+    (again,) = room.store.quarantined()
+    assert again.offset > kept.offset
+    assert room.outcomes(one) == ["QUARANTINED", "QUARANTINED"]
+
+
 def _no_submission():
     """An event that no partner may send."""
     return QuestionAsked(
