@@ -11,10 +11,10 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast demo bench format lock clean
+.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench format lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY) ## make .venv from the hash-pinned requirements
 
@@ -31,6 +31,15 @@ test: $(READY) ## all tests, the real broker included
 
 test-fast: $(READY) ## tests that need no broker
 	$(BIN)/pytest -n 2 --dist loadfile -m "not kafka"
+
+crash-ci: $(READY) ## kill everything for some minutes and count; after check in .ci/run
+	$(BIN)/python -m tests.crash run --seeds 1 --kills 20 --reports 5000 --rate 30 --each 5
+
+crash: $(READY) ## the same three times, larger, with a full disk
+	$(BIN)/python -m tests.crash run --seeds 1,2,3 --kills 20 --reports 20000 --rate 100 --full-disk
+
+crash-release: $(READY) ## rounds up to 1,000 kills and 1,000,000 reports; goes on where it stopped
+	$(BIN)/python -m tests.crash release
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo

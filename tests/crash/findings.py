@@ -40,9 +40,8 @@ class Violation:
 
     def __str__(self) -> str:
         told = ", ".join(self.records[:_IDS_TOLD])
-        more = (
-            "" if len(self.records) <= _IDS_TOLD else f" and {len(self.records) - _IDS_TOLD} more"
-        )
+        left = len(self.records) - _IDS_TOLD
+        more = f" and {left} more" if left > 0 else ""
         note = f" [{self.note}]" if self.note else ""
         return f"{self.invariant} {self.what} at {self.where}: {told}{more}{note}"
 
@@ -67,7 +66,7 @@ class Run:
     leaking: tuple[str, ...] = ()
 
 
-def isexplained(violation: Violation) -> bool:
+def is_explained(violation: Violation) -> bool:
     """Tell whether the violation is the known one of ADR 0011."""
     return violation.note == ADR_0011
 
@@ -84,9 +83,7 @@ def compare(
         yield Violation("I1", "lost", where, (named(key), *(one.name for one in copies[key])))
     for key in seen - wanted:
         what = "twice" if key in wanted else "of nobody"
-        records = copies[key]
-        note = None
-        yield Violation("I1", what, where, (named(key), *(one.name for one in records)), note)
+        yield Violation("I1", what, where, (named(key), *(one.name for one in copies[key])))
     if ordered and wanted == seen:
         yield from _order(where, expected, actual)
 
@@ -96,8 +93,8 @@ def _order(
 ) -> Iterator[Violation]:
     for want, (got, record) in zip(expected, actual, strict=True):
         if want != got:
-            records = (named(want), named(got), record.name)
-            yield Violation("I5", "out of order", where, records)
+            names = (named(want), named(got), record.name)
+            yield Violation("I5", "out of order", where, names)
             return
 
 

@@ -36,6 +36,8 @@ STOPPED_SECONDS = (7.0, 13.0)
 BROKER_STOPPED_SECONDS = (2.0, 6.0)
 SKEWS = ("+2h", "-2h")
 _FIRE_SECONDS_MAX = 40.0
+#: A role that is brought to a place is there at once, or a few seconds after its next start.
+_BROUGHT_SECONDS_MAX = 20.0
 _LOOK_SECONDS = 0.05
 _TRIES = 4
 #: What a full disk still has.
@@ -92,6 +94,8 @@ def _kills(chance: Random, kills: int) -> Iterable[Fault]:
 def _failpoints(chance: Random, each: int) -> Iterable[Fault]:
     for point in FAILPOINTS:
         roles = chance.sample(point.roles, len(point.roles))
+        if each > len(roles):  # it has most of the kills already, and its list is the longest
+            roles.sort(key=lambda role: role == "anonymiser")
         for number in range(each):
             yield Fault(Deed.FAILPOINT, roles[number % len(roles)], point.name)
 
@@ -108,13 +112,14 @@ class Nemesis:
             self._queues[fault.process].append(fault)
         self._planned = Counter(one.deed for one in faults if one.deed is not Deed.FAILPOINT)
         self.done: Counter[str] = Counter()
+        self._busy = 0
         self.missed: list[Fault] = []
         self.broker_kills: list[float] = []
 
     @property
     def left(self) -> int:
         """How many faults are still to come."""
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self._queues.values())) + self._busy
 
     async def run(self, seconds: float) -> None:
         """Do everything; the broker's share is spread over `seconds`, roles take theirs at once."""
@@ -127,7 +132,10 @@ class Nemesis:
             await asyncio.sleep(self._pause(pause))
             await self._system.until_working(name)
             fault = queue.pop(0)
-            if not await self._do(fault):
+            self._busy += 1
+            happened = await self._do(fault)
+            self._busy -= 1
+            if not happened:
                 again = Fault(fault.deed, fault.process, fault.detail, fault.tries + 1)
                 (queue if again.tries < _TRIES else self.missed).append(again)
 
@@ -182,7 +190,8 @@ class Nemesis:
             self._signal(fault.process, signal.SIGKILL)
         elif point.by_end:
             self._signal(fault.process, signal.SIGTERM)
-        deadline = time.monotonic() + _FIRE_SECONDS_MAX
+        seconds = _BROUGHT_SECONDS_MAX if point.by_restart or point.by_end else _FIRE_SECONDS_MAX
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not control.is_armed(point.name, fault.process):
                 return True

@@ -7,11 +7,14 @@ the checker must name one. The clean run stays as it is.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from streams.restricted import ReportAdmitted
 from streams.shared import (
     AlertRaised,
+    AlertUpdated,
     FeedbackGiven,
     OperationRecorded,
     PoliceReportShared,
@@ -32,6 +35,7 @@ from streams.topics import (
     submissions_of,
 )
 from streams.values import Audience, Operation
+from tests.crash.ledger import FAIL
 from tests.crash.outside import AudienceNames, people_at_safeguarding
 from tests.crash.reading import OUTSIDE, forms_of
 from tests.crash.story import CANARY, PARTNERS
@@ -73,11 +77,18 @@ def lose(run: Run, chance: Random) -> tuple[Run, set[str]]:
 def double(run: Run, chance: Random) -> tuple[Run, set[str]]:
     """Write one record again, later: under another offset, as a second commit would."""
     topic, index = _somewhere(run, chance, PLACES)
-    records = list(run.topics[topic])
+    records = run.topics[topic]
     copy = replace(records[index], offset=records[-1].offset + 1, at=records[-1].at)
-    place = len(records)
-    records.insert(place, copy)
-    return _with(run, topic, records), ids_of(copy)
+    return _with(run, topic, [*records, copy]), ids_of(copy)
+
+
+def double_of(run: Run, topic: str) -> tuple[Run, set[str]]:
+    """Write the first record of one topic again, at its end, nine seconds later."""
+    records = list(run.topics[topic])
+    copy = replace(
+        records[0], offset=records[-1].offset + 1, at=records[-1].at + timedelta(seconds=9)
+    )
+    return _with(run, topic, [*records, copy]), ids_of(copy)
 
 
 def leak(run: Run, chance: Random) -> tuple[Run, set[str]]:
@@ -109,6 +120,101 @@ FOUR: dict[str, Callable[[Run, Random], tuple[Run, set[str]]]] = {
     "duplicate": double,
     "leak": leak,
     "reorder": swap,
+}
+
+
+# --- what else a checker must see: the run, the invariant, and what of it must be named -----------
+
+
+def confuse(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Give one person of a report the id of another, as a wrong link would."""
+    records = list(run.topics[SAFEGUARDING])
+    kind = SafeguardingReportShared
+    shared = [n for n, one in enumerate(records) if isinstance(one.event, kind)]
+    place, other = shared[0], shared[-1]
+    event, foreign = records[place].event, records[other].event.nodes[0].entity_id
+    nodes = (replace(event.nodes[0], entity_id=foreign), *event.nodes[1:])
+    records[place] = replace(records[place], event=replace(event, nodes=nodes))
+    return _with(run, SAFEGUARDING, records), "I4", {str(foreign)}
+
+
+def falsify(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Say another week than the report does."""
+    records = list(run.topics[POLICE])
+    place = next(n for n, one in enumerate(records) if isinstance(one.event, PoliceReportShared))
+    event = replace(records[place].event, event_week="1999-W01")
+    records[place] = replace(records[place], event=event)
+    return _with(run, POLICE, records), "I4", {records[place].name, "event_week"}
+
+
+def invent(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Show police a report that nobody sent."""
+    records = list(run.topics[POLICE])
+    place = next(n for n, one in enumerate(records) if isinstance(one.event, PoliceReportShared))
+    stranger = UUID(int=7)
+    event = replace(records[place].event, report_id=stranger)
+    records[place] = replace(records[place], event=event)
+    return _with(run, POLICE, records), "I2", {str(stranger)}
+
+
+def forget(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let the broker lose what it acknowledged at the end of a partner's topic."""
+    topic = submissions_of(PARTNERS[0])
+    gone = run.topics[topic][-1]
+    return _with(run, topic, run.topics[topic][:-1]), "I1", {gone.name, "acknowledged"}
+
+
+def never_sent(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let the ledger say that a report, which is everywhere, was never sent."""
+    first = run.story.steps[0]
+    entry = replace(run.entries[first.number], op=FAIL)
+    entries = {**run.entries, first.number: entry}
+    return replace(run, entries=entries), "I2", {str(first.report_id), "never sent"}
+
+
+def drift(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let a live store differ from its replay."""
+    return replace(run, replayed={"ocg-network": False}), "I6", {"ocg-network"}
+
+
+def skip(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let an alert go from its first version to its third."""
+    raised = run.topics[ALERTS][0]
+    event = AlertUpdated(
+        alert_id=raised.event.alert_id, version=3, supported=True, path=(), updated_at=raised.at
+    )
+    updated = replace(raised, offset=raised.offset + 10_000, event=event)
+    records = [*run.topics[ALERTS], updated]
+    return _with(run, ALERTS, records), "I7", {str(raised.event.alert_id), "dense"}
+
+
+def lag(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let the gate's position lie before the last record."""
+    positions = {"rivelin-gate": {OUTGOING: run.topics[OUTGOING][-1].offset}}
+    return replace(run, positions=positions), "I9", {"rivelin-gate", OUTGOING}
+
+
+def tire(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let something still wait when the time for it is over."""
+    return replace(run, waiting=("linker lags by 3",)), "I9", {"linker lags by 3"}
+
+
+def spill(run: Run, _: Random) -> tuple[Run, str, set[str]]:
+    """Let a log file hold a canary."""
+    return replace(run, leaking=("gate.log",)), "I3", {"gate.log"}
+
+
+OTHERS: dict[str, Callable[[Run, Random], tuple[Run, str, set[str]]]] = {
+    "one person has two ids": confuse,
+    "another week": falsify,
+    "a report of nobody": invent,
+    "acknowledged and gone": forget,
+    "never sent and there": never_sent,
+    "a store that drifts": drift,
+    "a version left out": skip,
+    "a position before the end": lag,
+    "not at rest": tire,
+    "a canary in a log": spill,
 }
 
 

@@ -34,6 +34,7 @@ _READY_SECONDS_MAX = 180.0
 _STOP_SECONDS_MAX = 20.0
 _PROBE_SECONDS = 0.05
 _TOLD_SECONDS_MAX = 6.0
+_AT_WORK = ("running", "catching up")
 
 
 class CrashSystemError(Exception):
@@ -111,7 +112,9 @@ class System:
         if name == BROKER:
             return True
         progress = read_progress(self.settings, name)
-        return progress is not None and progress["pid"] == process.identity.pid
+        if progress is None or progress["pid"] != process.identity.pid:
+            return False
+        return progress["state"] in _AT_WORK
 
     async def until_working(self, name: str, seconds: float = 90.0) -> ProcessIdentity:
         """Wait until a process works; return who it is."""
