@@ -166,14 +166,17 @@ class LeakSearch:
             self._exact.add(Needle(path, f"{form} base64", encoded))
 
     def _want_framed(self, path: str, form: str, raw: bytes) -> None:
-        """A short number, as a whole string and in every form that has letters."""
+        """A short number, as a whole string, and in every form that is longer than its digits."""
         if len(raw) < FRAMED_DIGITS_MIN:
             return
         self._folded.add(Needle(path, f"{form} quoted", b'"' + raw + b'"'))
         self._folded.add(Needle(path, f"{form} counted", bytes([2 * len(raw)]) + raw))
+        if len(raw) < SUBSTRING_BYTES_MIN:
+            return
         for name, encoded in _encoded(raw.decode()):
-            if name != "hex":  # twelve digits: as good as any other twelve
-                self._folded.add(Needle(path, f"{form} {name}", encoded.lower()))
+            self._folded.add(Needle(path, f"{form} {name}", encoded.lower()))
+        for encoded in _base64_inside(raw):
+            self._exact.add(Needle(path, f"{form} base64", encoded))
 
 
 class _Windows:
