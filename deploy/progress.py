@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from streams.ports import Log, Positions
 
 BEAT_SECONDS: Final = 2.0
+#: Longer than the log looks for a topic that is not there, so that it can say so.
+_ENDS_SECONDS_MAX: Final = 5.0
 #: Longer than any broker restart: a role that has work and does none of it is stuck.
 STALL_SECONDS_MAX: Final = 90.0
 
@@ -169,7 +171,7 @@ class Heartbeat:
         without a word. Raises: MissingTopicError.
         """
         try:
-            async with asyncio.timeout(BEAT_SECONDS):
+            async with asyncio.timeout(_ENDS_SECONDS_MAX):
                 return await self._log.ends(tuple(self._positions()))
         except MissingTopicError:
             raise

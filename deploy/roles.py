@@ -10,7 +10,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
-from deploy.log_lines import tell, tell_error, write_json_lines
+from deploy.health import Reason
+from deploy.log_lines import tell, tell_alarm, tell_error, write_json_lines
 from deploy.notify import PulseRelay
 from deploy.progress import Heartbeat, progress_file
 from streams.errors import InvalidInputError
@@ -18,10 +19,12 @@ from streams.instants import to_millisecond
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from anonymiser.narrative.redact import Redactor
     from consumers.projection import Projection
     from deploy.settings import Settings
+    from streams.kafka import KafkaLog
     from streams.loop import StageRunner
     from streams.ports import Log, Positions
 
@@ -209,7 +212,7 @@ def _redactor(model: str | None) -> Redactor:
     return Redactor(SpacyRecogniser.load(model))
 
 
-def _kafka(name: str, settings: Settings) -> Log:
+def _kafka(name: str, settings: Settings) -> KafkaLog:
     from streams.kafka import KafkaLog  # noqa: PLC0415 - a role loads what it needs, nothing else
 
     return KafkaLog(settings.access(principal_of(name)), client_id=f"rivelin-{name}")
@@ -244,7 +247,16 @@ def _build_gate(settings: Settings) -> tuple[Log, Runner]:
         delay_seconds_max=settings.release_seconds_max,
     )
     stage = Gate(keyring.load(settings.keys_dir), policy=policy)
-    return log, StageRunner(stage, log, Pace(spacing=_GATE_SPACING), clock=_now)
+    return log, StageRunner(stage, log, Pace(spacing=_GATE_SPACING), clock=lambda: _time_of(log))
+
+
+def _time_of(log: KafkaLog) -> datetime:
+    """Return the time by which a batch is late: the broker's, as the times of its records are.
+
+    By a clock of this machine that is ahead every report would go by itself at once, and its
+    time would tell who reported it. Nothing waits before a record was read.
+    """
+    return to_millisecond(log.now() or datetime.now(UTC))
 
 
 def _now() -> datetime:
@@ -261,6 +273,7 @@ def _build_desk(settings: Settings) -> tuple[Log, Runner]:
 
     log = _kafka("desk", settings)
     store = DeskStore.open(store_path(settings.stores_dir))
+    _tell_set_aside(store.set_aside)
     return log, DeskWorker(store, log, source=random.SystemRandom(), compare=comparison())
 
 
@@ -300,7 +313,13 @@ def _build_projection(name: str, projection: Projection, settings: Settings) -> 
 
     log = _kafka(name, settings)
     store = ProjectionStore.open(store_path(settings.stores_dir, projection), projection)
+    _tell_set_aside(store.set_aside)
     return log, ProjectionRunner(projection, store, log)
+
+
+def _tell_set_aside(damaged: Path | None) -> None:
+    if damaged is not None:
+        tell_alarm(Reason.STORE_SET_ASIDE, kept_as=damaged.name)
 
 
 _BUILDERS: Final[dict[str, Callable[[Settings], tuple[Log, Runner]]]] = {

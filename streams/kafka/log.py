@@ -16,13 +16,14 @@ from streams.kafka.connection import (
     keep_quiet,
     require_topics,
 )
+from streams.kafka.log_time import LogTime
 from streams.kafka.settled import HELD_MAX, HeldUp
 from streams.kafka.sink import Holder, KafkaSink
 from streams.kafka.source import KafkaSource, ends_of, make_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from streams.kafka.access import Access
     from streams.ports import Appended, Outgoing, Positions
@@ -44,14 +45,14 @@ class KafkaLog:
         self._appender = Appender(access, client_id, patience)
         self._committed: Any = None
         self._written: Any = None
-        self._known: set[str] = set()
         self._opening = asyncio.Lock()
+        self._time = LogTime()
         self._held_up = HeldUp()
         keep_quiet()
 
     def source(self) -> KafkaSource:
         """Return a new reader."""
-        return KafkaSource(self._access, self._client_id, self._patience, self.ends)
+        return KafkaSource(self._access, self._client_id, self._patience, self.ends, self._time)
 
     def sink(self, transactional_id: str, group: str, topics: Sequence[str]) -> KafkaSink:
         """Return a new transactional writer whose positions on `topics` belong to `group`."""
@@ -76,6 +77,10 @@ class KafkaLog:
         """
         ends, _ = await self._readable(topics, _OPEN_TRANSACTION_SECONDS_MAX)
         return ends
+
+    def now(self) -> datetime | None:
+        """Return the broker's time as the records read so far tell it; None before the first."""
+        return self._time.now()
 
     async def settled(self, topics: Sequence[str]) -> None:
         """Wait until all that is written as of now can be read, or was taken back.
@@ -140,7 +145,9 @@ class KafkaLog:
         )
 
     async def _require(self, topics: Sequence[str]) -> None:
-        if new := set(topics) - self._known:
-            client = self._committed._client  # noqa: SLF001 - nothing public asks for metadata
-            await answered(require_topics(client, new), "looking for topics")
-            self._known |= new
+        """Ask each time: of a topic that was deleted meanwhile no end is ever told.
+
+        The library waits for one without a word.
+        """
+        client = self._committed._client  # noqa: SLF001 - nothing public asks for metadata
+        await answered(require_topics(client, topics), "looking for topics")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from streams.kafka.access import Access
+    from streams.kafka.log_time import LogTime
 
     Ends: TypeAlias = Callable[[Sequence[str]], Awaitable[Positions]]
 
@@ -63,11 +64,14 @@ async def ends_of(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> Position
 class KafkaSource:
     """Reads some topics, each in order. A broker that goes away is waited for."""
 
-    def __init__(self, access: Access, client_id: str, patience: timedelta, ends: Ends) -> None:
+    def __init__(
+        self, access: Access, client_id: str, patience: timedelta, ends: Ends, time: LogTime
+    ) -> None:
         self._access = access
         self._client_id = client_id
         self._patience = patience
         self._ends = ends
+        self._time = time
         self._consumer: Any = None
         self._positions: dict[str, int] = {}
 
@@ -98,6 +102,8 @@ class KafkaSource:
             return []
         batches = await self._fetch(limit, wait)
         await self._note_positions()
+        for messages in batches.values():
+            self._time.saw(messages[-1].timestamp)
         return [_record(message) for messages in batches.values() for message in messages]
 
     async def ends(self) -> Positions:
@@ -130,13 +136,21 @@ class KafkaSource:
             self._positions[topic] = await self._consumer.position(partition_of(topic))
 
     async def _out_of_range(self) -> LogError:
-        partitions = [partition_of(topic) for topic in self._positions]
+        topics = tuple(self._positions)
+        partitions = [partition_of(topic) for topic in topics]
         starts = await answered(self._consumer.beginning_offsets(partitions), "asking for starts")
         for partition, start in starts.items():
             position = self._positions[partition.topic]
             if position < start:
                 return RetentionGapError(f"{partition.topic}: {position} to {start} were deleted")
-        return LogTruncatedError(f"beyond the end of one of {', '.join(sorted(self._positions))}")
+        ends = await ends_of(self._consumer, topics)
+        beyond = [
+            f"{topic}: read up to {self._positions[topic]}, and it ends at {end}"
+            for topic, end in sorted(ends.items())
+            if end < self._positions[topic]
+        ]
+        told = "; ".join(beyond) or f"one of {', '.join(sorted(topics))}"
+        return LogTruncatedError(f"{told}: it was made anew, or the broker lost records")
 
 
 def _record(message: Any) -> Record:  # noqa: ANN401 - aiokafka has no types
