@@ -10,6 +10,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+from anonymiser.forenames import read_lists
 from anonymiser.intake.worker.fate import EXIT_FATAL, EXIT_RESTART, LOG, fatal, leave
 from anonymiser.intake.worker.partners import PartnerTopics
 from anonymiser.intake.worker.shell import Place, Shell, serve
@@ -66,6 +67,7 @@ def _is_news(line: logging.LogRecord) -> bool:
 
 
 async def _shell(place: Place, topics: PartnerTopics, keys: Keys, redactor: Redactor) -> Shell:
+    read_lists()
     return Shell(place, topics, keys, redactor)
 
 
