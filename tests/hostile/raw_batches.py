@@ -42,11 +42,11 @@ def record(value, *, key=None, headers=(), attributes=b"\0", offset=0, raw_heade
     return varint(len(body)) + body
 
 
-def batch(*records, attributes=0, count=None):
+def batch(*records, attributes=0, count=None, last=None):
     """A batch around records, its checksum right."""
     now = int(time.time() * 1000)
     told = len(records) if count is None else count
-    last = max(told - 1, 0)
+    last = max(told - 1, 0) if last is None else last
     body = b"".join(records)
     head = _HEAD.pack(0, 0, -1, 2, 0, attributes, last, now, now, -1, -1, -1, told)
     data = bytearray(head + body)

@@ -55,6 +55,7 @@ from streams.topics import (
 )
 from streams.values import Outcome, WithdrawalReason
 from tests.elsewhere import partner_at
+from tests.hostile import raw_batches
 from tests.invented_enclave import onboarded, sealed
 from tests.invented_reports import child, report, tie, unnamed
 
@@ -103,6 +104,15 @@ class World:
             return sent.offset
         finally:
             await producer.stop()
+
+    async def put(self, made) -> int:
+        """Write what a case made: a value, or a value with something beside it."""
+        if not isinstance(made, Beside):
+            return await self.send(made)
+        if made.handmade is None:
+            return await self.send(made.value, key=made.key, headers=made.headers)
+        access = self.access("supervisor")
+        return await raw_batches.write(access, submissions_of(HOSTILE), made.handmade)
 
     def partner(self, partner=HOSTILE) -> Partner:
         return partner_at(self.settings, partner, patience=timedelta(seconds=PATIENCE_SECONDS))
@@ -191,6 +201,21 @@ def withdrawal(world):
     return encode(mine)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A value and what stands beside it; `handmade` is a batch that no library writes."""
+
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    handmade: bytes | None = None
+
+
+def handmade(world, **lies):
+    value = world.sealed()
+    return Beside(value, handmade=raw_batches.batch(raw_batches.record(value, **lies)))
+
+
 FIFTY_ONE = tuple(replace(unnamed(), label=str(number)) for number in range(51))
 
 BAD = {
@@ -213,6 +238,43 @@ BAD = {
     "an opened report": (lambda w: encode(w.known), QUARANTINED, "unknown_schema", None),
     "half of a record": (lambda w: w.sealed()[:400], QUARANTINED, "truncated", None),
     "a byte too much": (lambda w: w.sealed() + b"\x00", QUARANTINED, "trailing_bytes", None),
+    # beside the value
+    "nine headers": (
+        lambda w: Beside(w.sealed(), headers=(("trace", b"1"),) * 9),
+        QUARANTINED,
+        "too_many_headers",
+        None,
+    ),
+    "a header of two kilobytes": (
+        lambda w: Beside(w.sealed(), headers=(("trace", bytes(2_048)),)),
+        QUARANTINED,
+        "headers_too_large",
+        None,
+    ),
+    "a key of two kilobytes": (
+        lambda w: Beside(w.sealed(), key=SOMEBODY * 120),
+        QUARANTINED,
+        "key_too_large",
+        None,
+    ),
+    "a header that is no text": (
+        lambda w: handmade(w, headers=[(b"\xff\xfe", SOMEBODY)]),
+        QUARANTINED,
+        "unsound_record",
+        None,
+    ),
+    "attributes of two bytes": (
+        lambda w: handmade(w, attributes=b"\x80"),
+        QUARANTINED,
+        "unsound_record",
+        None,
+    ),
+    "an offset that runs far ahead": (
+        lambda w: handmade(w, offset=100_000),
+        QUARANTINED,
+        "unsound_record",
+        None,
+    ),
     # sealing
     "sealed for another enclave": (
         lambda w: sealed(told(), w.elsewhere),
@@ -334,7 +396,8 @@ async def _campaign(world):
     async with world.partner() as partner:
         for name, (make, *_) in BAD.items():
             value = make(world)
-            offset = await world.send(value)
+            offset = await world.put(value)
+            value = value.value if isinstance(value, Beside) else value
             after = await partner.submit(good())
             receipt = await after.receipt(RECEIPT_SECONDS_MAX)
             found[name] = Told(offset, value, receipt.outcome)
@@ -373,14 +436,17 @@ def test_a_bad_record_has_one_outcome_and_the_next_report_goes_on(name, world, b
 
 
 async def test_what_is_too_large_is_refused_where_it_is_written(world):
-    long = "Inventsson" * 50
-    nodes = tuple(
-        replace(child(), label=str(number), identity=Identity(known_as=(long,) * 12))
-        for number in range(50)
+    labels = [
+        f"Inventsson {number}".ljust(100, "\u8a9e") for number in range(50)
+    ]  # three bytes a sign
+    nodes = tuple(replace(unnamed(), label=label) for label in labels)
+    ties = tuple(
+        tie(labels[number % 50], RelationKind.CO_OFFENDER, labels[(number + 7) % 50])
+        for number in range(500)
     )
     async with world.partner() as partner:
         with pytest.raises(InvalidReportError) as refused:
-            await partner.submit(told(nodes=nodes, relations=()))
+            await partner.submit(told(nodes=nodes, relations=ties))
         assert [one.code for one in refused.value.problems] == ["too_large"]
         assert "Inventsson" not in str(refused.value)
         for codec in (None, "gzip"):  # packed tightly it is no smaller
