@@ -124,8 +124,9 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         REPORT_KEYS,
         writers=("anonymiser", "eraser", "keys"),  # keys: put under the newest storage key
-        # Whoever reads this and holds the storage key opens every report there is.
-        readers=("linker", "keys"),
+        # Whoever reads this and holds the storage key opens every report there is; the eraser,
+        # which must read back that what it took away is gone, has no key.
+        readers=("linker", "keys", "eraser"),
         events=("ReportKeysWrapped",),
         config=_SHREDDED,
         key="partner, report id, revision, sealing",
@@ -164,7 +165,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         HELD,
         writers=("gate",),
-        readers=("gate", "desk", "keys"),
+        readers=("gate", "desk", "keys", "eraser"),
         events=("ReportHeld", "PossibleLink", "ReportWaiting", "MergeDecided", "ReporterNoted"),
         config=_COMPACTED,
         key="partner, report id; of a possible link its two ids; batch, merge and reporter by name",
@@ -184,7 +185,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         RESOLUTIONS,
         writers=("linker",),
-        readers=("linker", "desk", "keys", "audit"),
+        readers=("linker", "desk", "keys", "audit", "eraser"),
         events=(
             "ReportAdmitted",
             "MentionResolved",
