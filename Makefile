@@ -11,7 +11,7 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench format lock clean
+.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench hostile fuzz format lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,14 @@ crash-release: $(READY) ## rounds up to 1,000 kills and 1,000,000 reports; goes 
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo
+
+hostile: $(READY) ## 100,000 mutated records through intake: one outcome each, bounded time and memory
+	$(BIN)/python -m tests.hostile.mutants --records 100000 --seed 1
+
+fuzz: $(READY) ## fuzz four targets, 600 s each; the corpus is kept in ~/.cache/rivelin-fuzz
+	for target in submission sealed_part narrative identifier; do \
+		$(BIN)/python -m tests.fuzz.run $$target --seconds 600; \
+	done
 
 bench: $(READY) ## measure speed and memory (never part of check)
 	$(BIN)/rivelin bench

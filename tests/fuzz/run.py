@@ -15,9 +15,15 @@ from pathlib import Path
 
 import atheris
 
-PACKAGES = ["streams", "schemas", "anonymiser"]
+PACKAGES = ["streams", "schemas", "anonymiser", "tests.fuzz"]
 SEEDS = Path(__file__).parent / "seeds"
-INPUT_BYTES_MAX = {"submission": 4_096, "sealed_part": 4_096, "narrative": 2_048, "identifier": 600}
+INPUT_BYTES_MAX = {
+    "submission": 4_096,
+    "sealed_part": 4_096,
+    "narrative": 2_048,
+    "identifier": 600,
+    "planted": 64,
+}
 NAMES = tuple(INPUT_BYTES_MAX)
 MEBIBYTES_MAX = 512
 INPUT_SECONDS_MAX = 2
@@ -33,7 +39,7 @@ def corpus_of(name: str) -> Path:
 
 def arguments(name: str, folder: Path, limit: str, seed: int) -> list[str]:
     """Return what the fuzzer is told."""
-    found = folder.parent / f"{name}-found-"
+    found, seeds = folder.parent / f"{name}-found-", SEEDS / name
     return [
         f"fuzz-{name}",
         limit,
@@ -44,7 +50,7 @@ def arguments(name: str, folder: Path, limit: str, seed: int) -> list[str]:
         f"-artifact_prefix={found}",
         "-print_final_stats=1",
         str(folder),
-        str(SEEDS / name),
+        *([str(seeds)] if seeds.is_dir() else []),
     ]
 
 

@@ -92,7 +92,16 @@ def identifier(data: bytes) -> None:
         raise BrokenPromiseError("a form of no length, or of too much")
 
 
+def planted(data: bytes) -> None:
+    """The control: it breaks at four certain bytes, one behind the other."""
+    for at, sign in enumerate(b"lie!"):
+        if len(data) <= at or data[at] != sign:
+            return
+    raise BrokenPromiseError("found")
+
+
 TARGETS = {
+    "planted": planted,
     "submission": submission,
     "sealed_part": sealed_part,
     "narrative": narrative,
