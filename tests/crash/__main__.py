@@ -3,6 +3,7 @@
     python -m tests.crash run --seeds 1 --kills 20 --reports 5000
     python -m tests.crash release --minutes 60      rounds until 1,000 kills and 1,000,000 reports
     python -m tests.crash release --status
+    python -m tests.crash bugs                      planted bugs, each of which a run must find
     python -m tests.crash zombies | proxy | side-by-side | controls | cluster …
 
 Exit codes: 0 nothing violated and everything happened, 1 a violation or less than was planned,
@@ -21,10 +22,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.crash.bugs import BUGS
 from tests.crash.release import default_ledger, reached, record, round_plan
 from tests.crash.run import Plan, run
 from tests.crash.screen import Live, show_json, show_reached, show_results
-from tests.crash.system import ROOT
+from tests.crash.system import ROOT, CrashSystemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +51,9 @@ def main(arguments: Sequence[str]) -> int:
         return int(options.do(options))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except CrashSystemError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 def _end(number: int, _: object) -> None:
@@ -60,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.crash", description=__doc__.split("\n\n")[0]
     )
-    commands = parser.add_subparsers(required=True, metavar=f"run | release | {' | '.join(OTHERS)}")
+    commands = parser.add_subparsers(
+        required=True, metavar=f"run | bugs | release | {' | '.join(OTHERS)}"
+    )
     once = commands.add_parser("run", help="one run for each seed, each in a new home")
     once.set_defaults(do=_run)
     once.add_argument("--seeds", type=_seeds, default=(1,), help="such as 1 or 1,2,3 (default 1)")
@@ -73,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     once.add_argument("--full-disk", action="store_true", help="fill the disk once (may mount)")
     once.add_argument("--json", action="store_true", help="answer as one JSON document")
     once.add_argument("--keep", action="store_true", help="keep the home though all is well")
+    bugs = commands.add_parser("bugs", help="runs with a planted bug, which must be found")
+    bugs.set_defaults(do=_bugs)
+    bugs.add_argument("--only", choices=tuple(BUGS), help="one of them")
+    bugs.add_argument("--reports", type=int, default=600, help="submissions a bug, at the least")
+    bugs.add_argument("--rate", type=float, default=20.0, help="submissions a second, open loop")
     release = commands.add_parser("release", help="rounds that add up in a ledger")
     release.set_defaults(do=_release)
     release.add_argument("--ledger", type=Path, help="where rounds add up")
@@ -108,6 +120,19 @@ def _run(options: argparse.Namespace) -> int:
     else:
         show_results(results)
     return 0 if all(one.is_green for one in results) else 1
+
+
+def _bugs(options: argparse.Namespace) -> int:
+    say, missed = Live(), []
+    for number, bug in enumerate(BUGS if options.only is None else (options.only,)):
+        plan = Plan(
+            seed=number, kills=0, reports=options.reports, per_second=options.rate, each=3, bug=bug
+        )
+        result = asyncio.run(run(plan, say))
+        found = result.violations[0] if result.violations else "NOT FOUND"
+        say(f"{bug}: {len(result.violations)} violations, the first: {found}")
+        missed += [] if result.violations else [bug]
+    return 1 if missed else 0
 
 
 def _release(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.crash import bugs
 from tests.crash.failpoints import Control, Points
 
 CONTROL = "RIVELIN_CRASH_CONTROL"
@@ -50,6 +51,7 @@ def _prepare_supervisor() -> None:
 def _prepare_role(role: str) -> None:
     control = Control(Path(os.environ[CONTROL]))
     _live_in_another_hour(control, role)
+    bugs.install()
     Points(control, role).install()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from streams.restricted import (
     OriginatorApproved,
+    OutcomeMissing,
     ReceiptDue,
     ReportAdmitted,
     ReportRetracted,
@@ -17,10 +18,12 @@ from streams.shared import (
     FeedbackGiven,
 )
 from streams.topics import (
+    ALARMS,
     DUTY,
     OUTGOING,
     POLICE,
     QUARANTINE,
+    REDRIVES,
     REPORT_KEYS,
     RESOLUTIONS,
     SAFEGUARDING,
@@ -59,6 +62,7 @@ def check(run: Run, fates: Fates) -> Iterator[Violation]:
     yield from _safeguarding(run, fates)
     yield from _police(run, fates)
     yield from _beside(run, fates)
+    yield from _said_lost(run)
 
 
 def _ledger(run: Run, fates: Fates) -> Iterator[Violation]:
@@ -256,6 +260,16 @@ def _too_few(run: Run) -> set[Key]:
 def _strangers(topic: str, actual: Mapping[str, list[tuple[Key, Told]]]) -> Iterator[Violation]:
     for key, record in actual.get("nobody", ()):
         yield Violation("I2", "nobody sent it", topic, (named(key), record.name))
+
+
+def _said_lost(run: Run) -> Iterator[Violation]:
+    """What the reconciler found: it mends a loss, and that there was one is a violation still."""
+    for one in run.topics.get(ALARMS, ()):
+        if isinstance(one.event, OutcomeMissing) and one.event.lost:
+            place = f"{submissions_of(one.event.partner)}/{one.event.offset}"
+            yield Violation("I1", "lost, says the reconciler", ALARMS, (place, one.name))
+    for one in run.topics.get(REDRIVES, ()):
+        yield Violation("I1", "done once more", REDRIVES, (one.name,))
 
 
 def _beside(run: Run, fates: Fates) -> Iterator[Violation]:

@@ -27,7 +27,7 @@ from tests.crash.generator import GO_ON, LEDGER, PLAN
 from tests.crash.nemesis import Deed, Nemesis
 from tests.crash.reading import forms_of, leaks_in, read_all
 from tests.crash.story import CANARY, PARTNERS, Story
-from tests.crash.system import BROKER, ROOT, System
+from tests.crash.system import BROKER, ROOT, CrashSystemError, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of everything. `each` is how often each failpoint must fire."""
+    """How much of everything. `each` is how often each failpoint must fire; `bug` is planted."""
 
     seed: int
     kills: int
@@ -61,6 +61,7 @@ class Plan:
     per_second: float
     each: int = 5
     full_disk: bool = False
+    bug: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +116,12 @@ async def run(plan: Plan, say: Say, *, keep: bool = False) -> Result:
     Raises: whatever kept it from being done; the folder stays then, and is named.
     """
     with _folder(plan, say) as place:
-        system = System(place.path)
+        system = System(place.path, plan.bug)
         try:
             result = await _run(plan, place, system, say)
         finally:
             system.stop()
-        place.keep = keep or not result.is_green
+        place.keep = keep or not (result.is_green or plan.bug)
     kept = str(place.kept) if place.keep else None
     result = replace(result, kept=kept)
     if place.keep:
@@ -172,7 +173,7 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
     hand = Nemesis(system, faults, plan.seed, folder / NEMESIS_LOG)
     load = _start_load(plan, folder, system, base)
     try:
-        await _storm(plan, folder, load, hand, say)
+        lost = await _storm(plan, folder, load, hand, say)
         await _answered(load, folder)
     finally:
         if load.is_running:
@@ -188,7 +189,7 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
         broker_kills=tuple(hand.broker_kills),
         replayed=await asyncio.to_thread(system.replayed),
         positions=await _positions(system.access()),
-        waiting=unrest,
+        waiting=(*lost, *unrest),
         leaking=tuple(_leaking_files(system)),
     )
     result = _result(plan, found, checker.check(found), hand, system)
@@ -214,22 +215,30 @@ def _start_load(plan: Plan, folder: Path, system: System, base: datetime) -> Chi
     return Child.spawn(ProcessSpec("load", argv, env=system.env, cwd=ROOT), folder / "load.log")
 
 
-async def _storm(plan: Plan, folder: Path, load: Child, hand: Nemesis, say: Say) -> None:
-    """Let the nemesis work while reports come in; tell now and then how far it is."""
+async def _storm(plan: Plan, folder: Path, load: Child, hand: Nemesis, say: Say) -> tuple[str, ...]:
+    """Let the nemesis work while reports come in; tell now and then how far it is.
+
+    Returns what did not come back to life: the run goes on without that nemesis, and fails.
+    """
     working = asyncio.create_task(hand.run(plan.reports / plan.per_second))
     told = time.monotonic()
     while not working.done():
         await asyncio.wait({working}, timeout=1.0)
-        if not load.is_running:
+        if not load.is_running:  # its steps are used up; what did not happen is told as such
             working.cancel()
-            raise RuntimeError(f"the load ended early:\n{last_lines(folder / 'load.log')}")
+            await asyncio.wait({working})
+            return ()
         if time.monotonic() - told > 10:
             told = time.monotonic()
             deeds = ", ".join(f"{name} {count}" for name, count in sorted(hand.done.items()))
             sent = sum(1 for _ in (folder / LEDGER).open("rb")) // 2
             say(f"seed {plan.seed}: {sent} sent, {deeds or 'no fault yet'}, {hand.left} to come")
-    working.result()
     (folder / GO_ON).unlink()
+    try:
+        working.result()
+    except CrashSystemError as error:
+        return (str(error),)
+    return ()
 
 
 async def _answered(load: Child, folder: Path) -> None:

@@ -21,6 +21,7 @@ from deploy.progress import progress_file, read_progress
 from deploy.roles import ROLES
 from deploy.settings import ReleaseSettings, Settings
 from deploy.supervisor import Phase, read_report
+from tests.crash.bugs import BUG
 from tests.crash.failpoints import Control
 from tests.crash.launcher import CONTROL
 from tests.crash.story import PARTNERS, entries
@@ -33,6 +34,8 @@ BROKER = "broker"
 _READY_SECONDS_MAX = 180.0
 _STOP_SECONDS_MAX = 20.0
 _PROBE_SECONDS = 0.05
+#: A role that has not come back by then, on however busy a machine, will not.
+BACK_SECONDS_MAX = 120.0
 _TOLD_SECONDS_MAX = 6.0
 _AT_WORK = ("running", "catching up")
 
@@ -54,8 +57,9 @@ class Process:
 class System:
     """Broker and roles of one home."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bug: str = "") -> None:
         """Start nothing yet. `folder` gets the home and the control folder."""
+        self._bug = bug
         release = ReleaseSettings(delay_seconds_max=1.0)
         self.settings = Settings(home=folder / "home", bootstrap_servers=None, release=release)
         self.control = Control(folder / "control")
@@ -83,6 +87,7 @@ class System:
             "RIVELIN_HOME": str(self.settings.home),
             "RIVELIN_RELEASE__DELAY_SECONDS_MAX": "1",
             CONTROL: str(self.control.folder),
+            BUG: self._bug,
         }
 
     def log(self, name: str) -> Path:
@@ -116,7 +121,7 @@ class System:
             return False
         return progress["state"] in _AT_WORK
 
-    async def until_working(self, name: str, seconds: float = 90.0) -> ProcessIdentity:
+    async def until_working(self, name: str, seconds: float = BACK_SECONDS_MAX) -> ProcessIdentity:
         """Wait until a process works; return who it is."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
