@@ -1,5 +1,5 @@
-"""What goes wrong under a running system: a role that hears nothing, a store that is held or broken,
-a topic that goes. Each has an outcome, is told in one line, and costs no report.
+"""What goes wrong under a running system: a role that hears nothing, a store that is held or
+broken, a hurried end. Each has an outcome, is told in one line, and costs no report.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,10 +23,12 @@ from consumers.ocg_network import OcgNetwork
 from consumers.store import ProjectionStore, store_path
 from deploy import registry
 from deploy.demo.system import System
+from deploy.processes import ProcessIdentity
 from deploy.progress import read_progress
 from deploy.settings import Settings
 from deploy.supervisor import read_report
 from producers.sdk import Partner
+from streams.store import damaged_stores
 from streams.values import Outcome
 from tests.invented_enclave import onboarded
 from tests.invented_reports import report, unnamed
@@ -34,6 +39,8 @@ SILENT_SECONDS = 5
 #: The bound, the delay before a restart, the start itself; a busy machine takes its time.
 BACK_SECONDS_MAX = 45
 RECEIPT_SECONDS_MAX = 60
+#: How many reports each test submitted; police have all of them in the end.
+SENT: list[int] = []
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +103,12 @@ async def _submit(system, count):
 
 
 def submitted(system, count=3):
+    """Submit some reports; return what became of them."""
+    SENT.append(count)
     return asyncio.run(_submit(system, count))
 
 
-# --- a role that hears nothing ---------------------------------------------------------------------
+# --- a role that hears nothing --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", ["gate", "anonymiser"])
@@ -118,3 +127,108 @@ def test_a_role_that_was_stopped_comes_back_by_itself(system, role):
     assert (why["event"], why["beat"]) == ("role_silent", "running")
     assert process(system, role)["last_exit"] == -signal.SIGKILL
     assert set(submitted(system)) == {Outcome.SHARED}
+
+
+# --- a store that somebody holds, or has broken ---------------------------------------------------
+
+
+def police_store(system):
+    return store_path(system.settings.stores_dir, OcgNetwork())
+
+
+def reports_of_police(system):
+    store = ProjectionStore.look(police_store(system), OcgNetwork())
+    try:
+        with store.snapshot() as snapshot:
+            return sum(1 for _ in snapshot.rows(REPORTS))
+    finally:
+        store.close()
+
+
+def police_have_all(system):
+    return reports_of_police(system) == sum(SENT)
+
+
+def health(system, *arguments):
+    done = subprocess.run(
+        (sys.executable, "-m", "deploy", "health", "--json", *arguments),
+        env={**os.environ, "RIVELIN_HOME": str(system.settings.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_store_that_a_human_has_locked_is_waited_for_and_told(system):
+    before = process(system, "ocg-network")
+    with closing(sqlite3.connect(police_store(system))) as human:
+        human.execute("BEGIN IMMEDIATE")
+
+        assert set(submitted(system)) == {Outcome.SHARED}  # nobody else is held up
+        alarm = "store_locked ocg_network"
+        eventually(lambda: alarm in read_progress(system.settings, "ocg-network")["alarms"])
+        code, told = health(system, "--role", "ocg-network")
+        assert (code, [one["words"] for one in told["verdicts"]]) == (1, [alarm])
+        time.sleep(SILENT_SECONDS + 2)  # it waits, and is not taken for dead
+        human.execute("ROLLBACK")
+
+    eventually(lambda: police_have_all(system))
+    after = process(system, "ocg-network")
+    assert (after["pid"], after["restarts"]) == (before["pid"], before["restarts"])
+    said = [one["event"] for one in lines_of(system, "ocg-network")]
+    assert "the store ocg_network: another process has it locked" in said
+
+
+def test_a_store_that_was_broken_is_set_aside_and_filled_again_by_itself(system):
+    before = process(system, "ocg-network")
+    eventually(lambda: police_have_all(system))
+    os.kill(before["pid"], signal.SIGSTOP)
+    police_store(system).write_bytes(b"what a careless hand left, " * 1_000)
+    police_store(system).with_name(f"{police_store(system).name}-wal").unlink()
+    os.kill(before["pid"], signal.SIGKILL)
+
+    eventually(lambda: process(system, "ocg-network")["restarts"] > before["restarts"])
+    eventually(lambda: is_at_work(system, "ocg-network"))
+
+    assert police_have_all(system)
+    (kept,) = damaged_stores(system.settings.stores_dir)
+    (told,) = [one for one in lines_of(system, "ocg-network") if one["event"] == "store_set_aside"]
+    assert told["kept_as"] == kept.name
+    code, told = health(system)
+    assert (code, [one["reason"] for one in told["verdicts"]]) == (1, ["store_set_aside"])
+    kept.unlink()
+
+
+# --- told to end, by somebody in a hurry ----------------------------------------------------------
+
+
+def test_a_role_that_is_told_twice_to_end_ends_in_order(system):
+    before = process(system, "linker")
+    for _ in range(2):
+        os.kill(before["pid"], signal.SIGTERM)
+
+    eventually(lambda: process(system, "linker")["restarts"] > before["restarts"])
+    eventually(lambda: is_at_work(system, "linker"))
+
+    assert process(system, "linker")["last_exit"] == 0
+    assert lines_of(system, "linker")[-1]["level"] == "info"
+    assert set(submitted(system)) == {Outcome.SHARED}
+
+
+def test_a_supervisor_that_is_told_again_and_again_to_end_leaves_nothing(system):
+    """The last of this file: it ends what the others use."""
+    report = read_report(system.settings)
+    roles = [ProcessIdentity.from_dict(one) for one in report.facts["processes"]]
+
+    for _ in range(3):
+        report.identity.signal(signal.SIGTERM)
+        time.sleep(0.1)
+
+    eventually(lambda: not report.identity.is_alive)
+    assert not any(one.is_alive for one in roles)
+    assert read_report(system.settings) is None
+    assert not system.settings.supervisor_file.exists()
+    assert not system.settings.broker_file.exists()
+    log = (system.settings.logs_dir / "supervisor.log").read_text()
+    assert "Traceback" not in log
