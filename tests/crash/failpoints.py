@@ -21,6 +21,9 @@ from aiokafka import AIOKafkaProducer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+#: Not a role: the command that makes the next sealing key.
+KEYS = "keys"
+ROTATE = (KEYS, "rotate", "sealing")
 STAGES = ("anonymiser", "linker", "gate")
 #: A commit takes about ten milliseconds: somewhere within it.
 _IN_COMMIT_SECONDS_MAX = 0.01
@@ -31,7 +34,8 @@ STORES = ("safeguarding", "ocg-network")
 class Failpoint:
     """A place, the roles that pass it, and what must be done to them so that they do.
 
-    `by_restart`: only a start passes it, so the role is killed; `by_end`: only an orderly end.
+    `by_restart`: only a start passes it, so the role is killed; `by_end`: only an orderly end;
+    `by_command`: only this command, which is called, dies, and is called again.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Failpoint:
     what: str
     by_restart: bool = False
     by_end: bool = False
+    by_command: tuple[str, ...] = ()
 
 
 FAILPOINTS: tuple[Failpoint, ...] = (
@@ -64,6 +69,15 @@ FAILPOINTS: tuple[Failpoint, ...] = (
     Failpoint("before-status-rename", (*STAGES, *STORES), "a status file is written, not renamed"),
     Failpoint(
         "in-drain", ("anonymiser",), "topics are given up, what waits is not committed", by_end=True
+    ),
+    Failpoint(
+        "before-key-link",
+        (KEYS,),
+        "a key is written and synced, and not yet under its name",
+        by_command=ROTATE,
+    ),
+    Failpoint(
+        "after-key-link", (KEYS,), "a key has its name, nobody was told of it", by_command=ROTATE
     ),
 )
 BY_NAME = {one.name: one for one in FAILPOINTS}
@@ -128,6 +142,9 @@ class Points:
 
     def install(self) -> None:
         """Wrap what this role uses."""
+        if self._role == KEYS:
+            self._wrap_link()
+            return
         self._wrap_producer()
         self._wrap_files()
         if self._role == "anonymiser":
@@ -255,6 +272,17 @@ class Points:
             await close(lane)
 
         Lane.close = closed  # type: ignore[method-assign]
+
+    def _wrap_link(self) -> None:
+        link = os.link
+
+        @wraps(link)
+        def linked(*args: Any, **facts: Any) -> None:
+            self.hit("before-key-link")
+            link(*args, **facts)
+            self.hit("after-key-link")
+
+        os.link = linked
 
     def _wrap_files(self) -> None:
         replace = Path.replace

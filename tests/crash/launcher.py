@@ -2,6 +2,7 @@
 
     python -m tests.crash.launcher up              the supervisor; it starts roles through here
     python -m tests.crash.launcher role linker     one role
+    python -m tests.crash.launcher keys rotate sealing
 
 Nothing in the product knows of this. The supervisor's back-off is cut short, since a role that a
 test kills ten times a minute is not one that keeps failing.
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.crash import bugs
-from tests.crash.failpoints import Control, Points
+from tests.crash.failpoints import KEYS, Control, Points
 
 CONTROL = "RIVELIN_CRASH_CONTROL"
 _BACKOFF_SECONDS_MAX = 1.0
@@ -25,6 +26,8 @@ def main(arguments: list[str]) -> None:
     """Run the command, with what it starts coming back here."""
     if arguments[:1] == ["role"]:
         _prepare_role(arguments[1])
+    elif arguments[:1] == [KEYS]:
+        Points(Control(Path(os.environ[CONTROL])), KEYS).install()
     else:
         _prepare_supervisor()
     from deploy.cli import main as rivelin  # noqa: PLC0415 - after the wrapping

@@ -24,9 +24,9 @@ from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.crash.failpoints import BY_NAME, FAILPOINTS
+from tests.crash.failpoints import BY_NAME, FAILPOINTS, KEYS, Failpoint
 from tests.crash.ledger import note
-from tests.crash.system import BROKER, System
+from tests.crash.system import BROKER, CrashSystemError, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -132,6 +132,11 @@ class Nemesis:
 
     async def _serve(self, name: str, seconds: float) -> None:
         queue = self._queues[name]
+        if name == KEYS:
+            while queue:
+                await asyncio.sleep(self._pause(None))
+                await self._next(queue)
+            return
         pause = seconds / (len(queue) + 1) if name == BROKER else None
         while queue:
             await asyncio.sleep(self._pause(pause))
@@ -196,6 +201,8 @@ class Nemesis:
         """Arm a place, bring the role there if it needs to be brought, and see that it dies."""
         control, point = self._system.control, BY_NAME[fault.detail]
         control.arm(point.name, fault.process)
+        if point.by_command:
+            return await self._call(point)
         if point.by_restart:
             self._signal(fault.process, signal.SIGKILL)
         elif point.by_end:
@@ -207,6 +214,17 @@ class Nemesis:
                 return True
             await asyncio.sleep(_LOOK_SECONDS)
         return not control.disarm(point.name, fault.process)
+
+    async def _call(self, point: Failpoint) -> bool:
+        """Call a command, which dies on its way; called again it must do what it is for."""
+        died = await asyncio.to_thread(
+            self._system.rivelin, *point.by_command, module="tests.crash.launcher"
+        )
+        again = await asyncio.to_thread(self._system.rivelin, *point.by_command)
+        if again.returncode:
+            what = " ".join(point.by_command)
+            raise CrashSystemError(f"{what} fails after {point.name}: {again.stderr.strip()}")
+        return died.returncode == -signal.SIGKILL
 
     async def _fill(self, _: Fault) -> bool:
         """Leave the disk no room for some seconds; it must be a file system of its own."""

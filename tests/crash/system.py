@@ -157,10 +157,10 @@ class System:
             await asyncio.sleep(1.0)
         return unrest, time.monotonic() - began
 
-    def rivelin(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Call the command for this home."""
+    def rivelin(self, *arguments: str, module: str = "deploy") -> subprocess.CompletedProcess[str]:
+        """Call the command for this home; through the launcher it can die at a failpoint."""
         return subprocess.run(
-            (sys.executable, "-m", "deploy", *arguments),
+            (sys.executable, "-m", module, *arguments),
             env={**os.environ, **self.env},
             cwd=ROOT,
             capture_output=True,
