@@ -12,9 +12,11 @@ from anonymiser.linker.recovery import RESOLUTION_CLASSES
 from anonymiser.linker.stage import Linker
 from anonymiser.report_keys import record_key
 from anonymiser.retokenise import Retokeniser
+from deploy.erasure import ledger_in
 from deploy.keys import publish_keys, published_keys
 from deploy.registry import registry_in
 from streams.codec import decode, encode
+from streams.erasure import erased, left_of
 from streams.errors import DecodeError, RivelinError
 from streams.instants import to_millisecond
 from streams.loop import StageRunner, read_to_end
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from anonymiser.keyring import KeyRing, Keys
+    from streams.erasure import Erasures
     from streams.ports import Log, Record
 
     Stored = tuple[bytes, ReportKeysWrapped]
@@ -126,7 +129,8 @@ async def retire_sealing(log: Log, ring: KeyRing, epoch: int, at: datetime) -> N
 
 
 async def _needing(log: Log, epoch: int) -> str:
-    """Say what still needs the key of an epoch; empty if nothing does."""
+    """Say what still needs the key of an epoch; empty if nothing does. The erased needs none."""
+    ledger = await ledger_in(log)
     stored: set[bytes] = set()
     quarantined: list[bytes] = []
     waiting: dict[bytes, Submitted] = {}
@@ -136,7 +140,11 @@ async def _needing(log: Log, epoch: int) -> str:
                 stored.add(record.key or b"")
             elif record.topic == HELD:
                 _note(waiting, record.key or b"", _held(record))
-            elif (submission := _quarantined(record)) and submission.key_epoch == epoch:
+            elif (
+                (submission := _quarantined(record))
+                and submission.key_epoch == epoch
+                and not _is_erased(submission, ledger)
+            ):
                 quarantined.append(record_key(submission))
     held = sum(one.key_epoch == epoch for one in waiting.values())
     kept = sum(one not in stored for one in quarantined)  # last: topics come in no order
@@ -162,6 +170,10 @@ def _quarantined(record: Record) -> Submitted | None:
     return _submission(decode(record.value or b"", Quarantined).submission)
 
 
+def _is_erased(submission: Submitted, ledger: Erasures) -> bool:
+    return erased(ledger, submission.partner, submission.report_id)
+
+
 def _submission(data: bytes) -> Submitted | None:
     """What cannot be decoded needs no key."""
     try:
@@ -177,13 +189,15 @@ async def rewrap(log: Log, keys: Keys, tell: Tell = lambda _done, _all: None) ->
     """Put every stored data key under the newest storage key; return how many records changed.
 
     A key that is shredded while this runs must not come back: whatever another wrote about a
-    record meanwhile is written again after ours.
+    record meanwhile is written again after ours. Nor does one that the erasure ledger names, even
+    if it should still be stored.
     """
+    ledger = await ledger_in(log)
     records, ends = await _report_keys(log)
     stale = {key: wrapped for key, wrapped in records.items() if _is_stale(wrapped, keys)}
     written = 0
     for batch in _batches(list(stale.items())):
-        await log.append([_under_newest(key, wrapped, keys) for key, wrapped in batch])
+        await log.append([_under_newest(key, wrapped, keys, ledger) for key, wrapped in batch])
         written += len(batch)
         tell(written, len(stale))
     await log.append(await _foreign(log, stale, ends, keys))
@@ -208,16 +222,20 @@ def _is_stale(wrapped: ReportKeysWrapped, keys: Keys) -> bool:
     return wrapped.storage_key != keys.storage_number
 
 
-def _under_newest(key: bytes, wrapped: ReportKeysWrapped, keys: Keys) -> Outgoing:
+def _under_newest(key: bytes, wrapped: ReportKeysWrapped, keys: Keys, ledger: Erasures) -> Outgoing:
+    left = left_of(wrapped, ledger)
+    if left is None:
+        return Outgoing(REPORT_KEYS, None, key=key)
     number = keys.storage_number
-    secrets = keys.storage[wrapped.storage_key], keys.storage[number]
-    return Outgoing(REPORT_KEYS, encode(rewrap_data_keys(wrapped, *secrets, number)), key=key)
+    secrets = keys.storage[left.storage_key], keys.storage[number]
+    return Outgoing(REPORT_KEYS, encode(rewrap_data_keys(left, *secrets, number)), key=key)
 
 
 async def _foreign(
     log: Log, stale: Mapping[bytes, ReportKeysWrapped], since: int, keys: Keys
 ) -> Sequence[Outgoing]:
     """What others wrote about records we rewrote, after we had read them."""
+    ledger = await ledger_in(log)
     found: dict[bytes, Outgoing] = {}
     async for records in read_to_end(log, (REPORT_KEYS,)):
         for record in records:
@@ -229,7 +247,7 @@ async def _foreign(
                 continue
             wrapped = decode(record.value, ReportKeysWrapped)
             if len(wrapped.keys) < len(stale[key].keys):
-                found[key] = _under_newest(key, wrapped, keys)
+                found[key] = _under_newest(key, wrapped, keys, ledger)
     return list(found.values())
 
 
