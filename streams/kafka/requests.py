@@ -13,6 +13,8 @@ from aiokafka.protocol.types import (
     Boolean,
     CompactArray,
     CompactString,
+    Float64,
+    Int8,
     Int16,
     Int32,
     Int64,
@@ -154,6 +156,63 @@ WriteMarkers: Final = _request(
                 ),
                 _TAGS,
             ),
+        ),
+    ),
+)
+
+_ENTITY: Final = CompactArray(("type", _TEXT), ("name", _TEXT), _TAGS)
+
+#: Limits of clients as they are set; to any broker, by whom it asks for no permission (KIP-546).
+DescribeQuotas: Final = _request(
+    "DescribeQuotas",
+    48,
+    1,
+    (
+        (
+            "components",
+            CompactArray(("type", _TEXT), ("match_type", Int8), ("match", _TEXT), _TAGS),
+        ),
+        ("strict", Boolean),
+    ),
+    (
+        ("throttle_ms", Int32),
+        ("error", Int16),
+        ("message", _TEXT),
+        (
+            "entries",
+            CompactArray(
+                ("entity", _ENTITY),
+                ("values", CompactArray(("key", _TEXT), ("value", Float64), _TAGS)),
+                _TAGS,
+            ),
+        ),
+    ),
+)
+
+#: Sets limits of clients (KIP-546).
+AlterQuotas: Final = _request(
+    "AlterQuotas",
+    49,
+    1,
+    (
+        (
+            "entries",
+            CompactArray(
+                ("entity", _ENTITY),
+                (
+                    "operations",
+                    CompactArray(("key", _TEXT), ("value", Float64), ("remove", Boolean), _TAGS),
+                ),
+                _TAGS,
+            ),
+        ),
+        ("validate_only", Boolean),
+    ),
+    (
+        ("throttle_ms", Int32),
+        (
+            "entries",
+            CompactArray(("error", Int16), ("message", _TEXT), ("entity", _ENTITY), _TAGS),
         ),
     ),
 )
