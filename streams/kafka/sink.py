@@ -25,7 +25,7 @@ from streams.kafka.source import make_consumer
 from streams.ports import Appended, ends_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
     from datetime import timedelta
 
     from streams.kafka.access import Access
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Above the longest broker restart; a commit that takes longer hangs.
 COMMIT_SECONDS_MAX: Final = 45.0
+#: Well below the time that a broker takes to come back.
+_LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,9 @@ class KafkaSink:
         self._dead = True
         try:
             async with asyncio.timeout(COMMIT_SECONDS_MAX):
-                written = await self._transact(outgoing, positions)
+                await self._look_after_an_outage()
+                await self._require({record.topic for record in outgoing})
+                written = await self._while_unbroken(self._transact(outgoing, positions))
         except FencedError:
             raise
         except (RivelinError, TimeoutError, OSError) as error:
@@ -133,8 +137,6 @@ class KafkaSink:
             await close(consumer)
 
     async def _transact(self, outgoing: Sequence[Outgoing], positions: Positions) -> Positions:
-        await self._look_after_an_outage()
-        await self._require({record.topic for record in outgoing})
         what = f"{self._id}: committing"
         await answered(self._producer.begin_transaction(), what)
         # A commit can succeed although a delivery failed: every one is awaited first.
@@ -146,9 +148,25 @@ class KafkaSink:
             await answered(sent, what)
             self._note_connections()
         await answered(self._producer.commit_transaction(), what)
-        self._require_unbroken()
         self._moved.update(positions)
         return ends_of(appended)
+
+    async def _while_unbroken(self, transaction: Coroutine[Any, Any, Positions]) -> Positions:
+        """Give a transaction up as soon as a connection breaks within it.
+
+        It may still be waiting for the markers of the one before, which a broker that is killed
+        may forget (docs/adr/0011); begun behind those after all, and then not committed, it would
+        take back what was answered.
+        """
+        under_way = asyncio.ensure_future(transaction)
+        try:
+            while not (await asyncio.wait({under_way}, timeout=_LOOK_SECONDS))[0]:
+                self._require_unbroken()
+            written = await under_way
+            self._require_unbroken()
+            return written
+        finally:
+            under_way.cancel()
 
     def _require_unbroken(self) -> None:
         """Write nothing more in this epoch if a connection broke within the transaction.

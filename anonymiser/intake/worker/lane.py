@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.intake.worker.fate import LOG, fatal
-from streams.errors import RetentionGapError
+from streams.errors import LogError, RetentionGapError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -205,8 +205,7 @@ class Lane:
 
     async def _pass_gap(self, want: int, got: int) -> None:
         """A partner that writes by transactions leaves markers; a lost record is something else."""
-        following = await self._next_record(want)
-        if following is not None and following < got:
+        if await self._next_record(want, got) is not None:
             fatal(f"gap in {self.topic}: {want} was to come, {got} came")
         LOG.warning("nothing lies between %d and %d of %s", want, got, self.topic)
 
@@ -215,20 +214,25 @@ class Lane:
         async with self._lock:
             if self._waiting or self._sink is None:
                 return
-            following = await self._next_record(self.floor)
-            if following is not None:
+            if await self._next_record(self.floor, end) is not None:
                 fatal(f"{self.topic} stalled at {self.floor} of {end}")
             self.floor, self.moved_at = max(self.floor, end), time.monotonic()
 
-    async def _next_record(self, offset: int) -> int | None:
-        """The offset of the next committed record from `offset` on, asked of the broker anew."""
+    async def _next_record(self, offset: int, before: int) -> int | None:
+        """The offset of the next committed record from `offset` on and below `before`, asked anew.
+
+        None only if the reader has got past all that lies between: an empty answer may as well
+        come from a broker that is slow. Raises: LogError if it does not get there in time.
+        """
         source = self._log.source()
         try:
             await source.start({self.topic: offset})
             records = await source.poll(1, _PROBE_WAIT)
+            if not records and source.position(self.topic) < before:
+                raise LogError(f"{self.topic} could not be read from {offset} to {before}")
         except RetentionGapError:
             LOG.critical("records of %s were deleted before they were read", self.topic)
             return None
         finally:
             await source.stop()
-        return records[0].offset if records else None
+        return next((one.offset for one in records if one.offset < before), None)
