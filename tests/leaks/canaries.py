@@ -128,7 +128,7 @@ class Maker:
 
     def _cro_number(self) -> str:
         serial, year = self.digits(6), f"{self._random.randint(10, 25)}"
-        return f"{serial}/{year}{_POLICE[int(serial + year) % 23]}"
+        return f"{serial}/{year}{_POLICE[int(year + serial) % 23]}"
 
     def _nino(self) -> str:
         return f"{self.letters(2, 'JKLMPRSWXY')}{self.digits(6)}A"

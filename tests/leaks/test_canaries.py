@@ -64,10 +64,11 @@ def test_a_field_without_a_canary_has_a_reason():
     assert all(UNSEARCHABLE.values())
 
 
-def test_no_two_canaries_are_alike():
+def test_many_canaries_are_of_valid_form_and_no_two_alike():
     planter = Planter(Maker(12))
     ids = (UUID(int=number) for number in range(40))
     found = [planter.filled(every_kind(report(report_id=one))) for one in ids]
+    assert [problem for one in found for problem in check(one)] == []
     values = [
         value
         for one in found
