@@ -101,6 +101,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "linker",
             "gate",
             "desk",
+            "reconciler",
             "police",
             "safeguarding",
             "audit",
@@ -307,7 +308,9 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
         TopicSpec(
             submissions_of(partner),
             writers=(f"partner:{partner}",),
-            readers=("anonymiser", "keys"),  # keys: hashed anew when the token key rotates
+            # keys: hashed anew when the token key rotates. The reconciler looks at the clear
+            # routing facts of what has no outcome; it has no key.
+            readers=("anonymiser", "keys", "reconciler"),
             events=(
                 "ReportSubmitted",
                 "WithdrawalSubmitted",
