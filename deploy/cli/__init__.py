@@ -41,6 +41,7 @@ COMMAND_MODULES = (
     "deploy.cli.links",
     "deploy.cli.holds",
     "deploy.cli.erase",
+    "deploy.cli.reconcile",
     "deploy.cli.keys",
     "deploy.cli.pki",
     "deploy.cli.bench",
