@@ -60,8 +60,9 @@ CANARY = "Zyxquil"
 NO_PERSON = -1
 URGENT_EVERY = 50
 _MARK_LETTERS = "ABCDEFGHJKLMNPRSTUVWXY"
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_GIVEN = ("Ashby", "Birch", "Clover", "Dale", "Elder", "Fern", "Gorse", "Hazel", "Ivy", "Juniper")
+_SOUNDS = tuple(
+    f"{consonant}{vowel}" for consonant in "bdfgklmnprstvwz" for vowel in ("a", "e", "i", "o", "oo")
+)
 _DRUGS = CodedFact(theme=Theme.DRUGS, activity=Activity.SUPPLY, four_p=FourP.PURSUE)
 _CARRYING = CodedFact(theme=Theme.DRUGS, activity=Activity.CARRYING, four_p=FourP.PURSUE)
 _CONCERN = CodedFact(theme=Theme.OTHER, activity=Activity.CONCERN, four_p=FourP.PROTECT)
@@ -291,7 +292,7 @@ class Story:
             source=SourceFacts(),
             grading=Grading(),
             handling=held if flaw is Flaw.NEEDS_APPROVAL else Handling(code=HandlingCode.P),
-            narrative=f"Seen with {CANARY}{letters(case)}.",
+            narrative=f"Seen with {letters(case)}{CANARY}.",
         )
 
 
@@ -303,8 +304,11 @@ def _audiences(partner: str, matter: Matter) -> tuple[Audience, ...]:
 
 
 def letters(number: int) -> str:
-    """Write a number with four letters, so that it may stand in a name."""
-    return "".join(_LETTERS[number // 26**power % 26] for power in range(4))
+    """Write a number with letters so that no two numbers sound alike: it may stand in a name."""
+    mixed = (number + 1) * 2_654_435_761 % 2**32
+    heads, tails = divmod(mixed, len(_SOUNDS) ** 3)
+    parts = [_SOUNDS[tails // len(_SOUNDS) ** power % len(_SOUNDS)] for power in range(3)]
+    return "".join((_SOUNDS[heads % len(_SOUNDS)], *parts))
 
 
 def _nodes(case: int, telling: Telling) -> tuple[Node, ...]:
@@ -334,8 +338,8 @@ def _relations(telling: Telling) -> tuple[Relation, ...]:
 def _person(case: int, place: int) -> Node:
     number = person_of(case, place)
     identity = Identity(
-        given_name=_GIVEN[number % len(_GIVEN)],
-        family_name=f"{CANARY}{letters(number)}",
+        given_name=letters(number + 1_000_000).capitalize(),
+        family_name=f"{letters(number)}{CANARY}".capitalize(),
         born_on=_born_on(number, is_child=place in {CHILD, BROTHER}),
         nhs_number=_nhs_number(number),
     )
