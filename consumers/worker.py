@@ -119,6 +119,7 @@ class OutboxRelay:
     async def start(self) -> None:
         """Fence, then learn what was sent before."""
         await self._sink.start()
+        await self._log.settled((self._publication.topic,))
         async for records in read_to_end(self._log, (self._publication.topic,)):
             for record in records:
                 if record.value is not None:

@@ -236,6 +236,7 @@ class StageRunner:
     async def _recover(self) -> bool:
         """Fold the committed output; tell whether this stage, and no other, wrote any of it."""
         topics = self._stage.state_topics
+        await self._log.settled(topics)
         has_written = await self._fold(topics, await self._within(topics, self._resume_at()))
         while self._stored is not None and (topics := self._stored.reads_anew()):
             has_written = await self._fold(topics, {}) or has_written

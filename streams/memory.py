@@ -70,6 +70,9 @@ class MemoryLog:
         """Return for each topic the offset after its last record."""
         return {topic: len(self._topics[topic]) for topic in topics}
 
+    async def settled(self, topics: Sequence[str]) -> None:
+        """Nothing is ever open here."""
+
     async def stop(self) -> None:
         """Nothing was opened; what was written stays readable."""
 

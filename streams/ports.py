@@ -116,5 +116,13 @@ class Log(Protocol):
     async def ends(self, topics: Sequence[str]) -> Positions:
         """Return for each topic the offset after its last committed record."""
 
+    async def settled(self, topics: Sequence[str]) -> None:
+        """Wait until all that is written as of now can be read, or was taken back.
+
+        `ends` waits for a moment only: whoever folds own output, to go on from it, asks for this
+        first, or what a killed broker has not carried out yet would be missing from the state.
+        Raises: OpenTransactionError if a transaction stays open for longer than any may.
+        """
+
     async def stop(self) -> None:
         """Close what was opened."""

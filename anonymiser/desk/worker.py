@@ -115,6 +115,7 @@ class DeskWorker:
         return True
 
     async def _has_read_all(self) -> bool:
+        await self._log.settled((DESK,))
         while await self.turn(NO_WAIT):
             pass
         ends = await self._log.ends(TOPICS)

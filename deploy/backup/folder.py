@@ -46,6 +46,9 @@ class BackupLog:
             raise MissingTopicError(f"the backup has no topic {', '.join(sorted(missing))}")
         return {topic: self._manifest.topics[topic].end for topic in topics}
 
+    async def settled(self, topics: Sequence[str]) -> None:
+        """Nothing is open in a backup."""
+
     async def stop(self) -> None:
         """Nothing was opened."""
 
