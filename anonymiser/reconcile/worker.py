@@ -12,6 +12,7 @@ It has no key and opens nothing. It alone decides nothing: doing a submission on
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from itertools import islice
@@ -306,15 +307,23 @@ class Reconciler:
     async def _suspects(self) -> dict[str, Record]:
         """Return by partner the first record that has had no row for longer than the bound."""
         topics = {partner: submissions_of(partner) for partner in self._partners}
-        ends = await self._log.ends(tuple(topics.values())) if topics else {}
+        ends = await self._ends(topics.values())
         found: dict[str, Record] = {}
         for partner, topic in topics.items():
             floor = self.outcomes.of(partner).floor or 0
-            if floor < ends[topic] and self._has_stood(partner, floor):
+            if floor < ends.get(topic, 0) and self._has_stood(partner, floor):
                 first = await first_from(self._log, topic, floor)
                 if first is not None:
                     found[partner] = first
         return found
+
+    async def _ends(self, topics: Iterable[str]) -> Positions:
+        """Return where topics end; one that was deleted is intake's alarm, and stops no other."""
+        ends: dict[str, int] = {}
+        for topic in topics:
+            with contextlib.suppress(MissingTopicError):
+                ends |= await self._log.ends((topic,))
+        return ends
 
     def _has_stood(self, partner: str, floor: int) -> bool:
         """Tell whether a partner's floor has stood still for the bound while more lay there."""

@@ -84,9 +84,26 @@ class Lane:
             await self._shut()
             sink = self._log.sink(f"{GROUP}-{self.topic}-0", GROUP, (self.topic,))
             committed = await sink.start()  # fences whoever held the lane, then reads the floor
-            self.floor = committed.get(self.topic, 0)
+            self.floor = await self._still_there(committed.get(self.topic, 0))
             self._sink, self.generation = sink, generation
             self.moved_at = time.monotonic()
+
+    async def _still_there(self, floor: int) -> int:
+        """Return where to read on: at the floor, unless the topic ends before it.
+
+        Then records were lost, or it was made anew, and what comes now would lie below the floor
+        and never be taken. All that is there is taken once more: what was done before is told as
+        a duplicate. Asked twice, since an end may lag for a moment behind a new leader.
+        """
+        for _ in range(2):
+            end = (await self._log.ends((self.topic,)))[self.topic] if floor else 0
+            if end >= floor:
+                return floor
+            await asyncio.sleep(_PROBE_WAIT.total_seconds())
+        LOG.critical(
+            "%s ends at %d before what was read of it, %d: read anew", self.topic, end, floor
+        )
+        return 0
 
     async def close(self) -> None:
         """Give the topic up once what waits is committed.

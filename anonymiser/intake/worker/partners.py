@@ -59,14 +59,18 @@ class PartnerTopics:
         await self.wait_for_more(frozenset())
 
     async def wait_for_more(self, served: frozenset[str]) -> None:
-        """Keep the register fresh; return once a topic is there that is not in `served`."""
-        looked_at = 0.0
-        while not self.present - served:
+        """Keep the register fresh; return once a topic is there that is not in `served`.
+
+        Or was in it, went, and was made anew: its reader would not take it up again.
+        """
+        looked_at, there = 0.0, served
+        while not self.present - there:
             changed = await self._follower.refresh(_POLL)
             now = asyncio.get_running_loop().time()
             if changed or now - looked_at > _LOOK_SECONDS:
                 looked_at = now
                 await self._look()
+            there &= self.present  # what went is another topic when it comes back
 
     async def _look(self) -> None:
         """Ask which topics there are: at once if one is missed, else now and then.

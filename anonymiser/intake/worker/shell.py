@@ -266,7 +266,10 @@ class Shell:
             lane = self.lanes.get(topic)
             if lane is None:
                 continue
-            if not one.lag:
+            if one.end is not None and one.end < one.position:
+                if now - lane.moved_at > STALL_SECONDS:  # the next start looks what is there
+                    fatal(f"{topic} ends at {one.end}, before what was read of it, {one.position}")
+            elif not one.lag:
                 lane.moved_at = now  # idle is not stalled
             elif one.end and not lane.waiting_records and now - lane.moved_at > patience:
                 await lane.check_stall(one.end)

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,6 +113,7 @@ async def test_output_and_offset_commit_together(log):
 
 
 async def test_a_new_owner_goes_on_where_the_old_one_committed(log):
+    await submitted(log, 1)
     lane = await lane_on(log)
     lane.put(prepared(0))
     await until(lambda: lane.floor == 1)
@@ -324,3 +326,30 @@ def test_in_a_backlog_a_lane_may_wait_long_for_its_turn_and_in_a_standstill_it_m
     assert stall_seconds(10.0, 999.0) == STALL_SECONDS_WHILE_OTHERS_MOVE
     assert stall_seconds(10.0, 20.0) == STALL_SECONDS
     assert stall_seconds() == STALL_SECONDS
+
+
+# --- a topic that is not what it was ---
+
+
+async def test_a_topic_that_ends_before_what_was_read_of_it_is_read_anew(log, monkeypatch):
+    monkeypatch.setattr(lane_module, "_PROBE_WAIT", timedelta(0))
+    await submitted(log, 3)
+    lane = await lane_on(log)
+    for offset in range(3):
+        lane.put(prepared(offset))
+    await until(lambda: lane.floor == 3)
+    await lane.close()
+    shorter = MemoryLog()  # what a topic made anew looks like, or one that lost its last records
+    await submitted(shorter, 2)
+    sink = shorter.sink("before", GROUP, (TOPIC,))
+    await sink.start()
+    await sink.commit([], {TOPIC: 3})
+
+    other = await lane_on(shorter)
+
+    assert other.floor == 0
+    for offset in range(2):
+        other.put(prepared(offset))
+    await until(lambda: other.floor == 2)
+    assert await written(shorter) == ["out 0", "out 1"]
+    assert await committed(shorter) == 2
