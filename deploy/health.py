@@ -44,6 +44,7 @@ class Reason(StrEnum):
     CERTIFICATE_ENDS = "certificate_ends"
     CERTIFICATE_UNREADABLE = "certificate_unreadable"
     STORE_SET_ASIDE = "store_set_aside"
+    OUTCOME_MISSING = "outcome_missing"
     ALARM = "alarm"
 
 
@@ -163,6 +164,9 @@ def _of_role(role: RoleFacts, limits: Thresholds) -> Iterator[Verdict]:
     if not role.lives:
         yield say(Level.CRITICAL, Reason.ROLE_GONE, "its process has ended")
         return
+    if missing := role.counts.get("outcomes_missing"):
+        words = f"{missing} submissions have had no outcome for too long"
+        yield say(Level.CRITICAL, Reason.OUTCOME_MISSING, words)
     for alarm in role.alarms:
         yield say(Level.WARNING, Reason.ALARM, alarm)
     if (silence := _silence(role, limits.watch)) is not None:

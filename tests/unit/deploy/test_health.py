@@ -105,6 +105,13 @@ TABLE = {
         True,
         True,
     ),
+    "a submission has no outcome": (
+        role(name="reconciler", counts={"outcomes_missing": 1}),
+        CRITICAL,
+        Reason.OUTCOME_MISSING,
+        True,
+        False,
+    ),
     "the broker is away": (
         replace(WELL, broker_answers=False),
         CRITICAL,
