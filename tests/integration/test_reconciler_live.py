@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -16,9 +17,12 @@ from uuid import uuid4
 import pytest
 
 from anonymiser import keyring
+from anonymiser.keyring import FileKeyRing, KeyKind
 from deploy.broker import LocalBroker
+from deploy.erasure import stored_keys
 from deploy.keys import ensure_keys
 from deploy.progress import read_progress
+from deploy.rotation import rewrap
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.codec import decode, encode
@@ -28,12 +32,14 @@ from streams.operations import place_of
 from streams.ports import Outgoing
 from streams.restricted import OutcomeFound, OutcomeMissing, RedriveRequested
 from streams.sealing import seal
-from streams.shared import BatchReleased, FeedbackGiven, OperationRecorded
+from streams.shared import BatchReleased, FeedbackGiven, OperationRecorded, PoliceReportShared
 from streams.topics import (
     ALARMS,
     OPERATIONS,
+    POLICE,
     REDRIVES,
     REGISTRY,
+    REPORT_KEYS,
     SHARED_TOPICS,
     feedback_of,
     partner_topics,
@@ -176,3 +182,99 @@ async def test_a_redriven_submission_that_was_shared_is_a_duplicate_and_shared_o
             return len(told := await receipts()) > 1 and told
 
         assert await eventually(both) == ["SHARED", "DUPLICATE"]
+
+
+def rivelin(home, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "RIVELIN_HOME": str(home.home), "RIVELIN_PURPOSE": "OPERATE_SERVICE"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def outcomes_of(log, one):
+    told = await events(log, feedback_of(PARTNER), FeedbackGiven)
+    return [given.outcome.value for given in told if given.report_id == one.report_id]
+
+
+async def test_a_quarantined_report_ends_once_when_its_cause_is_mended(log, home):
+    FileKeyRing(home.keys_dir).add(KeyKind.SEALING)
+    lost, kept = home.keys_dir / "sealing-1.key", home.keys_dir.parent / "sealing-1.kept"
+    one = replace(report(), report_id=uuid4())
+
+    async def receipts(count):
+        return len(told := await outcomes_of(log, one)) >= count and told
+
+    with role("desk", home):
+        sealed_to_it = seal(one, keyring.load(home.keys_dir).sealing[1].public())
+        lost.rename(kept)
+        try:
+            with role("gate", home):
+                until_running("gate", home)
+                await log.append([Outgoing(submissions_of(PARTNER), encode(sealed_to_it))])
+                assert await eventually(lambda: receipts(1)) == ["QUARANTINED"]
+                kept.rename(lost)
+                answer = rivelin(home, "quarantine", "redrive", "0", "--as", "Ida Invented")
+                assert answer.returncode == 0, answer.stderr
+                assert await eventually(lambda: receipts(2)) == ["QUARANTINED", "SHARED"]
+        finally:
+            if kept.exists():
+                kept.rename(lost)
+    shared = await events(log, POLICE, PoliceReportShared)
+    assert len(shared) == len({event.report_id for event in shared})
+
+
+async def test_an_erased_key_is_gone_from_the_disk_and_stored_by_nobody_again(log, home):
+    one = replace(report(), report_id=uuid4())
+    await submit(log, home, one)
+
+    async def stored():
+        kept = (await stored_keys(log)).values()
+        ours = [wrapped for wrapped in kept if wrapped.report_id == one.report_id]
+        return [key.wrapped for wrapped in ours for key in wrapped.keys]
+
+    secrets = await eventually(stored)
+    assert all(bytes_on_disk(home, secret) for secret in secrets)
+    answer = rivelin(
+        home, "erase", "report", str(one.report_id), "--as", "Ida Invented",
+        "--reason", "subject-request", "--yes",
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert await stored() == []
+    assert not any(bytes_on_disk(home, secret) for secret in secrets)
+
+    offset = (await log.ends((submissions_of(PARTNER),)))[submissions_of(PARTNER)] - 1
+    await submit(log, home, one)
+    request = RedriveRequested(
+        partner=PARTNER,
+        offset=offset,
+        collected=True,
+        quarantined_offset=None,
+        requested_by="Ida Invented",
+        requested_at=one.reported_at,
+    )
+    await log.append([Outgoing(REDRIVES, encode(request))])
+    with role("gate", home):
+
+        async def refused():
+            return (await outcomes_of(log, one)).count("REFUSED") == 2
+
+        await eventually(refused)
+    FileKeyRing(home.keys_dir).add(KeyKind.STORAGE)
+    await rewrap(log, keyring.load(home.keys_dir))
+    assert await stored() == []
+    listed = json.loads(rivelin(home, "erase", "list", "--json").stdout)
+    assert [(entry["keys_stored"], entry["old_bytes_delivered"]) for entry in listed] == [
+        (False, False)
+    ]
+    assert listed[0]["certified_at"] is None
+
+
+def bytes_on_disk(home, secret):
+    """Whether any file of the topic of data keys holds these bytes."""
+    files = home.kafka_dir.rglob(f"{REPORT_KEYS}-0/*")
+    return any(secret in file.read_bytes() for file in files if file.is_file())
