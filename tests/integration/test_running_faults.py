@@ -17,7 +17,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from anonymiser.intake.worker import EXIT_RESTART
 from consumers.network.tables import REPORTS
 from consumers.ocg_network import OcgNetwork
 from consumers.store import ProjectionStore, store_path
@@ -27,8 +29,10 @@ from deploy.processes import ProcessIdentity
 from deploy.progress import read_progress
 from deploy.settings import Settings
 from deploy.supervisor import read_report
+from deploy.topics import ensure_topics
 from producers.sdk import Partner
 from streams.store import damaged_stores
+from streams.topics import partner_topics, submissions_of
 from streams.values import Outcome
 from tests.invented_enclave import onboarded
 from tests.invented_reports import report, unnamed
@@ -198,6 +202,33 @@ def test_a_store_that_was_broken_is_set_aside_and_filled_again_by_itself(system)
     code, told = health(system)
     assert (code, [one["reason"] for one in told["verdicts"]]) == (1, ["store_set_aside"])
     kept.unlink()
+
+
+# --- a partner's topic that goes ------------------------------------------------------------------
+
+
+async def _delete(system, topic):
+    admin = AIOKafkaAdminClient(**system.settings.access("supervisor").options())
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+    finally:
+        await admin.close()
+
+
+def test_a_partners_topic_that_was_deleted_is_told_and_taken_up_again_when_it_is_back(system):
+    mine = submissions_of(PARTNER)
+    asyncio.run(_delete(system, mine))
+
+    alarm = f"topic_missing {mine}"
+    eventually(lambda: alarm in (read_progress(system.settings, "anonymiser") or {})["alarms"])
+    code, told = health(system, "--role", "anonymiser")
+    assert (code, [one["words"] for one in told["verdicts"]]) == (1, [alarm])
+    asyncio.run(ensure_topics(system.settings, partner_topics(PARTNER)))
+
+    assert set(submitted(system)) == {Outcome.SHARED}
+    assert process(system, "anonymiser")["last_exit"] == EXIT_RESTART
+    eventually(lambda: police_have_all(system))
 
 
 # --- told to end, by somebody in a hurry ----------------------------------------------------------
