@@ -124,14 +124,22 @@ def _run(options: argparse.Namespace) -> int:
 
 def _bugs(options: argparse.Namespace) -> int:
     say, missed = Live(), []
-    for number, bug in enumerate(BUGS if options.only is None else (options.only,)):
+    for number, name in enumerate(BUGS if options.only is None else (options.only,)):
         plan = Plan(
-            seed=number, kills=0, reports=options.reports, per_second=options.rate, each=3, bug=bug
+            seed=number,
+            kills=0,
+            reports=options.reports,
+            per_second=options.rate,
+            each=3,
+            bug=name,
+            only=BUGS[name].shows_at,
         )
         result = asyncio.run(run(plan, say))
         found = result.violations[0] if result.violations else "NOT FOUND"
-        say(f"{bug}: {len(result.violations)} violations, the first: {found}")
-        missed += [] if result.violations else [bug]
+        say(f"{name}: {len(result.violations)} violations, the first: {found}")
+        missed += [] if result.violations else [name]
+    told = f"not found: {', '.join(missed)}" if missed else "every planted bug was found"
+    sys.stdout.write(f"{told}\n")
     return 1 if missed else 0
 
 

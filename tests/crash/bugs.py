@@ -7,6 +7,7 @@ starts; the product holds no switch for it. A run with one of them must end with
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,22 +54,31 @@ def outbox_from_memory() -> None:
 
 def rows_later() -> None:
     """Move a projection's position before its rows are written: what comes between is lost."""
-    from consumers.store import ProjectionStore  # noqa: PLC0415 - in the role that has it
+    from consumers.store import ProjectionStore, _move  # noqa: PLC0415 - in the role that has it
 
     together = ProjectionStore.commit
 
     def apart(store: Any, rewrites: Any, notices: Any, positions: Any) -> None:
-        together(store, (), (), positions)
+        with store._engine.begin() as connection:
+            _move(connection, positions)
         together(store, rewrites, notices, {})
 
     ProjectionStore.commit = apart  # type: ignore[method-assign]
 
 
-BUGS: dict[str, Callable[[], None]] = {
-    "offsets-apart": offsets_apart,
-    "read-uncommitted": read_uncommitted,
-    "outbox-from-memory": outbox_from_memory,
-    "rows-later": rows_later,
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """What to plant, and the failpoints at which it shows."""
+
+    plant: Callable[[], None]
+    shows_at: tuple[str, ...]
+
+
+BUGS = {
+    "offsets-apart": Bug(offsets_apart, ("after-commit",)),
+    "read-uncommitted": Bug(read_uncommitted, ("after-produce", "after-offsets")),
+    "outbox-from-memory": Bug(outbox_from_memory, ("outbox-before-mark",)),
+    "rows-later": Bug(rows_later, ("in-store-commit",)),
 }
 
 
@@ -76,4 +86,4 @@ def install() -> None:
     """Plant the bug that the environment names, if it names one."""
     name = os.environ.get(BUG)
     if name:
-        BUGS[name]()
+        BUGS[name].plant()

@@ -29,7 +29,7 @@ from tests.crash.ledger import note
 from tests.crash.system import BROKER, CrashSystemError, System
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
 CONSUMERS = ("linker", "gate", "safeguarding", "ocg-network", "desk", "reconciler")
@@ -68,10 +68,13 @@ class Fault:
     tries: int = 0
 
 
-def plan_of(seed: int, kills: int, each: int, *, full_disk: bool) -> list[Fault]:
-    """Return every fault of a run; `each` is how often each failpoint is to fire."""
+def plan_of(
+    seed: int, kills: int, each: int, *, full_disk: bool, only: Collection[str] = ()
+) -> list[Fault]:
+    """Return every fault of a run; `each` failpoint, or of these `only`, fires so often."""
     chance = Random(f"nemesis {seed}")
-    faults = [*_kills(chance, kills), *_failpoints(chance, each)]
+    points = [one for one in FAILPOINTS if not only or one.name in only]
+    faults = [*_kills(chance, kills), *_failpoints(chance, each, points)]
     if full_disk:
         faults.append(Fault(Deed.FULL_DISK, BROKER))
     chance.shuffle(faults)
@@ -95,8 +98,8 @@ def _kills(chance: Random, kills: int) -> Iterable[Fault]:
             yield Fault(Deed.SKEW, chance.choice(anyone), chance.choice(SKEWS))
 
 
-def _failpoints(chance: Random, each: int) -> Iterable[Fault]:
-    for point in FAILPOINTS:
+def _failpoints(chance: Random, each: int, points: Iterable[Failpoint]) -> Iterable[Fault]:
+    for point in points:
         roles = chance.sample(point.roles, len(point.roles))
         if each > len(roles):  # it has most of the kills already, and its list is the longest
             roles.sort(key=lambda role: role == "anonymiser")

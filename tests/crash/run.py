@@ -53,7 +53,10 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much of everything. `each` is how often each failpoint must fire; `bug` is planted."""
+    """How much of everything. `each` failpoint, or of these `only`, must fire so often.
+
+    `bug` is planted in every role.
+    """
 
     seed: int
     kills: int
@@ -62,6 +65,7 @@ class Plan:
     each: int = 5
     full_disk: bool = False
     bug: str = ""
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,7 @@ class Result:
         short = [
             f"failpoint {name} fired {count} of {self.plan.each} times"
             for name, count in self.failpoints.items()
-            if count < self.plan.each
+            if count < self.plan.each and (not self.plan.only or name in self.plan.only)
         ]
         if self.kills < self.plan.kills:
             short.append(f"{self.kills} of {self.plan.kills} kills")
@@ -151,6 +155,9 @@ def _folder(plan: Plan, say: Say) -> Iterator[_Place]:
         say("no file system may be mounted here: the disk is not made full")
     try:
         yield place
+    except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+        place.keep = False  # somebody ended it: there is nothing to look into
+        raise
     finally:
         if place.can_be_full:
             if place.keep:
@@ -169,7 +176,9 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
     say(f"seed {plan.seed}: the system runs after {time.monotonic() - began:.0f} s")
     base = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
     story = Story(plan.seed, plan.reports * _STEPS_BEYOND, base)
-    faults = nemesis.plan_of(plan.seed, plan.kills, plan.each, full_disk=place.can_be_full)
+    faults = nemesis.plan_of(
+        plan.seed, plan.kills, plan.each, full_disk=place.can_be_full, only=plan.only
+    )
     hand = Nemesis(system, faults, plan.seed, folder / NEMESIS_LOG)
     load = _start_load(plan, folder, system, base)
     try:
