@@ -420,7 +420,7 @@ class Gate:
         at = record.appended_at
         match event:
             case ReportLinked():
-                if event.redriven and self._state.is_settled(event):
+                if self._state.is_settled(event):  # done once more, or the linker's batch was
                     yield feedback(event, Verdict(Outcome.DUPLICATE), at)
                     return
                 yield from _changed(event, record)

@@ -16,6 +16,7 @@ from streams.shared import OperationRecorded
 from streams.topics import (
     ERASURES,
     OPERATIONS,
+    OUTGOING,
     POLICE,
     QUARANTINE,
     REDRIVES,
@@ -174,3 +175,14 @@ async def test_a_request_for_a_place_where_nothing_lies_changes_nothing(enclave)
     await enclave.log.append([Outgoing(REDRIVES, encode(one))])
     await enclave.settle()
     assert len(enclave.log.records(TOKENISED)) == before
+
+
+async def test_a_linked_report_that_comes_twice_is_shared_once(enclave):
+    """A batch of the linker can be done twice where a node dies at the wrong moment (ADR-0011)."""
+    one = report()
+    await enclave.submit(one)
+    (linked,) = [found for found in enclave.log.records(OUTGOING) if found.value is not None]
+    await enclave.log.append([Outgoing(OUTGOING, linked.value, linked.key)])
+    await enclave.settle()
+    assert enclave.outcomes(one) == ["SHARED", "DUPLICATE"]
+    assert len(enclave.events(POLICE)) == len(enclave.events(SAFEGUARDING)) == 1
