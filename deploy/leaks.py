@@ -184,6 +184,7 @@ class _Windows:
 
     def __init__(self) -> None:
         self._by_window: defaultdict[int, set[Needle]] = defaultdict(set)
+        self._wanted: frozenset[int] = frozenset()
 
     def add(self, needle: Needle) -> None:
         for start in (0, 1):
@@ -191,10 +192,11 @@ class _Windows:
             self._by_window[int.from_bytes(window, _BYTE_ORDER)].add(needle)
 
     def in_(self, data: bytes) -> Iterator[Needle]:
-        wanted = frozenset(self._by_window)
+        if len(self._wanted) < len(self._by_window):  # made once: a log has many short records
+            self._wanted = frozenset(self._by_window)
         met = set[Needle]()
         for start in (0, 2):  # with windows at 0 and 1 of each needle: every place is covered
-            for window in wanted.intersection(_aligned_words(data, start)):
+            for window in self._wanted.intersection(_aligned_words(data, start)):
                 met |= self._by_window[window]
         for needle in sorted(met, key=lambda one: (one.path, one.form, one.bytes)):
             if _holds(data, needle):

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
-from typing import Any
-from uuid import UUID
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from stdnum import luhn
 from stdnum.gb import upn as pupil
 
-from deploy.leaks import Identifier, identifiers_of
+from deploy.leaks import identifiers_of
 from streams import restricted
 from streams.content import IDENTIFIED_BY
 from streams.hints import fields_of, inner_of, is_record, item_of
@@ -32,6 +31,9 @@ from streams.identifiers import UnreadableIdentifierError, canonical
 from streams.restricted import Identity, Node, PersonFacts, Report
 from streams.topics import partner_topics
 from streams.values import NodeKind, Sex
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 #: Text that is no identity, and why; everything else of these classes is.
 NO_CANARY = {
@@ -331,30 +333,61 @@ def _is_sound(name: str, text: str) -> bool:
 # --- what is searched for ----------------------------------------------------------------------
 
 
-def canaries_of(report: Report) -> list[Identifier]:
-    """Return every identifying value of a report: as it stands, its long words, what it carries."""
-    found = [Identifier(path, text) for path, text in _texts(report, "") if text]
+@dataclass(frozen=True)
+class Canary:
+    """One value that identifies, by its path; `forms` are other ways to write it.
+
+    `carried` is what a number spells out besides: it must not be found, and need not be.
+    """
+
+    path: str
+    value: str = field(repr=False)
+    forms: tuple[str, ...] = field(default=(), repr=False)
+    carried: bool = False
+
+
+def canaries_of(report: Report) -> list[Canary]:
+    """Return every identifying value of a report, its long words, and what its numbers carry."""
+    spelt: dict[str, list[str]] = {}
+    for one in identifiers_of(report):
+        spelt.setdefault(one.path, []).append(one.value)
+    found = [Canary(path, text, tuple(spelt.get(path, ()))) for path, text in _texts(report, "")]
     words = [
-        Identifier(one.path, word)
+        Canary(f"{one.path} word {number}", word)
         for one in found
-        for word in "".join(c if c.isalpha() else " " for c in one.value).split()
-        if len(word) >= WORD_LETTERS_MIN
+        for number, word in enumerate("".join(map(_letter, one.value)).split())
+        if len(word) >= WORD_LETTERS_MIN and word != one.value
     ]
-    return [*found, *words, *identifiers_of(report)]
+    known = {one.path for one in found}
+    carried = [
+        Canary(path, value, carried=True)
+        for path, values in spelt.items()
+        if path not in known or path.endswith(".driver_number")
+        for value in values
+    ]
+    return [*found, *words, *carried]
+
+
+def _letter(character: str) -> str:
+    return character if character.isalpha() else " "
 
 
 def _texts(value: Any, path: str) -> list[tuple[str, str]]:
+    """Every text and birth date below a value that is no exception, with its path."""
     if isinstance(value, tuple):
-        return [text for one in value for text in _texts(one, path)]
-    if isinstance(value, str) and type(value) is str:
-        return [(path, value)]
-    if not is_record(type(value)) or isinstance(value, UUID | datetime):
+        return [text for n, one in enumerate(value) for text in _texts(one, f"{path}[{n}]")]
+    if type(value) is str:
+        return [(path, value)] if value else []
+    if type(value) is date:
+        return [(path, value.isoformat())]
+    if not is_record(type(value)):
         return []
+    below = f"{path}." if path else ""
     return [
         text
         for one in fields(value)
         if one.name not in NO_CANARY
-        for text in _texts(getattr(value, one.name), f"{type(value).__name__}.{one.name}")
+        for text in _texts(getattr(value, one.name), f"{below}{one.name}")
     ]
 
 

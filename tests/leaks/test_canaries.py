@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from deploy.leaks import Document, LeakSearch
+from deploy.leaks import Document, Identifier, LeakSearch
 from producers.check import check
 from producers.town.town import build_town
 from streams.hints import is_record
@@ -119,7 +119,7 @@ def test_each_canary_is_found_in_each_encoding(encoding, full):
     for value, canary in planted.items():
         if len(value) < 6:
             continue  # what a licence spells of a surname: found as a whole word of a text
-        search = LeakSearch([canary])
+        search = LeakSearch([Identifier(canary.path, value)])
         around = bytes(noise.choices(range(0x80, 0x100), k=23))
         coded = ENCODINGS[encoding](value)
         if coded.isdigit() and len(coded) < 8:
