@@ -1,5 +1,10 @@
 """Nodes for the tests: one or three, in plain text, if wanted behind a proxy each.
 
+    python -m tests.crash.cluster --kills 30 [--json]
+
+kills three nodes one at a time, half of the times the one that leads the output, while records
+are appended and copied by our own loops: nothing acknowledged is lost, nothing copied twice.
+
 Built of the parts of the managed broker, so that what is tested is what `rivelin up` starts; only
 what makes a cluster of nodes is added to the properties. Three nodes on one machine prove that
 SIGKILL of one of them loses nothing; of a power cut they prove nothing.
@@ -7,10 +12,14 @@ SIGKILL of one of them loses nothing; of a power cut they prove nothing.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -33,8 +42,7 @@ from streams.kafka.open_transactions import end_abandoned
 from tests.crash.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from deploy.broker import Runtime
     from deploy.listeners import Security
@@ -159,7 +167,7 @@ class Cluster:
     async def is_whole(self) -> None:
         """Wait until every node serves and every replica is in sync again."""
         async with asyncio.timeout(_SETTLE_SECONDS):
-            while not _is_whole(await self._metadata(), len(self.nodes)):
+            while not _is_whole(await self._metadata(), len(self.nodes)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
     async def _metadata(self):
@@ -202,3 +210,39 @@ def _is_whole(cluster, count: int) -> bool:
     return len(cluster.brokers()) == count and all(
         one.leader > 0 and len(one.isr) == len(one.replicas) for one in partitions
     )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 0 if three nodes, killed one at a time, lost and doubled nothing."""
+    from tests.crash.shown import hush, show  # noqa: PLC0415 - trials are made of clusters
+    from tests.crash.zombies import is_sound  # noqa: PLC0415 - the same
+
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.cluster")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--ways", nargs="*", default=["runner", "lane"], help="kills are shared")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    hush()
+    share = max(1, options.kills // len(options.ways))
+    outcomes = asyncio.run(_kill_nodes(options.ways, share, options.seed))
+    show("three nodes", outcomes, as_json=options.json, seed=options.seed)
+    enough = sum(one.broker_kills for one in outcomes.values()) >= options.kills
+    return 0 if enough and all(map(is_sound, outcomes.values())) else 1
+
+
+async def _kill_nodes(ways: Sequence[str], kills: int, seed: int):
+    from tests.crash.trial import Plan  # noqa: PLC0415 - trials are made of clusters
+    from tests.crash.zombies import stand_still  # noqa: PLC0415 - the same
+
+    plan = Plan(kills=0, broker_kills=kills, seed=seed, records_min=0)
+    with tempfile.TemporaryDirectory(prefix="rivelin-cluster-") as home:
+        cluster = await Cluster(Path(home, "nodes"), 3).start()
+        try:
+            return {way: await stand_still(cluster, way, Path(home), plan) for way in ways}
+        finally:
+            await cluster.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

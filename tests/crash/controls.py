@@ -1,0 +1,74 @@
+"""Controls: the kill test again with one protection taken out, and the wrong must be seen.
+
+    python -m tests.crash.controls --kills 12 --stops 6 [--json]
+
+A kill test that finds nothing proves little until it has found something. The protections are
+taken out in `tests.crash.variants`, in the test's own processes; the product has no switch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.crash.cluster import Cluster
+from tests.crash.shown import hush, show
+from tests.crash.trial import Plan
+from tests.crash.zombies import is_sound, stand_still
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.crash.trial import Outcome
+
+SOUND = ("lane", "runner")
+CONTROLS = (
+    "lane-no-fence",
+    "lane-apart",
+    "lane-no-drain",
+    "runner-no-fence",
+    "runner-apart",
+)
+
+
+async def run(plan: Plan, ways: Sequence[str]) -> dict[str, Outcome]:
+    """Run each way under the same plan, one after the other on one node."""
+    with tempfile.TemporaryDirectory(prefix="rivelin-controls-") as home:
+        cluster = await Cluster(Path(home, "node")).start()
+        try:
+            return {way: await stand_still(cluster, way, Path(home), plan) for way in ways}
+        finally:
+            await cluster.stop()
+
+
+def is_as_expected(way: str, outcome: Outcome) -> bool:
+    """The sound ways lose and double nothing; a control must lose or double something."""
+    found = outcome.verdict.lost or outcome.verdict.doubled
+    return is_sound(outcome) if way in SOUND else bool(found)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 0 if every control failed and what is sound did not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.controls")
+    parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--stops", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=[*SOUND, *CONTROLS])
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    hush()
+    plan = Plan(kills=options.kills, stops=options.stops, seed=options.seed, records_min=0)
+    outcomes = asyncio.run(run(plan, options.only))
+    show("controls", outcomes, as_json=options.json, seed=options.seed)
+    wrong = [way for way, one in outcomes.items() if not is_as_expected(way, one)]
+    for way in wrong:
+        sys.stderr.write(f"{way}: not as expected\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
