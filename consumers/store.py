@@ -49,6 +49,13 @@ class NoStoreError(RivelinError):
     """The projection has no store here yet. Start its process (`rivelin up`) and look again."""
 
 
+class OvertakenError(RivelinError):
+    """Another process writes to this store: one that was stopped, say, and was replaced.
+
+    Nothing was written. The process ends, and starts anew from the rows as they are.
+    """
+
+
 class Snapshot:
     """The rows of a store as of one moment, whatever is written meanwhile."""
 
@@ -144,10 +151,19 @@ class ProjectionStore:
                 table.create(connection, checkfirst=True)
 
     def commit(
-        self, rewrites: Iterable[Rewrite], notices: Iterable[Notice], positions: Positions
+        self,
+        rewrites: Iterable[Rewrite],
+        notices: Iterable[Notice],
+        positions: Positions,
+        since: Positions | None = None,
     ) -> None:
-        """Write changed rows, events to publish and positions in one transaction."""
+        """Write changed rows, events to publish and positions in one transaction.
+
+        `since` are the positions that the rows were folded on from.
+        Raises: OvertakenError if the store is elsewhere by now: the rows are another writer's.
+        """
         with self._engine.begin() as connection:
+            _require_still(connection, since or {})
             _write(connection, rewrites)
             _send_later(connection, notices)
             _move(connection, positions)
@@ -265,6 +281,12 @@ def _send_later(connection: Connection, notices: Iterable[Notice]) -> None:
     rows = [{"notice_id": notice.notice_id, "value": notice.value} for notice in notices]
     if rows:
         connection.execute(insert(OUTBOX), rows)
+
+
+def _require_still(connection: Connection, positions: Positions) -> None:
+    found = {row.topic: row.position for row in connection.execute(select(POSITIONS))}
+    if any(found.get(topic, 0) != position for topic, position in positions.items()):
+        raise OvertakenError("another process has taken this store further; one may write to it")
 
 
 def _move(connection: Connection, positions: Positions) -> None:

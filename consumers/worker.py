@@ -57,7 +57,8 @@ class ProjectionRunner:
         positions = {topic: self._source.position(topic) for topic in self._positions}
         if positions != self._positions:
             changes = fold(self._projection, self._fresh(records), positions)
-            await self._unlocked.do(partial(self._store.commit, *changes))
+            commit = partial(self._store.commit, *changes, since=self._positions)
+            await self._unlocked.do(commit)
             self._positions = positions
         if self._relay is not None:
             await self._relay.send()

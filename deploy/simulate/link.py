@@ -77,6 +77,7 @@ class Product:
             "aiokafka": clients,
             "faust": faust_app,
             "time": machine.time,
+            "gc": machine.gc,
             "anonymiser.intake.worker.fate": machine,
             "anonymiser.intake.transform": machine,
             "anonymiser.intake.redrive": machine,

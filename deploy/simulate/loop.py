@@ -235,6 +235,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if not isinstance(error, Killed):
             self.faults.append(f"{context.get('message')}: {error!r}")
 
+    async def create_connection(self, *_: object, **__: object) -> NoReturn:
+        """Refuse: whoever looks with a socket of its own finds no broker here.
+
+        Raises: ConnectionRefusedError.
+        """
+        raise ConnectionRefusedError
+
     # --- running -----------------------------------------------------------------------------
 
     def ready(self, handles: list[_Handle]) -> None:
@@ -296,11 +303,3 @@ def world_now() -> Any:  # noqa: ANN401 - the loop does not know its owner's typ
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)  # noqa: S101 - simulated code runs nowhere else
     return loop.owner
-
-
-def never() -> NoReturn:
-    """End the process whose code is running, here and now."""
-    process = current_process()
-    if process is not None:
-        process.kill()
-    raise Killed

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from deploy.simulate.loop import current_process, never, world_now
+from deploy.simulate.loop import Killed, current_process, world_now
 from streams.kafka.access import Access
 from streams.ports import Outgoing
 from streams.topics import DUTY, TOKENISED
@@ -28,6 +28,7 @@ __all__ = [
     "Tokeniser",
     "at",
     "fatal",
+    "gc",
     "leave",
     "read_soundly",
     "redriven",
@@ -58,6 +59,12 @@ time: Final = SimpleNamespace(
 )
 
 
+#: The collector stays as the world has it: what is collected when must not depend on chance.
+gc: Final = SimpleNamespace(
+    collect=lambda *_: 0, freeze=lambda: None, enable=lambda: None, disable=lambda: None
+)
+
+
 # --- the end of a process (anonymiser.intake.worker.fate) ----------------------------------------
 
 
@@ -66,7 +73,7 @@ def fatal(why: str, error: BaseException | None = None) -> NoReturn:
     process = current_process()
     if process is not None and process.is_alive:
         world_now().process_ended(process, why, error)
-    never()
+    raise Killed
 
 
 def leave(code: int) -> NoReturn:
@@ -74,7 +81,7 @@ def leave(code: int) -> NoReturn:
     process = current_process()
     if process is not None and process.is_alive:
         world_now().process_ended(process, f"left with {code}", None)
-    never()
+    raise Killed
 
 
 # --- the transform of intake (anonymiser.intake.transform, anonymiser.tokens) --------------------

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.simulate.faust_app import Group
 from deploy.simulate.machine import Access, at
 from deploy.simulate.nemesis import Fault
+from deploy.simulate.projections import CHAINS, PLACES, CountingProjection, chain_of, folded
 from deploy.simulate.stages import URGENT_MARK, GatingStage, LinkingStage, Memory, Shelf
+from deploy.simulate.stores import durable_store
 from deploy.simulate.world import Role
 from streams.topics import (
+    ALERTS,
     DUTY,
     HELD,
     OUTGOING,
@@ -29,6 +32,7 @@ from streams.topics import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from consumers.store import ProjectionStore
     from deploy.simulate.loop import Process
     from deploy.simulate.world import Runner, World
 
@@ -309,6 +313,82 @@ class _IntakeRunner:
 
     async def stop(self) -> None:
         """Never called: the process has ended by then."""
+
+
+class ProjectionScene(StageScene):
+    """The projection runner and its outbox, over the product's own store on SQLite."""
+
+    name = "projection"
+    inputs = CountingProjection.topics
+    topics = (*inputs, ALERTS)
+    output = ALERTS
+    group = "projection"
+
+    def enter(self, world: World) -> None:
+        """Give both machines one store, as two processes on one would have, or each its own."""
+        self._projection = CountingProjection()
+        first = durable_store(world, self._projection)
+        is_shared = world.dice.random() < 0.6  # noqa: PLR2004 - more often than not
+        self._stores = [first, first if is_shared else durable_store(world, self._projection)]
+        super().enter(world)
+
+    def _build(self, machine: int) -> Runner:
+        self._projection = CountingProjection()
+        worker = self.world.product.module("consumers.worker")
+        runner: Runner = worker.ProjectionRunner(
+            self._projection, self._stores[machine], self._log()
+        )
+        return runner
+
+    @property
+    def _store(self) -> ProjectionStore:
+        return self._stores[self.world.roles[self.group].machine]
+
+    def is_done(self) -> bool:
+        """Tell whether all is in the rows and nothing in the outbox."""
+        return self.has_all_come and self._has_read_all() and not self._store.pending(1)
+
+    def _has_read_all(self) -> bool:
+        positions = self._store.positions()
+        partitions = self.world.broker.partitions
+        return all(
+            positions.get(topic, 0) >= partitions[topic].end for topic in self.inputs
+        ) and not any(partition.open for partition in partitions.values())
+
+    def check(self) -> Iterator[str]:
+        """Every notice once; rows and live state are those of a replay, in every store."""
+        urgent = [place for place, value in self._committed() if value == URGENT_MARK]
+        yield from exactly_once(urgent, self._values(ALERTS), ALERTS)
+        for topic in self.inputs:
+            places = [place for place, _ in self._committed(topic)]
+            if self._projection.chains[topic] != folded(places):
+                yield f"the live state is not that of a replay: {topic}"
+            yield from in_order(topic, self._values(ALERTS), ALERTS)
+        for number, store in enumerate(dict.fromkeys(self._stores)):
+            yield from self._check_rows(number, store)
+            store.dispose()  # type: ignore[attr-defined] # a store that outlives its processes
+
+    def _check_rows(self, number: int, store: ProjectionStore) -> Iterator[str]:
+        with store.snapshot() as snapshot:
+            positions = snapshot.positions()
+            chains, places = list(snapshot.rows(CHAINS)), list(snapshot.rows(PLACES))
+        for topic in self.inputs:
+            below = [
+                offset
+                for offset, _ in self.world.broker.partitions[topic].committed()
+                if offset < positions.get(topic, 0)
+            ]
+            named = [b"%s/%d" % (topic.encode(), offset) for offset in below]
+            kept = [row["offset"] for row in places if row["topic"] == topic]
+            if kept != below or chain_of(chains, topic) != folded(named):
+                yield f"store {number}: rows of {topic} are not those below its position"
+
+    def _committed(self, *topics: str) -> list[tuple[bytes, bytes | None]]:
+        return [
+            (b"%s/%d" % (topic.encode(), offset), entry.value)
+            for topic in topics or self.inputs
+            for offset, entry in self.world.broker.partitions[topic].committed()
+        ]
 
 
 def exactly_once(wanted: Iterable[bytes], found: Iterable[bytes], where: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 
 from consumers.safeguarding import Safeguarding
-from consumers.store import ProjectionStore, store_path
+from consumers.store import OvertakenError, ProjectionStore, store_path
 from consumers.worker import ProjectionRunner
 from streams.codec import encode
 from streams.loop import NO_WAIT
@@ -129,3 +129,23 @@ async def test_a_store_without_space_ends_the_process_with_nothing_half_done(log
     assert kept is None
     assert positions == {SAFEGUARDING: 82}
     assert alerts_on(log) == 41
+
+
+async def test_a_process_that_was_stopped_and_replaced_writes_nothing_over_its_successor(
+    log, tmp_path
+):
+    first_report, second_report = an_alert("second")
+    projection = Safeguarding()
+    stale_store = ProjectionStore.open(store_path(tmp_path, projection), projection)
+    stale = ProjectionRunner(projection, stale_store, log)
+    await stale.start()
+    await stale.turn(NO_WAIT, limit=1)  # and here it is stopped for a while
+    await log.append([Outgoing(SAFEGUARDING, first_report), Outgoing(SAFEGUARDING, second_report)])
+    _, sound, positions = await run(log, tmp_path)
+
+    with pytest.raises(OvertakenError):
+        await stale.turn(NO_WAIT, limit=1)
+
+    assert stale_store.state_hash() == sound
+    assert stale_store.positions() == positions
+    stale_store.close()
