@@ -2,9 +2,9 @@
 
     python -m tests.crash.generator FOLDER
 
-A process of its own, which no nemesis touches. FOLDER holds `plan.json`; it writes `ledger.jsonl`
-there, and goes on past the planned steps while the file `go-on` is there. Exit code 0 once every
-step has an answer.
+FOLDER holds `plan.json`; it writes `ledger.jsonl` there, and goes on past the planned steps while
+the file `go-on` is there. Exit code 0 once every step has an answer. Killed and started again it
+goes on after the last step that the ledger has: nobody knows what became of those in between.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from streams.restricted import (
     WithdrawalSubmitted,
 )
 from streams.values import WithdrawalReason
-from tests.crash.ledger import FAIL, INFO, INVOKE, OK, Ledger
+from tests.crash.ledger import FAIL, INFO, INVOKE, OK, Ledger, read
 from tests.crash.rehearsal import spoilt
 from tests.crash.story import PARTNERS, Action, Flaw, Step, Story
 
@@ -97,10 +97,10 @@ class Generator:
             )
             self._partners[name] = await self._open.enter_async_context(partner)
 
-    async def run(self, planned: int, per_second: float, go_on: Path) -> int:
+    async def run(self, first: int, planned: int, per_second: float, go_on: Path) -> int:
         """Take steps at the rate; return how many. An answer that is late delays no other step."""
-        began, tasks = time.monotonic(), []
-        for step in self._story.steps:
+        began, tasks = time.monotonic() - first / per_second, []
+        for step in self._story.steps[first:]:
             if step.number >= planned and not go_on.exists():  # noqa: ASYNC240 - one look
                 break
             ahead = began + step.number / per_second - time.monotonic()
@@ -149,9 +149,10 @@ async def main(folder: Path) -> None:
     """Read the plan, take its steps."""
     plan = json.loads((folder / PLAN).read_text())
     story = Story(plan["seed"], plan["steps_max"], datetime.fromisoformat(plan["base"]))
+    first = max(read(folder / LEDGER), default=-1) + 1
     generator = Generator(story, Ledger(folder / LEDGER))
     await generator.connect(Settings())
-    count = await generator.run(plan["steps"], plan["per_second"], folder / GO_ON)
+    count = await generator.run(first, plan["steps"], plan["per_second"], folder / GO_ON)
     await generator.close()
     sys.stdout.write(f"{count} steps\n")
 

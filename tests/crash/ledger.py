@@ -24,6 +24,8 @@ class Ledger:
     """Appends lines; several that wait together share one fsync."""
 
     def __init__(self, path: Path) -> None:
+        """Open for appending; what a crash cut short is ended first, so that it hurts no other."""
+        mend(path)
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -88,6 +90,13 @@ def read(path: Path) -> dict[int, Entry]:
     return entries
 
 
+def mend(path: Path) -> None:
+    """Cut off a line that has no end."""
+    if path.exists():
+        whole = path.read_bytes()
+        os.truncate(path, whole.rfind(b"\n") + 1)
+
+
 def lines(path: Path) -> list[dict[str, Any]]:
     """Return the whole lines of such a file; nothing if there is none."""
     if not path.exists():
@@ -98,6 +107,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def note(path: Path, **facts: Any) -> None:
     """Append one line at once, from code without a loop."""
+    mend(path)
     line = json.dumps({"at": round(time.time(), 4), **facts}).encode() + b"\n"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

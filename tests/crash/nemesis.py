@@ -36,6 +36,8 @@ CONSUMERS = ("linker", "gate", "safeguarding", "ocg-network", "desk", "reconcile
 #: Above the 6 s session of the anonymiser and the 10 s of an open transaction.
 STOPPED_SECONDS = (7.0, 13.0)
 BROKER_STOPPED_SECONDS = (2.0, 6.0)
+#: The partners' own systems: all of them at once, once for so many kills of ours.
+LOAD, KILLS_A_LOAD = "load", 10
 SKEWS = ("+2h", "-2h")
 _FIRE_SECONDS_MAX = 40.0
 #: A role that is brought to a place is there at once, or a few seconds after its next start.
@@ -44,6 +46,7 @@ _LOOK_SECONDS = 0.05
 #: So many roles may be away at once, the broker not counted.
 AWAY_MAX = 2
 _TRIES = 4
+_WITHOUT_SLOT = frozenset({BROKER, LOAD, KEYS})
 #: What a full disk still has.
 _LEFT_BYTES = 300_000
 
@@ -56,6 +59,7 @@ class Deed(StrEnum):
     SKEW = "skew"
     FAILPOINT = "failpoint"
     FULL_DISK = "full disk"
+    PARTNERS = "partners killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def plan_of(
     faults = [*_kills(chance, kills), *_failpoints(chance, each, points)]
     if full_disk:
         faults.append(Fault(Deed.FULL_DISK, BROKER))
+    faults += [Fault(Deed.PARTNERS, LOAD)] * (kills // KILLS_A_LOAD)
     chance.shuffle(faults)
     return faults
 
@@ -110,8 +115,12 @@ def _failpoints(chance: Random, each: int, points: Iterable[Failpoint]) -> Itera
 class Nemesis:
     """Carries a plan out on a system, and notes it in `log`, one JSON line a deed."""
 
-    def __init__(self, system: System, faults: list[Fault], seed: int, log: Path) -> None:
+    def __init__(
+        self, system: System, faults: list[Fault], seed: int, log: Path, load: Callable[[], None]
+    ) -> None:
+        """`load` kills the partners' processes and starts them again."""
         self._system = system
+        self._load = load
         self._chance = Random(f"hand {seed}")
         self._log = log
         self._queues: dict[str, list[Fault]] = defaultdict(list)
@@ -135,18 +144,17 @@ class Nemesis:
 
     async def _serve(self, name: str, seconds: float) -> None:
         queue = self._queues[name]
-        if name == KEYS:
-            while queue:
-                await asyncio.sleep(self._pause(None))
-                await self._next(queue)
-            return
-        pause = seconds / (len(queue) + 1) if name == BROKER else None
+        pause = seconds / (len(queue) + 1) if name in {BROKER, LOAD} else None
         while queue:
             await asyncio.sleep(self._pause(pause))
-            async with nullcontext() if name == BROKER else self._slots:
-                await self._system.until_working(name)
+            async with nullcontext() if name in _WITHOUT_SLOT else self._slots:
+                await self._until_working(name)
                 await self._next(queue)
-                await self._system.until_working(name)
+                await self._until_working(name)
+
+    async def _until_working(self, name: str) -> None:
+        if name not in {LOAD, KEYS}:
+            await self._system.until_working(name)
 
     async def _next(self, queue: list[Fault]) -> None:
         fault = queue.pop(0)
@@ -176,6 +184,7 @@ class Nemesis:
             Deed.SKEW: self._skew,
             Deed.FAILPOINT: self._fire,
             Deed.FULL_DISK: self._fill,
+            Deed.PARTNERS: self._kill_partners,
         }
         happened = bool(await deeds[fault.deed](fault))  # type: ignore[misc]
         if happened:
@@ -184,6 +193,10 @@ class Nemesis:
 
     async def _kill(self, fault: Fault) -> bool:
         return self._signal(fault.process, signal.SIGKILL)
+
+    async def _kill_partners(self, _: Fault) -> bool:
+        self._load()
+        return True
 
     async def _stop(self, fault: Fault) -> bool:
         bounds = BROKER_STOPPED_SECONDS if fault.process == BROKER else STOPPED_SECONDS

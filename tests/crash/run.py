@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 NEMESIS_LOG = "nemesis.jsonl"
+#: Counted by themselves.
+_NO_KILLS = frozenset({Deed.FAILPOINT, Deed.FULL_DISK, Deed.PARTNERS})
 #: What a run may take beyond its load until nothing waits any more, and for each waiting report.
 REST_SECONDS = 90.0
 _REST_SECONDS_EACH = 0.02
-_ANSWER_SECONDS_MAX = 150.0
 #: The load goes on for so long past its plan while faults are still to come.
 _STEPS_BEYOND = 3
 _GROUPS = {
@@ -179,14 +180,14 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
     faults = nemesis.plan_of(
         plan.seed, plan.kills, plan.each, full_disk=place.can_be_full, only=plan.only
     )
-    hand = Nemesis(system, faults, plan.seed, folder / NEMESIS_LOG)
-    load = _start_load(plan, folder, system, base)
+    load = Load(plan, folder, system, base)
+    hand = Nemesis(system, faults, plan.seed, folder / NEMESIS_LOG, load.kill_and_start_again)
+    load.start()
     try:
         lost = await _storm(plan, folder, load, hand, say)
-        await _answered(load, folder)
+        await load.answered()
     finally:
-        if load.is_running:
-            load.kill_sync()
+        load.kill()
     entries = ledger.read(folder / LEDGER)
     unrest, rest_seconds = await system.rest(REST_SECONDS + len(entries) * _REST_SECONDS_EACH)
     say(f"seed {plan.seed}: at rest after {rest_seconds:.0f} s; reading every topic")
@@ -210,21 +211,58 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
     )
 
 
-def _start_load(plan: Plan, folder: Path, system: System, base: datetime) -> Child:
-    facts = {
-        "seed": plan.seed,
-        "steps": plan.reports,
-        "steps_max": plan.reports * _STEPS_BEYOND,
-        "base": base.isoformat(),
-        "per_second": plan.per_second,
-    }
-    (folder / PLAN).write_text(json.dumps(facts))
-    (folder / GO_ON).touch()
-    argv = (sys.executable, "-m", "tests.crash.generator", str(folder))
-    return Child.spawn(ProcessSpec("load", argv, env=system.env, cwd=ROOT), folder / "load.log")
+class Load:
+    """The partners' process."""
+
+    def __init__(self, plan: Plan, folder: Path, system: System, base: datetime) -> None:
+        """Write its plan down; start nothing yet."""
+        self._folder = folder
+        argv = (sys.executable, "-m", "tests.crash.generator", str(folder))
+        self._spec = ProcessSpec("load", argv, env=system.env, cwd=ROOT)
+        self._child: Child | None = None
+        facts = {
+            "seed": plan.seed,
+            "steps": plan.reports,
+            "steps_max": plan.reports * _STEPS_BEYOND,
+            "base": base.isoformat(),
+            "per_second": plan.per_second,
+        }
+        (folder / PLAN).write_text(json.dumps(facts))
+        (folder / GO_ON).touch()
+
+    def start(self) -> None:
+        """Start it."""
+        self._child = Child.spawn(self._spec, self._folder / "load.log")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there are steps still to take or to be answered."""
+        return self._child is not None and self._child.is_running
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.is_running and self._child is not None:
+            self._child.kill_sync()
+
+    def kill_and_start_again(self) -> None:
+        """Let every partner's system crash; it goes on after the last step of its ledger."""
+        if self.is_running:
+            self.kill()
+            self.start()
+
+    async def answered(self) -> None:
+        """Wait until every step has an answer.
+
+        Raises: CrashSystemError with what it said last.
+        """
+        while self.is_running:  # noqa: ASYNC110 - a process gives no event
+            await asyncio.sleep(0.2)
+        if self._child is None or self._child.wait_sync(1) != os.EX_OK:
+            said = last_lines(self._folder / "load.log")
+            raise CrashSystemError(f"the load failed:\n{said}")
 
 
-async def _storm(plan: Plan, folder: Path, load: Child, hand: Nemesis, say: Say) -> tuple[str, ...]:
+async def _storm(plan: Plan, folder: Path, load: Load, hand: Nemesis, say: Say) -> tuple[str, ...]:
     """Let the nemesis work while reports come in; tell now and then how far it is.
 
     Returns what did not come back to life: the run goes on without that nemesis, and fails.
@@ -248,14 +286,6 @@ async def _storm(plan: Plan, folder: Path, load: Child, hand: Nemesis, say: Say)
     except CrashSystemError as error:
         return (str(error),)
     return ()
-
-
-async def _answered(load: Child, folder: Path) -> None:
-    """Wait until every step has an answer; an open-loop load waits for none before that."""
-    while load.is_running:  # noqa: ASYNC110 - a process gives no event
-        await asyncio.sleep(0.2)
-    if load.wait_sync(1) != os.EX_OK:
-        raise RuntimeError(f"the load failed:\n{last_lines(folder / 'load.log')}")
 
 
 async def _positions(access: Access) -> dict[str, dict[str, int]]:
@@ -306,7 +336,7 @@ def _result(
         shared_police=told[POLICE],
         shared_safeguarding=told[SAFEGUARDING],
         alerts=told[ALERTS],
-        kills=sum(hand.done[deed] for deed in Deed if deed is not Deed.FAILPOINT),
+        kills=sum(hand.done[deed] for deed in Deed if deed not in _NO_KILLS),
         deeds=dict(hand.done),
         failpoints={point.name: counts[point.name] for point in FAILPOINTS},
         restarts={name: system.process(name).restarts for name in (BROKER, *ROLES)},
