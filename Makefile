@@ -11,7 +11,7 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench hostile fuzz format lock clean
+.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench hostile fuzz format lock clean leaks
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ fuzz: $(READY) ## fuzz four targets, 600 s each; the corpus is kept in ~/.cache/
 	for target in submission sealed_part narrative identifier; do \
 		$(BIN)/python -m tests.fuzz.run $$target --seconds 600; \
 	done
+
+leaks: $(READY) ## 3,000 reports full of canaries, then every byte of the system searched for them
+	$(BIN)/python -m tests.leaks
 
 bench: $(READY) ## measure speed and memory (never part of check)
 	$(BIN)/rivelin bench

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from deploy.settings import Settings
 
-#: The keys of the enclave, and the authority: with its key every other certificate is issued anew.
+#: The keys of the enclave; the authority, and every certificate with its key.
 _KEYS: Final = "keys"
-_AUTHORITY: Final = "pki/authority"
+_PKI: Final = "pki"
+#: No secret, and newer in the backup of the log.
+_NOT_SEALED: Final = ("register.json", "register.lock")
 
 
 def export_keys(settings: Settings, recovery: RecoveryKey, at: datetime) -> SealedKeys:
@@ -27,9 +29,9 @@ def export_keys(settings: Settings, recovery: RecoveryKey, at: datetime) -> Seal
     require_sound(settings)
     files = {
         str(path.relative_to(settings.home)): path.read_bytes()
-        for folder in (_KEYS, _AUTHORITY)
-        for path in sorted((settings.home / folder).glob("*"))
-        if path.is_file()
+        for folder in (_KEYS, _PKI)
+        for path in sorted((settings.home / folder).rglob("*"))
+        if path.is_file() and path.name not in _NOT_SEALED
     }
     if not any(name.startswith(f"{_KEYS}/") for name in files):
         raise SealedKeysError(f"{settings.home} has no keys yet: `rivelin up` makes them")

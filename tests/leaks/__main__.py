@@ -44,10 +44,10 @@ def main() -> int:
         "seconds": round(found.seconds, 1),
     }
     if given.json:
-        print(json.dumps(facts, indent=2))
+        sys.stdout.write(json.dumps(facts, indent=2) + "\n")
     else:
         for name, value in facts.items():
-            print(f"{name:16} {value}")
+            sys.stdout.write(f"{name:16} {value}\n")
     return 1 if found.leaks or found.control_missing or not found.control_passed else 0
 
 
