@@ -44,8 +44,9 @@ crash-release: $(READY) ## rounds up to 1,000 kills and 1,000,000 reports; goes 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo
 
-hostile: $(READY) ## 100,000 mutated records through intake: one outcome each, bounded time and memory
+hostile: $(READY) ## 100,000 mutated records, a flood and a poisoned stream: what became of each, and of the others
 	$(BIN)/python -m tests.hostile.mutants --records 100000 --seed 1
+	$(BIN)/python -m tests.hostile.floods
 
 fuzz: $(READY) ## fuzz four targets, 600 s each; the corpus is kept in ~/.cache/rivelin-fuzz
 	for target in submission sealed_part narrative identifier; do \

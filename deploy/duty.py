@@ -48,16 +48,19 @@ def group_of(risk: RiskRaised) -> tuple[object, ...]:
 
 def _entry(risks: list[RiskRaised]) -> DutyEntry:
     first, last = risks[0], risks[-1]
+    offsets = tuple(
+        dict.fromkeys(risk.offset for risk in risks)
+    )  # told early and in its turn: once
     return DutyEntry(
         partner=first.partner,
         readable=first.readable,
-        report_id=first.report_id if len(risks) == 1 else None,
-        revision=first.revision if len(risks) == 1 else None,
-        count=len(risks),
+        report_id=first.report_id if len(offsets) == 1 else None,
+        revision=first.revision if len(offsets) == 1 else None,
+        count=len(offsets),
         reasons=_codes(reason for risk in risks for reason in risk.reasons),
         first_at=first.raised_at,
         last_at=last.raised_at,
-        offsets=tuple(risk.offset for risk in risks),
+        offsets=offsets,
     )
 
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -114,6 +115,7 @@ async def floods(system, keys, seconds):
     await asyncio.sleep(1)
     beside = await calm_waits(system, seconds)
     taken = await flooding
+    urgent = await urgent_behind_a_flood(system)
     return {
         "calm_reports": len(clean),
         "clean_p50": quantile(clean, 0.5),
@@ -122,9 +124,27 @@ async def floods(system, keys, seconds):
         "flooded_p99": quantile(beside, 0.99),
         "p50_ratio": round(quantile(beside, 0.5) / quantile(clean, 0.5), 2),
         "p99_ratio": round(quantile(beside, 0.99) / quantile(clean, 0.99), 2),
+        "urgent_behind_flood_seconds": urgent,
         "flood_records": taken,
         "flood_records_a_second": round(taken / (seconds + 2)),
     }
+
+
+async def urgent_behind_a_flood(system):
+    """Report a risk behind the flood's own backlog; seconds to a human, and to its receipt."""
+    async with system.partner(FLOODER) as partner:
+        began = time.monotonic()
+        sent = await partner.submit(replace(told(FLOODER), immediate_risk=True))
+        log = KafkaLog(system.settings.access("supervisor"), client_id="test-floods")
+        alarmed = None
+        while alarmed is None:
+            risks = [one async for batch in read_to_end(log, (DUTY,)) for one in batch]
+            if any(decode(one.value, RiskRaised).report_id == sent.report_id for one in risks):
+                alarmed = time.monotonic() - began
+            await asyncio.sleep(0.2)
+        await log.stop()
+        await sent.receipt(RECEIPT_SECONDS_MAX)
+        return {"alarm": round(alarmed, 2), "receipt": round(time.monotonic() - began, 2)}
 
 
 async def poison(system, keys, records):
