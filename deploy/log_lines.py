@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.unprintable import escaped
 from streams.errors import RivelinError
 from streams.line_rate import LineRate
 
@@ -50,7 +51,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             facts |= describe(record.exc_info[1])
-        return json.dumps(facts, default=str, ensure_ascii=False)
+        return escaped(json.dumps(facts, default=str, ensure_ascii=False))
 
 
 def _is_own(record: logging.LogRecord) -> bool:

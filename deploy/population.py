@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.unprintable import write_csv
 from producers import examples
 from streams.errors import InvalidInputError
 from streams.shared import (
@@ -70,16 +71,12 @@ def example_population(decided_by: str, decided_at: datetime) -> ReferencePopula
 
 def write_population(path: Path, districts: Iterable[DistrictPopulation]) -> int:
     """Write the counts without households; return how many rows."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(REQUIRED)
-        rows = [
-            (one.district, one.police_area, cell.sex.value, cell.age_band.value, cell.count)
-            for one in districts
-            for cell in one.cells
-        ]
-        writer.writerows(rows)
-    return len(rows)
+    rows = (
+        (one.district, one.police_area, cell.sex.value, cell.age_band.value, cell.count)
+        for one in districts
+        for cell in one.cells
+    )
+    return write_csv(path, REQUIRED, rows)
 
 
 Others = tuple[tuple[Sex, AgeBand], ...]

@@ -17,6 +17,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from deploy.unprintable import REPLACEMENT, escaped, shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -28,28 +30,28 @@ def _console(*, stderr: bool) -> Console:
 
 def say(text: str) -> None:
     """Tell the person at the terminal something that is not the answer."""
-    _console(stderr=True).print(text, markup=False)
+    _console(stderr=True).print(shown(text), markup=False)
 
 
 def warn(text: str) -> None:
     """Tell something that should not be overlooked."""
-    _console(stderr=True).print(text, style="yellow", markup=False)
+    _console(stderr=True).print(shown(text), style="yellow", markup=False)
 
 
 def complain(text: str) -> None:
     """Tell why the command failed."""
-    _console(stderr=True).print(f"rivelin: {text}", style="red", markup=False)
+    _console(stderr=True).print(f"rivelin: {shown(text)}", style="red", markup=False)
 
 
 def show_json(value: object) -> None:
     """Answer for programs: one JSON document on stdout. Instants and ids become text."""
-    json.dump(value, sys.stdout, indent=2, default=str, ensure_ascii=False)
-    sys.stdout.write("\n")
+    told = json.dumps(value, indent=2, default=str, ensure_ascii=False)
+    sys.stdout.write(f"{escaped(told)}\n")
 
 
 def show_text(text: str) -> None:
     """Answer with plain text on stdout, never folded or coloured."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{shown(text)}\n")
 
 
 def show_table(
@@ -86,8 +88,7 @@ def _show_lines(rows: Sequence[Sequence[str]], title: str | None) -> None:
 
 
 def _printable(value: object) -> str:
-    text = "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return "" if value is None else shown(str(value)).replace("\n", REPLACEMENT)
 
 
 @contextmanager

@@ -13,13 +13,13 @@ Pudjijono, 2009); the rates are our own.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deploy.evaluate.linkage.columns import RECORD
 from deploy.evaluate.linkage.households import Kind, Maker
 from deploy.evaluate.linkage.truth import ENTITY
+from deploy.unprintable import write_csv
 from producers.town.dice import Dice
 from producers.town.errors import typo
 from producers.town.names import nickname
@@ -106,10 +106,7 @@ def write(generated: Generated, folder: Path) -> tuple[Path, Path]:
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.DictWriter(lines, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, columns, ([row[column] for column in columns] for row in rows))
 
 
 def _originals(people: int, maker: Maker, dice: Dice) -> Iterator[Inhabitant]:
