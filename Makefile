@@ -11,7 +11,7 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast crash-ci crash crash-release demo bench hostile fuzz format lock clean leaks
+.PHONY: help setup check lint test test-fast crash-ci crash crash-release faults demo bench hostile fuzz format lock clean leaks
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ crash-release: $(READY) ## rounds up to 1,000 kills and 1,000,000 reports; goes 
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo
+
+faults: $(READY) ## stop, hold, break and shift parts of a running system: each comes back by itself
+	$(BIN)/pytest tests/faults/running_system.py tests/faults/shifted_clock.py
 
 hostile: $(READY) ## 100,000 mutated records, a flood and a poisoned stream: what became of each, and of the others
 	$(BIN)/python -m tests.hostile.mutants --records 100000 --seed 1
