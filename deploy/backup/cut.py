@@ -85,6 +85,12 @@ class LogReader:
         ends = await answered(reader.end_offsets(partitions), "asking for ends")
         return {partition.topic: offset for partition, offset in ends.items()}
 
+    async def open_topics(self) -> list[str]:
+        """Return the topics whose end readers of committed records cannot see yet."""
+        written = await self.ends(committed=False)
+        committed = await self.ends(committed=True)
+        return sorted(topic for topic, end in written.items() if committed[topic] < end)
+
     async def read(self, topic: str, start: int, end: int) -> AsyncIterator[Sequence[Kept]]:
         """Yield the committed records from `start` to before `end`, batch by batch."""
         partition = partition_of(topic)

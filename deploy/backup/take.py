@@ -126,11 +126,17 @@ async def _quiet_cut(
     if cut is None and _restart_roles(settings):
         cut = await take_cut(reader, groups, compacted, RESTARTED_SECONDS_MAX)
     if cut is None:
-        raise NotQuietError(
-            "no moment in which no transaction was under way: stop the roles, or look for a"
-            " transaction that stays open (docs/OPERATIONS.md), and back up again"
-        )
+        raise NotQuietError(_why_not_quiet(await reader.open_topics()))
     return cut
+
+
+def _why_not_quiet(open_topics: Sequence[str]) -> str:
+    if open_topics:
+        return (
+            f"a transaction stays open on {', '.join(open_topics)}: start the role that writes"
+            " there, which ends it, and back up again"
+        )
+    return "the roles left no moment without a transaction: stop them, and back up again"
 
 
 def _restart_roles(settings: Settings) -> bool:

@@ -68,11 +68,12 @@ class Home(Terminal):
             "--gateway", "CDA_1998_S115=DISRUPT_ORGANISED_CRIME",
         )  # fmt: skip
 
-    def send(self, *reports):
+    def send(self, *reports, code=0):
         """Send reports of one partner; return their outcomes."""
         file = self.home / f"{uuid.uuid4().hex}.json"
         file.write_text(json.dumps(list(reports)))
-        rows = self.json("submit", file, "--partner", reports[0]["partner"], "--wait", 60)
+        rows = self.json("submit", file, "--partner", reports[0]["partner"], "--wait", 60,
+                         code=code)  # fmt: skip
         return [row["outcome"] for row in rows]
 
     def records(self, *topics):
@@ -132,6 +133,7 @@ class Drill:
     sent: list = field(default_factory=list)
     outcomes: Counter = field(default_factory=Counter)
     erased: str = ""
+    erased_again: list = field(default_factory=list)
     backup: Path | None = None
     apart: Path | None = None
 
@@ -200,8 +202,10 @@ def _after(drill):
     """Partners send again what they sent after the backup; then somebody reports anew."""
     home = drill.home
     for partner in PARTNERS:
-        again = [one for one in drill.sent if one["partner"] == partner]
+        again = [one for one in drill.sent
+                 if one["partner"] == partner and one["report_id"] != drill.erased]  # fmt: skip
         drill.outcomes.update(home.send(*again))
+    drill.erased_again = home.send(drill.sent[0], code=3)
     drill.send(HOMES, (24,))
     home.until(lambda: len({one.child_id for one in home.events(ALERTS)
                             if isinstance(one, AlertRaised)}) >= len(drill.sent))  # fmt: skip
@@ -256,6 +260,7 @@ def test_what_was_erased_after_the_backup_stays_erased(drill):
     assert left
     assert all(1 not in one and {0, 2, 3, 4} <= one for one in left)
     assert drill.kept(ERASURES) == []
+    assert drill.erased_again == ["REFUSED"]
     (entry,) = drill.home.events(ERASURES)
     assert str(entry.report_id) == drill.erased
 
