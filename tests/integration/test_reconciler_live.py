@@ -46,6 +46,7 @@ from streams.topics import (
     submissions_of,
 )
 from streams.values import Operation
+from tests.elsewhere import let_in
 from tests.invented_enclave import onboarded
 from tests.invented_reports import PARTNER, report
 
@@ -76,6 +77,8 @@ def until_running(name, settings):
 
 async def prepare(settings):
     await ensure_topics(settings, (*SHARED_TOPICS, *partner_topics(PARTNER)))
+    if settings.access("supervisor").credentials is not None:
+        await let_in(settings, PARTNER)
     await ensure_keys(settings)
     log = KafkaLog(settings.access("supervisor"), client_id="test-prepare")
     await log.append([Outgoing(REGISTRY, encode(onboarded()))])
