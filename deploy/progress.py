@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deploy.log_lines import tell
 from deploy.pulse import REBUILDING, STARTING, Beat
+from streams.alarms import Alarm
 from streams.errors import LogError, MissingTopicError, RivelinError
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Heartbeat:
         self._positions = positions
         self._counts = counts
         self._alarms = alarms
+        self._held_up: tuple[str, ...] = ()
         self._last: Positions = {}
         self._moved_at: str | None = None
         self._moved = time.monotonic()
@@ -159,6 +161,7 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         ends = await self._ends()
+        self._held_up = await self._open_transactions()
         positions = dict(self._positions())
         lag = None if ends is None else lag_of(positions, ends)
         self._note(positions, lag)
@@ -177,6 +180,24 @@ class Heartbeat:
             raise
         except (RivelinError, TimeoutError):
             return None  # the role itself finds out whether that is fatal
+
+    async def _open_transactions(self) -> tuple[str, ...]:
+        """Return the alarm for each topic in which a transaction is open for longer than any may.
+
+        Its readers get nothing more of it, and what waits behind it is no lag that they can see.
+        """
+        stuck = getattr(self._log, "stuck", None)  # of the log on Kafka; another has none
+        if stuck is None:
+            return ()
+        try:
+            async with asyncio.timeout(_ENDS_SECONDS_MAX):
+                held = await stuck(tuple(self._positions()))
+        except (RivelinError, TimeoutError):
+            return self._held_up
+        return tuple(Alarm.TRANSACTION_OPEN.at(topic) for topic in sorted(held))
+
+    def _told_alarms(self) -> tuple[str, ...]:
+        return (*self._alarms(), *self._held_up)
 
     def _note(self, positions: Positions, lag: int | None) -> None:
         now = time.monotonic()
@@ -203,7 +224,7 @@ class Heartbeat:
             moved_at=self._moved_at,
             still_seconds=round(now - self._moved, 1),
             counts=dict(self._counts()),
-            alarms=tuple(self._alarms()),
+            alarms=self._told_alarms(),
             written_at=_now(),
             beat_at_seconds=now,
         )

@@ -15,6 +15,7 @@ class Alarm(StrEnum):
     TOPIC_MISSING = "topic_missing"
     TOPIC_MADE_ANEW = "topic_made_anew"
     STORE_LOCKED = "store_locked"
+    TRANSACTION_OPEN = "transaction_open"
 
     def at(self, place: str) -> str:
         """Return the alarm as it is told: `topic_missing partner.council.submissions`."""
