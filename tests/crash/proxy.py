@@ -87,7 +87,7 @@ class _Connection:
     async def _requests(self) -> None:
         pieces = _frames if self._proxy.hold is not None else _chunks
         async for piece in pieces(self._client.reader):
-            await self._proxy.keep(piece)
+            await self._proxy.keep(piece, self._client)
             if not self._proxy.is_deaf:
                 await self._proxy.pass_on(piece, self._node.writer)
         self._node.finish()
@@ -139,6 +139,9 @@ class Proxy:
     ) -> None:
         self.port = port
         self.hold = hold
+        #: Whether the sender of a request that is held is cut off at once: it asks again on another
+        #: connection, and the first copy comes after the second.
+        self.cuts: Callable[[Frame], bool] = lambda _: False
         self.delay_seconds = 0.0
         self.slice_bytes = 0
         #: Half open: what clients say is lost (deaf), or what the node says (mute).
@@ -192,13 +195,15 @@ class Proxy:
         self.delay_seconds, self.slice_bytes = 0.0, 0
         self.go_on()
 
-    async def keep(self, piece: bytes) -> None:
-        """Hold one request back for as long as `hold` says."""
+    async def keep(self, piece: bytes, client: _Ends) -> None:
+        """Hold one request back for as long as `hold` says, with its sender cut off if `cuts`."""
         if self.hold is None:
             return
         seconds = self.hold(frame := Frame(piece))
         if seconds > 0:
             self.held.append(frame)
+            if self.cuts(frame):
+                client.reset()
             await asyncio.sleep(seconds)
 
     async def pass_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:

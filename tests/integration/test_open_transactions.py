@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from datetime import timedelta
 
@@ -162,29 +161,6 @@ async def test_a_transaction_that_is_alive_is_left_to_its_writer(broker, access,
     assert (mended.ended, mended.undecided) == ((), ())
     await producer.commit_transaction()
     await producer.stop()
-
-
-async def test_readers_are_held_up_by_a_dead_role_for_less_than_20_seconds(
-    broker, access, topic_pair
-):
-    """Nobody takes over; with a successor it ends when that starts."""
-    log = KafkaLog(access, client_id="test")
-    topic = f"{topic_pair}.one"
-    dead = await written_by(log, topic_pair, [1])
-    await die_within(dead, topic_pair, 2)
-    began = time.monotonic()
-    await log.append([Outgoing(topic, b"3")])
-
-    source = log.source()
-    await source.start({topic: 0})
-    values = []
-    while b"3" not in values and time.monotonic() < began + 30:
-        values += [record.value for record in await source.poll(10, SOON)]
-
-    assert values == [b"1", b"3"]
-    assert time.monotonic() - began < 20
-    await source.stop()
-    await log.stop()
 
 
 @pytest.fixture
