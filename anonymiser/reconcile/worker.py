@@ -65,6 +65,7 @@ _NOWHERE: Final = "none"
 AT_ONCE_MAX: Final = 100
 LOOK_SECONDS: Final = 2.0
 _LOOKS_A_BOUND: Final = 4
+_ABSENT_SECONDS: Final = 30.0
 _SUBMISSIONS: Final = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
 _LOG: Final = logging.getLogger("rivelin.reconciler")
 
@@ -120,6 +121,7 @@ class Reconciler:
         self._partners: tuple[str, ...] = ()
         self._seen: dict[Place, float] = {}
         self._floors: dict[str, tuple[int, float]] = {}
+        self._absent: dict[str, float] = {}
         self._looked_at = 0.0
 
     # --- the life of the process -------------------------------------------------------
@@ -178,7 +180,7 @@ class Reconciler:
         """Read the feedback of partners that were added as well, once their topics are there."""
         while await self._register.refresh():
             pass
-        partners = self._register.registry.partners()
+        partners = await self._present()
         if self._positions and partners == self._partners:
             return
         topics = (OPERATIONS, *map(feedback_of, partners))
@@ -187,6 +189,22 @@ class Reconciler:
         starts = {topic: self._positions.get(topic, 0) for topic in topics}
         await self._source.start(starts)
         self._positions, self._partners = starts, partners
+
+    async def _present(self) -> tuple[str, ...]:
+        """Return the partners whose topics are there; one whose are not hides no other.
+
+        Intake tells of a topic that is missing; here it is only asked for again now and then.
+        """
+        known, now = set(self._partners), self._clocks.elapsed()
+        for partner in self._register.registry.partners():
+            if partner in known or now < self._absent.get(partner, now):
+                continue
+            try:
+                await self._log.ends((submissions_of(partner), feedback_of(partner)))
+                known.add(partner)
+            except MissingTopicError:
+                self._absent[partner] = now + _ABSENT_SECONDS
+        return tuple(sorted(known))
 
     def _fold(self, records: Sequence[Record]) -> None:
         with evidence(records):

@@ -26,6 +26,7 @@ from deploy.rotation import rewrap
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.codec import decode, encode
+from streams.erasure import read_export
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.operations import place_of
@@ -275,6 +276,15 @@ async def test_an_erased_key_is_gone_from_the_disk_and_stored_by_nobody_again(lo
         (False, False)
     ]
     assert listed[0]["certified_at"] is None
+    ledger = home.home / "erasures.jsonl"
+    assert rivelin(home, "erase", "export", str(ledger)).returncode == 0
+    (event,) = read_export(ledger.read_text().splitlines())
+    assert (event.report_id, event.decided_by) == (one.report_id, "Ida Invented")
+    counted = rivelin(home, "reconcile", "--json")
+    assert counted.returncode == 0, counted.stdout
+    (partner,) = json.loads(counted.stdout)["partners"]
+    assert partner["missing"] == []
+    assert sum(partner["outcomes"].values()) == partner["submissions"]
 
 
 def bytes_on_disk(home, secret):

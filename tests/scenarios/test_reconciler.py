@@ -10,7 +10,9 @@ from anonymiser.intake.worker.lane import GROUP
 from anonymiser.reconcile.store import ReconcilerStore
 from anonymiser.reconcile.worker import INTAKE_GROUP, Clocks, Reconciler
 from streams.codec import decode, encode
+from streams.errors import MissingTopicError
 from streams.loop import NO_WAIT
+from streams.memory import MemoryLog
 from streams.ports import Outgoing
 from streams.restricted import (
     AnswerSubmitted,
@@ -19,7 +21,7 @@ from streams.restricted import (
     ProbingNoticed,
     RedriveRequested,
 )
-from streams.topics import ALARMS, POLICE, REDRIVES, TOKENISED, submissions_of
+from streams.topics import ALARMS, POLICE, REDRIVES, TOKENISED, feedback_of, submissions_of
 from streams.values import Answer, LinkQuestion, Outcome
 from tests.enclave import Enclave, report
 
@@ -228,6 +230,30 @@ async def test_a_partner_that_comes_later_is_followed(watched):
     await watched.look(after=61)
     (told,) = watched.alarms
     assert (told.partner, told.stage) == ("tinsley-school", "anonymiser")
+
+
+class Lacking(MemoryLog):
+    """A log without some topics."""
+
+    lacks = frozenset({feedback_of("sheaf-health")})
+
+    async def ends(self, topics):
+        if gone := self.lacks & set(topics):
+            raise MissingTopicError(f"there is no topic {sorted(gone)}")
+        return await super().ends(topics)
+
+
+async def test_a_partner_without_its_topics_hides_no_other(tmp_path):
+    log = Lacking()
+    watched = await Watched(await Enclave(log=log).start(), tmp_path).start()
+    await watched.send(report(), report(partner="sheaf-health"))
+    await watched.look(after=61)
+    await watched.look(after=61)
+    assert [told.partner for told in watched.alarms] == ["loxley-council"]
+    log.lacks = frozenset()
+    await watched.look(after=31)
+    await watched.look(after=61)
+    assert [told.partner for told in watched.alarms] == ["loxley-council", "sheaf-health"]
 
 
 async def test_bytes_that_nobody_can_read_may_be_urgent(watched):
