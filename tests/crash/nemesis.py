@@ -140,7 +140,13 @@ class Nemesis:
 
     async def run(self, seconds: float) -> None:
         """Do everything; the broker's share is spread over `seconds`, roles take theirs at once."""
-        await asyncio.gather(*(self._serve(name, seconds) for name in list(self._queues)))
+        serving = [asyncio.create_task(self._serve(name, seconds)) for name in self._queues]
+        try:
+            await asyncio.gather(*serving)
+        finally:
+            for one in serving:
+                one.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, name: str, seconds: float) -> None:
         queue = self._queues[name]
@@ -244,7 +250,7 @@ class Nemesis:
 
     async def _fill(self, _: Fault) -> bool:
         """Leave the disk no room for some seconds; it must be a file system of its own."""
-        home = self._system.settings.home.parent
+        home = self._system.settings.home
         remount(home, used_bytes(home) + _LEFT_BYTES)
         try:
             await asyncio.sleep(self._chance.uniform(6, 10))

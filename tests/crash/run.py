@@ -27,7 +27,7 @@ from tests.crash.generator import GO_ON, LEDGER, PLAN
 from tests.crash.nemesis import Deed, Nemesis
 from tests.crash.reading import forms_of, leaks_in, read_all
 from tests.crash.story import CANARY, PARTNERS, Story
-from tests.crash.system import BROKER, ROOT, CrashSystemError, System
+from tests.crash.system import BROKER, HOME, ROOT, CrashSystemError, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,31 +127,32 @@ async def run(plan: Plan, say: Say, *, keep: bool = False) -> Result:
         finally:
             system.stop()
         place.keep = keep or not (result.is_green or plan.bug)
-    kept = str(place.kept) if place.keep else None
-    result = replace(result, kept=kept)
-    if place.keep:
-        (place.kept / "result.json").write_text(json.dumps(result.facts(), indent=2))
+    if not place.keep:
+        return result
+    result = replace(result, kept=str(place.path))
+    (place.path / "result.json").write_text(json.dumps(result.facts(), indent=2))
     return result
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where a run lies. `can_be_full`: on a disk of its own."""
+    """Where a run lies. `can_be_full`: its home is on a disk of its own, the ledger never is."""
 
     path: Path
     can_be_full: bool
     keep: bool = True
 
     @property
-    def kept(self) -> Path:
-        """Where it lies afterwards."""
-        return self.path.with_name(f"{self.path.name}-kept") if self.can_be_full else self.path
+    def home(self) -> Path:
+        """Where the installation lies."""
+        return self.path / HOME
 
 
 @contextmanager
 def _folder(plan: Plan, say: Say) -> Iterator[_Place]:
     path = Path(tempfile.mkdtemp(prefix=f"rivelin-crash-{plan.seed}-"))
-    place = _Place(path, plan.full_disk and nemesis.mount(path))
+    (path / HOME).mkdir(mode=0o700)
+    place = _Place(path, plan.full_disk and nemesis.mount(path / HOME))
     if plan.full_disk and not place.can_be_full:
         say("no file system may be mounted here: the disk is not made full")
     try:
@@ -160,14 +161,22 @@ def _folder(plan: Plan, say: Say) -> Iterator[_Place]:
         place.keep = False  # somebody ended it: there is nothing to look into
         raise
     finally:
-        if place.can_be_full:
-            if place.keep:
-                shutil.copytree(path, place.kept)
-            nemesis.unmount(path)
-        if place.can_be_full or not place.keep:
-            shutil.rmtree(path, ignore_errors=True)
+        _leave(place)
         if place.keep:
-            say(f"seed {plan.seed}: what is left of it lies in {place.kept}")
+            say(f"seed {plan.seed}: what is left of it lies in {path}")
+
+
+def _leave(place: _Place) -> None:
+    """Keep everything, also what lay on a disk of its own, or nothing."""
+    if place.can_be_full:
+        if place.keep:
+            shutil.copytree(place.home, place.path / "kept")
+        nemesis.unmount(place.home)
+        if place.keep:
+            place.home.rmdir()
+            (place.path / "kept").rename(place.home)
+    if not place.keep:
+        shutil.rmtree(place.path, ignore_errors=True)
 
 
 async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKER = "broker"
+HOME = "home"
 _READY_SECONDS_MAX = 180.0
 _STOP_SECONDS_MAX = 20.0
 _PROBE_SECONDS = 0.05
@@ -61,7 +62,7 @@ class System:
         """Start nothing yet. `folder` gets the home and the control folder."""
         self._bug = bug
         release = ReleaseSettings(delay_seconds_max=1.0)
-        self.settings = Settings(home=folder / "home", bootstrap_servers=None, release=release)
+        self.settings = Settings(home=folder / HOME, bootstrap_servers=None, release=release)
         self.control = Control(folder / "control")
         self._child: Child | None = None
 
