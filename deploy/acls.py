@@ -26,6 +26,7 @@ from deploy.certificates import (
 )
 from deploy.pki import Pki
 from streams.errors import BrokerUnreachableError, RivelinError
+from streams.kafka.refusal import require_let_in
 from streams.topics import (
     OUTGOING,
     PARTNER_ID,
@@ -121,7 +122,7 @@ def _stage(name: str) -> tuple[Grant, ...]:
 _BESIDE_TOPICS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "anonymiser": (
         Grant(Resource.GROUP, _INTAKE, "READ"),
-        Grant(Resource.TRANSACTIONAL_ID, f"{_INTAKE}-partner.", "WRITE", is_prefix=True),
+        Grant(Resource.TRANSACTIONAL_ID, f"{_INTAKE}-", "WRITE", is_prefix=True),
         Grant(Resource.TRANSACTIONAL_ID, f"{_INTAKE}-{REDRIVES}-0", "WRITE"),
     ),
     # It asks how far each stage is, and reads nothing of what lies between them.
@@ -230,8 +231,8 @@ async def ensure_permissions(
 ) -> PermissionsReport:
     """Bring the broker's permissions to what is asked for; doing it twice is doing it once.
 
-    It is entered as `principal` (`supervisor` or `administrator`). With `prune` also that is
-    removed which nobody asked for. Returns when the broker acts by it.
+    It is entered as `principal`: `administrator`, or `supervisor`, whom nobody has to permit.
+    With `prune` also that is removed which nobody asked for. Returns when the broker acts by it.
     Raises: BrokerUnreachableError, PermissionsNotSetError, DamagedRegisterError.
     """
     entries = Pki(settings.pki_dir).issued()
@@ -331,6 +332,7 @@ class _Administration:
         except KafkaException as error:
             cause = error.args[0]
             if cause.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:  # noqa: SLF001 - its public codes begin so
+                asyncio.run(require_let_in(self._access))  # we are in a thread of our own
                 raise BrokerUnreachableError(
                     f"no broker answers at {self._access.bootstrap}"
                 ) from error

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from deploy.acls import ensure_permissions
-from deploy.certificates import SUPER_USERS, partner_principal
+from deploy.certificates import SUPER_USERS, SUPERVISOR, partner_principal
 from deploy.pki import Pki, due
+from deploy.quotas import ensure_quotas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from deploy.acls import PermissionsReport
@@ -48,6 +49,8 @@ async def set_permissions(settings: Settings, principal: str, at: datetime) -> t
     if not keeps_certificates(settings):
         return ()
     report = await ensure_permissions(settings, principal, at)
+    if principal == SUPERVISOR:
+        await ensure_quotas(settings, principal, at)
     return tuple(f"{one}: nobody asked for it, left as it is; {_REMEDY}" for one in report.drift)
 
 
@@ -73,12 +76,20 @@ async def shut_out(settings: Settings, named: str, reason: str, at: datetime) ->
     Raises: NoSuchCertificateError, InvalidInputError, BrokerUnreachableError,
     PermissionsNotSetError.
     """
-    pki = Pki(settings.pki_dir)
-    revoked = pki.revoke(named, at, reason)
+    revoked = Pki(settings.pki_dir).revoke(named, at, reason)
     report = None
     if keeps_certificates(settings):
-        report = await ensure_permissions(settings, ADMINISTRATOR, at)
+        changed = {one.name.principal for one in revoked}
+        report = await ensure_permissions(settings, permitting(changed), at)
     return Shut(revoked, report)
+
+
+def permitting(changed: Collection[str]) -> str:
+    """Return as whom to set permissions: an administrator, but not for its own certificate.
+
+    A new one of its own may do nothing yet, and a revoked one nothing any more.
+    """
+    return SUPERVISOR if ADMINISTRATOR in changed else ADMINISTRATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +116,8 @@ def renew_due(settings: Settings, at: datetime) -> tuple[Issued, ...]:
     )
 
 
-def due_by_hand(settings: Settings, at: datetime) -> tuple[Due, ...]:
-    """Return the certificates that end within thirty days and that nobody renews by himself."""
+def due_certificates(settings: Settings, at: datetime) -> tuple[Due, ...]:
+    """Return the certificates that end within thirty days, or have ended, with what to do."""
     entries: Sequence[Issued] = Pki(settings.pki_dir).issued()
     return tuple(_due(one, settings, at) for one in due(entries, at))
 

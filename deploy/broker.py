@@ -18,15 +18,20 @@ import tempfile
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from deploy.admission import set_permissions
+from deploy.certificates import SUPERVISOR
 from deploy.jars import JarStore, cache_dir, read_lock
 from deploy.java import LEAN_FLAGS, ClassArchive, class_archive, find_java
 from deploy.listeners import CLIENTS, CONTROLLER, PLAIN_TEXT, Security
 from deploy.processes import Child, ProcessSpec, last_lines, own_identity
 from streams.errors import BrokerUnreachableError, RivelinError
 from streams.kafka.access import Access
+from streams.kafka.open_transactions import end_abandoned
+from streams.kafka.refusal import require_let_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -57,6 +62,8 @@ _PROPERTIES: Mapping[str, str] = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
+    # How often it looks for transactions whose time is over: readers wait for their end.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     # A laptop that was shut for a month must not forget how far its readers were: ten years.
@@ -475,8 +482,9 @@ async def _listens(bootstrap: str) -> bool:
 
 
 async def require_answer(access: Access) -> None:
-    """Raise BrokerUnreachableError unless a cluster answers there."""
+    """Raise BrokerUnreachableError unless a cluster answers there, NotLetInError if not to us."""
     if not await answers(access):
+        await require_let_in(access)
         raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}")
 
 
@@ -496,7 +504,7 @@ def prepare_node(
     settings: Settings,
     *,
     port: int | None = None,
-    plain_text: bool = True,
+    plain_text: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Node:
     """Make the node of this home ready to start, with certificates unless told otherwise."""
@@ -511,7 +519,7 @@ class LocalBroker:
     """A managed node without a supervisor, for tests and measurements: it is not restarted."""
 
     def __init__(
-        self, settings: Settings, *, port: int | None = None, plain_text: bool = True
+        self, settings: Settings, *, port: int | None = None, plain_text: bool = False
     ) -> None:
         """Prepare the node of `settings.home`; `start` starts it."""
         self.settings = settings
@@ -532,10 +540,12 @@ class LocalBroker:
         asyncio.run(self.start_async())
 
     async def start_async(self) -> None:
-        """Start the node and wait until it serves."""
+        """Start the node, wait until it serves, and settle who may do what."""
         self.child = self.node.spawn()
         await wait_ready(self.node, self.child)
+        await end_abandoned(self.node.access)
         publish_address(self.settings, self.node)
+        await set_permissions(self.settings, SUPERVISOR, datetime.now(UTC))
 
     def kill(self) -> None:
         """End it as a power cut would."""

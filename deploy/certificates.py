@@ -119,10 +119,10 @@ def newest_bundle(pki_dir: Path, principal: str) -> Path:
     require_principal(principal)
     names = sorted(_names_here(pki_dir, principal))
     if not names:
+        remedy = "partner add" if principal.startswith(PARTNER_PREFIX) else f"pki issue {principal}"
         raise NoCertificateError(
-            f"no certificate of {principal} lies in {pki_dir}: `rivelin pki issue {principal}`"
-            " makes one where the authority is; only a broker that was started in plain text"
-            " is entered without"
+            f"no certificate of {principal} lies in {pki_dir}: `rivelin {remedy}` makes one where"
+            " the authority is; only a broker that was started in plain text is entered without"
         )
     return bundle_folder(pki_dir, names[-1])
 

@@ -19,8 +19,8 @@ CONTROLLER: Final = "CONTROLLER"
 _KEYSTORE: Final = "node.pem"
 _TRUSTSTORE: Final = "authority.pem"
 PLAIN_TEXT_NOTICE: Final = (
-    "The broker speaks plain text on loopback, without permissions, because --plain-text asked"
-    " for it: anyone with an account on this machine can read and write it."
+    "Plain text, without permissions, because --plain-text or RIVELIN_PLAIN_TEXT asks for it:"
+    " whoever reaches the broker can read and write everything."
 )
 
 _PLAIN_TEXT: Final = {

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError, for_code
 
 from deploy.certificates import SUPERVISOR
 from streams.errors import BrokerUnreachableError, RivelinError
+from streams.kafka.refusal import require_let_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,6 +80,7 @@ async def _connect(access: Access) -> AIOKafkaAdminClient:
         await admin.start()
     except KafkaConnectionError as error:
         await admin.close()
+        await require_let_in(access)
         raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}") from error
     return admin
 

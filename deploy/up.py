@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from deploy.broker import Node, prepare_node, publish_address, require_answer, wait_ready
+from deploy.admission import due_certificates, renew_due, set_permissions
+from deploy.broker import (
+    BROKER,
+    Node,
+    prepare_node,
+    publish_address,
+    require_answer,
+    wait_ready,
+)
+from deploy.certificates import SUPER_USERS, SUPERVISOR
 from deploy.keys import ensure_keys, require_sound
-from deploy.listeners import PLAIN_TEXT_NOTICE
+from deploy.listeners import PLAIN_TEXT_NOTICE, Security
 from deploy.log_lines import write_json_lines
+from deploy.mending import keep_mending, mend
 from deploy.notify import READY, STOPPING, notify
 from deploy.processes import Child, ProcessSpec, last_lines, rotate_log
-from deploy.roles import KEY_HOLDERS, ROLES
+from deploy.roles import KEY_HOLDERS, ROLES, principal_of
 from deploy.supervisor import Supervisor
 from deploy.topics import ensure_topics
-from streams.errors import RivelinError
+from streams.errors import InvalidInputError, RivelinError
 from streams.topics import SHARED_TOPICS
 
 if TYPE_CHECKING:
@@ -36,9 +46,17 @@ CHORES_SECONDS = 3_600.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[[], None]) -> None:
+def serve(
+    settings: Settings,
+    *,
+    port: int | None,
+    plain_text: bool = False,
+    say: Say,
+    announce: Callable[[], None],
+) -> None:
     """Run everything until a signal says stop; call `announce` once all has been started.
 
+    `plain_text` asks a broker of our own to let everybody in, and says so.
     Raises: any RivelinError for which the start fails; nothing is left running then.
     """
     write_json_lines("supervisor")
@@ -49,7 +67,8 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
     try:
         require_sound(settings)
         if settings.manages_broker:
-            node = prepare_node(settings, port=port, say=say)
+            node = prepare_node(settings, port=port, plain_text=plain_text, say=say)
+        if is_plain_text(settings, asked=plain_text):
             say(PLAIN_TEXT_NOTICE)
         asyncio.run(_run(supervisor, node, say, announce))
     finally:
@@ -57,6 +76,19 @@ def serve(settings: Settings, *, port: int | None, say: Say, announce: Callable[
         supervisor.close()
         if node is not None:
             node.lock.release()
+
+
+def is_plain_text(settings: Settings, *, asked: bool) -> bool:
+    """Whether a start will let everybody in, by the flag or, on another cluster, by the setting.
+
+    Raises: InvalidInputError if the flag is given for a broker that is not ours to start.
+    """
+    if asked and not settings.manages_broker:
+        raise InvalidInputError(
+            "--plain-text is for the broker that `rivelin up` starts; another cluster is entered"
+            " in plain text with RIVELIN_PLAIN_TEXT=1"
+        )
+    return asked or (settings.plain_text and not settings.manages_broker)
 
 
 def leave(number: int, _: object) -> NoReturn:
@@ -88,16 +120,18 @@ async def _run(
             starting.result()  # a failed start ends here
             announce()
             notify(READY)
-            chores = asyncio.create_task(_do_chores_until_cancelled(supervisor, say))
+            chores = asyncio.create_task(_do_chores_until_cancelled(supervisor, node, say))
+            mending = asyncio.create_task(_mend_until_cancelled(supervisor, node, say))
             await waiting
             chores.cancel()
+            mending.cancel()
     finally:
         notify(STOPPING)
         await _give_up(starting)  # first: what it says to the broker needs the broker
         await supervisor.stop()
 
 
-async def _do_chores_until_cancelled(supervisor: Supervisor, say: Say) -> None:
+async def _do_chores_until_cancelled(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     """Look every hour after what is due by the calendar.
 
     What fails is told and tried again an hour later: none of it is due to the hour.
@@ -106,6 +140,7 @@ async def _do_chores_until_cancelled(supervisor: Supervisor, say: Say) -> None:
 
     while True:
         try:
+            await _renew_certificates(supervisor, node, say)
             done = await do_chores(supervisor.settings, datetime.now(UTC))
         except RivelinError as error:
             say(f"chores: not done this hour: {error}")
@@ -115,6 +150,31 @@ async def _do_chores_until_cancelled(supervisor: Supervisor, say: Say) -> None:
             if done.keys_destroyed:
                 supervisor.restart(KEY_HOLDERS)
         await asyncio.sleep(CHORES_SECONDS)
+
+
+async def _mend_until_cancelled(supervisor: Supervisor, node: Node | None, say: Say) -> None:
+    """What a node left open is its keeper's to end; another cluster has keepers of its own."""
+    if node is not None:
+        await keep_mending(supervisor.settings, say)
+
+
+async def _renew_certificates(supervisor: Supervisor, node: Node | None, say: Say) -> None:
+    """Renew what is due; whoever uses it is started anew with it, the broker before the others.
+
+    Only a broker that was started with them knows the new names of its super users.
+    """
+    settings, at = supervisor.settings, datetime.now(UTC)
+    renewed = {one.name.principal for one in renew_due(settings, at)}
+    for principal in sorted(renewed):
+        say(f"chores: renewed the certificate of {principal}")
+    if node is not None and renewed & {*SUPER_USERS}:
+        node.folder.write_configuration(node.ports, Security.of_home(settings.pki_dir))
+        await wait_ready(node, await supervisor.replace(BROKER))
+    for line in await set_permissions(settings, SUPERVISOR, at):
+        say(f"chores: {line}")
+    supervisor.restart([role for role in ROLES if principal_of(role) in renewed])
+    for due in due_certificates(settings, at):
+        say(f"chores: {due}")
 
 
 async def _give_up(starting: asyncio.Task[None]) -> None:
@@ -128,11 +188,14 @@ async def _start(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     settings = supervisor.settings
     if node is not None:
         await _start_node(supervisor, node)
-    await require_answer(settings.access("supervisor"))
+        await mend(settings, say)
+    await require_answer(settings.access(SUPERVISOR))
     supervisor.bootstrap = settings.bootstrap
-    report = await ensure_topics(settings, SHARED_TOPICS)
+    report = await ensure_topics(settings, SHARED_TOPICS, SUPERVISOR)
     for drift in report.drift:
         say(f"topic differs, left as it is: {drift}")
+    for line in await set_permissions(settings, SUPERVISOR, datetime.now(UTC)):
+        say(line)
     await ensure_keys(settings)
     for role in ROLES:
         supervisor.keep(role_spec(role, settings), watched=True)
@@ -166,11 +229,12 @@ class Detached:
         return last_lines(self.log, since=self.begins_at, count=40)
 
 
-def spawn_detached(settings: Settings, port: int | None) -> Detached:
+def spawn_detached(settings: Settings, port: int | None, *, plain_text: bool = False) -> Detached:
     """Start `serve` as a process that outlives this one."""
     settings.make_folders()
     option = () if port is None else ("--port", str(port))
-    argv = (sys.executable, "-m", "deploy", "up", *option)
+    plain = ("--plain-text",) if plain_text else ()
+    argv = (sys.executable, "-m", "deploy", "up", *option, *plain)
     spec = ProcessSpec("supervisor", argv, env={"RIVELIN_HOME": str(settings.home)})
     log = settings.logs_dir / "supervisor.log"
     rotate_log(log)

@@ -19,6 +19,10 @@ class BrokerUnreachableError(RivelinError):
     """No broker answers at the configured address. Start one with `rivelin up`."""
 
 
+class NotLetInError(DeniedError):
+    """Broker and client do not accept each other's certificates; the message says what mends it."""
+
+
 class AuditMismatchError(RivelinError):
     """A replay gave another state than the live store. The message names table and key."""
 
@@ -73,6 +77,10 @@ class BadValueError(DecodeError):
 
 class LogError(RivelinError):
     """The log did not do what was asked. Fatal: the process exits and starts anew."""
+
+
+class NotPermittedError(LogError, DeniedError):
+    """The broker knows who asks and does not permit it; `rivelin pki list` shows the standing."""
 
 
 class FencedError(LogError):

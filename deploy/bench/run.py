@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from anonymiser import keyring
-from deploy.bench.cases import PARTNERS, entries, partner_name
+from deploy.bench.cases import PARTNERS, entries
 from deploy.bench.intake import measure_intake
 from deploy.bench.linking import MARKS, measure_linking
 from deploy.bench.load import Load, until
@@ -24,13 +24,10 @@ from deploy.bench.recovery import RATE, recoveries
 from deploy.bench.watch import Watch
 from deploy.demo.system import System
 from deploy.progress import read_progress
+from deploy.registry import onboard
 from deploy.settings import Settings
-from deploy.topics import ensure_topics
-from streams.codec import encode
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
-from streams.ports import Outgoing
-from streams.topics import REGISTRY, partner_topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -104,7 +101,7 @@ async def _bench(say: Say) -> AsyncIterator[Bench]:
 async def _prepared(system: System, say: Say, start_seconds: float) -> AsyncIterator[Bench]:
     settings = system.settings
     log = KafkaLog(settings.access("supervisor"), client_id="rivelin-bench")
-    await _onboard(settings, log)
+    await _onboard(settings)
     watch, stop = Watch(log, keyring.load(settings.keys_dir)), asyncio.Event()
     watching = asyncio.create_task(watch.run(stop))
     async with Load(system) as load:
@@ -114,11 +111,8 @@ async def _prepared(system: System, say: Say, start_seconds: float) -> AsyncIter
     await log.stop()
 
 
-async def _onboard(settings: Settings, log: KafkaLog) -> None:
-    names = [partner_name(number) for number in range(PARTNERS)]
-    await ensure_topics(settings, [spec for name in names for spec in partner_topics(name)])
-    now = datetime.now(UTC).replace(microsecond=0)
-    await log.append([Outgoing(REGISTRY, encode(entry)) for entry in entries(now)])
+async def _onboard(settings: Settings) -> None:
+    await onboard(settings, entries(datetime.now(UTC).replace(microsecond=0)))
     async with asyncio.timeout(_SERVED_SECONDS_MAX):
         await until(lambda: _served(settings) == PARTNERS)
 

@@ -12,6 +12,7 @@ import typer
 
 from deploy.cli import replies
 from deploy.cli.output import progress, say, show_json, show_table, show_text, warn
+from deploy.cli.pki import HAND_OVER
 
 if TYPE_CHECKING:
     from deploy.settings import Settings
@@ -282,8 +283,25 @@ def _onboard(settings: Settings, entry: PartnerOnboarded) -> dict[str, Any]:
         "submissions_topic": submissions_of(entry.partner),
         "feedback_topic": feedback_of(entry.partner),
         "fingerprint": pinned,
+        "certificate_files": _bundle(settings, entry.partner),
         "expires_at": entry.expires_at.isoformat(),
     }
+
+
+def _bundle(settings: Settings, partner: str) -> str | None:
+    """The folder to hand over; None where the broker lets everybody in, or others issue."""
+    from deploy.certificates import (  # noqa: PLC0415 - keeps --help quick
+        NoCertificateError,
+        newest_bundle,
+        partner_principal,
+    )
+
+    if settings.speaks_plain_text:
+        return None
+    try:
+        return str(newest_bundle(settings.pki_dir, partner_principal(partner)))
+    except NoCertificateError:
+        return None
 
 
 def _answer(facts: dict[str, Any], *, as_json: bool) -> None:
@@ -291,12 +309,20 @@ def _answer(facts: dict[str, Any], *, as_json: bool) -> None:
         show_json(facts)
         return
     show_text("\n".join(f"{key.replace('_', ' '):<18} {value}" for key, value in facts.items()))
-    show_text(_SNIPPET.format(**{key: repr(value) for key, value in facts.items()}))
-    say("Hand these settings to the partner's developer; none of them is secret.")
+    show_text(_snippet(facts))
+    if facts["certificate_files"] is None:
+        say("Hand these settings to the partner's developer; none of them is secret.")
+    else:
+        say(f"Hand these settings to the partner's developer; none of them is secret. {HAND_OVER}")
     say(f"Try it: {shlex.join(('rivelin', 'report', 'new', '--partner', facts['partner']))}")
 
 
-_SNIPPET = """
+def _snippet(facts: dict[str, Any]) -> str:
+    words = {key: repr(value) for key, value in facts.items()}
+    return (_SNIPPET_OPEN if facts["certificate_files"] is None else _SNIPPET).format(**words)
+
+
+_SNIPPET_OPEN = """
     import json
     from producers.sdk import SyncPartner
 
@@ -304,6 +330,21 @@ _SNIPPET = """
         {partner},
         {bootstrap_servers},
         fingerprint={fingerprint},
+    ) as partner:
+        submission = partner.submit(json.load(open("report.json")))
+        print(submission.receipt().outcome)
+"""
+
+_SNIPPET = """
+    import json
+    from pathlib import Path
+    from producers.sdk import Credentials, SyncPartner
+
+    with SyncPartner(
+        {partner},
+        {bootstrap_servers},
+        fingerprint={fingerprint},
+        credentials=Credentials.in_folder(Path({certificate_files})),
     ) as partner:
         submission = partner.submit(json.load(open("report.json")))
         print(submission.receipt().outcome)

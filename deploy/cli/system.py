@@ -42,18 +42,26 @@ def up(
         int | None,
         typer.Option(help="The broker's port; a free one if not given.", min=1024, max=65535),
     ] = None,
+    plain_text: Annotated[
+        bool,
+        typer.Option("--plain-text", help="No certificates, no permissions: anyone may do all."),
+    ] = False,
 ) -> None:
-    """Start the broker and every role, and keep them running."""
+    """Start the broker and every role, and keep them running.
+
+    The broker lets in whoever shows a certificate of this home (`rivelin pki list`), each to
+    what it needs and no more.
+    """
     from deploy.settings import Settings  # noqa: PLC0415 - keeps --help quick
 
     settings = Settings()
     if detach:
-        _up_detached(settings, port)
+        _up_detached(settings, port, plain_text=plain_text)
     else:
-        _up_here(settings, port)
+        _up_here(settings, port, plain_text=plain_text)
 
 
-def _up_here(settings: Settings, port: int | None) -> None:
+def _up_here(settings: Settings, port: int | None, *, plain_text: bool) -> None:
     from deploy.up import serve  # noqa: PLC0415 - keeps --help quick
 
     def announce() -> None:
@@ -61,18 +69,24 @@ def _up_here(settings: Settings, port: int | None) -> None:
         say("Everything runs. Ctrl-C stops it.")
 
     try:
-        serve(settings, port=port, say=warn, announce=announce)
+        serve(settings, port=port, plain_text=plain_text, say=warn, announce=announce)
     except KeyboardInterrupt:  # before anything had been started
         sys.exit(128 + signal.SIGINT)
     say("Everything is stopped.")
 
 
-def _up_detached(settings: Settings, port: int | None) -> None:
+def _up_detached(settings: Settings, port: int | None, *, plain_text: bool) -> None:
     from deploy.listeners import PLAIN_TEXT_NOTICE  # noqa: PLC0415 - keeps --help quick
-    from deploy.up import STOP_SIGNALS, leave, spawn_detached  # noqa: PLC0415 - the same
+    from deploy.up import (  # noqa: PLC0415 - the same
+        STOP_SIGNALS,
+        is_plain_text,
+        leave,
+        spawn_detached,
+    )
 
+    notice = is_plain_text(settings, asked=plain_text)
     _on(STOP_SIGNALS, leave)
-    started = spawn_detached(settings, port)
+    started = spawn_detached(settings, port, plain_text=plain_text)
     try:
         with progress("starting …"):
             code = _wait_until_ready(settings, started.child)
@@ -84,7 +98,7 @@ def _up_detached(settings: Settings, port: int | None) -> None:
         complain("the start failed")
         say(started.last_words())
         sys.exit(code or 1)
-    if settings.manages_broker:
+    if notice:
         warn(PLAIN_TEXT_NOTICE)
     _show(settings)
 
@@ -150,7 +164,7 @@ def facts(settings: Settings) -> dict[str, Any]:
         return {"running": False, "home": str(settings.home), "processes": []}
     processes = [_with_progress(process, settings) for process in report.facts["processes"]]
     home = str(settings.home)
-    told = {**report.facts, "processes": processes, **_waiting(settings)}
+    told = {**report.facts, "processes": processes, **_waiting(settings), **_due(settings)}
     return {"running": True, "home": home, **told}
 
 
@@ -169,6 +183,18 @@ def _waiting(settings: Settings) -> dict[str, Any]:
     except DamagedDeskStoreError as error:
         return {"waiting_for_people": None, "waiting_unknown": str(error)}
     return {"waiting_for_people": waiting and asdict(waiting), "waiting_unknown": None}
+
+
+def _due(settings: Settings) -> dict[str, Any]:
+    """Which certificates end soon or have ended, each with what to do."""
+    from deploy.admission import due_certificates  # noqa: PLC0415 - keeps --help quick
+    from deploy.pki import DamagedRegisterError  # noqa: PLC0415 - the same
+
+    try:
+        due = due_certificates(settings, datetime.now(UTC))
+    except DamagedRegisterError as error:
+        return {"certificates_due": [str(error)]}
+    return {"certificates_due": [str(one) for one in due]}
 
 
 def _with_progress(process: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -220,6 +246,15 @@ def _batch_lines(counts: Mapping[str, int]) -> Iterator[str]:
     )
 
 
+def _outcome_lines(counts: Mapping[str, int]) -> Iterator[str]:
+    """No submission is without an outcome in silence."""
+    if "outcomes_missing" not in counts:
+        return
+    missing = counts["outcomes_missing"]
+    told = f"{missing} told of as missing (`rivelin reconcile`)" if missing else "none is missing"
+    yield f"outcomes: {counts['outcomes_waiting']} on their way, {told}"
+
+
 def _show(settings: Settings) -> None:
     known = facts(settings)
     if not known["running"]:
@@ -228,12 +263,14 @@ def _show(settings: Settings) -> None:
     show_text(f"broker {known['bootstrap']}   home {known['home']}   {known['phase']}")
     show_table(_COLUMNS, map(_row, known["processes"]))
     for process in known["processes"]:
-        for line in _batch_lines(process["counts"]):
+        for line in (*_batch_lines(process["counts"]), *_outcome_lines(process["counts"])):
             show_text(line)
     for line in _waiting_lines(known["waiting_for_people"]):
         show_text(line)
     if known["waiting_unknown"]:
         show_text(f"waiting for people: not known; {known['waiting_unknown']}")
+    for line in known["certificates_due"]:
+        show_text(line)
     show_text(f"logs {settings.logs_dir}")
 
 

@@ -6,6 +6,8 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from streams.errors import NotLetInError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,10 +33,16 @@ class Credentials:
         """Return what both ends prove themselves with: TLS 1.3, host name checked.
 
         Read anew at each call, so that a renewed certificate is taken up by the next connection.
+        Raises: NotLetInError if the files are not there, or do not belong together.
         """
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.authority)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.certificate, self.key)
+        try:
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.authority)
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise NotLetInError(
+                f"{self.certificate.parent} does not hold a whole certificate with its key"
+            ) from error
         return context
 
 

@@ -11,14 +11,26 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.errors import BrokerUnreachableError, FencedError, LogError, MissingTopicError
+from streams.errors import (
+    BrokerUnreachableError,
+    FencedError,
+    LogError,
+    MissingTopicError,
+    NotPermittedError,
+)
+from streams.kafka.refusal import require_let_in
 from streams.line_rate import LineRate
 
 if TYPE_CHECKING:
@@ -35,6 +47,16 @@ _FIRST_RETRY_SECONDS: Final = 0.1
 _RETRY_SECONDS_MAX: Final = 1.0
 _TOPIC_PATIENCE_SECONDS: Final = 2.0
 _STOP_SECONDS_MAX: Final = 1.5
+#: How a broker refuses what somebody it knows may not do.
+REFUSALS: Final = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+NOT_PERMITTED: Final = (
+    "not permitted to this certificate; was it revoked? `rivelin pki list` shows its standing"
+)
 
 
 class Client(Protocol):
@@ -53,7 +75,8 @@ ClientT = TypeVar("ClientT", bound=Client)
 async def connect(make: Callable[[], ClientT], access: Access, patience: timedelta) -> ClientT:
     """Start a client, waiting for a broker that is not there yet.
 
-    Raises: BrokerUnreachableError if none answers within `patience`.
+    Raises: BrokerUnreachableError if none answers within `patience`; NotLetInError at once, for
+    no waiting mends a certificate; NotPermittedError.
     """
     deadline = time.monotonic() + patience.total_seconds()
     pause = _FIRST_RETRY_SECONDS
@@ -63,8 +86,12 @@ async def connect(make: Callable[[], ClientT], access: Access, patience: timedel
             await asyncio.wait_for(client.start(), max(deadline - time.monotonic(), pause))
         except (KafkaConnectionError, KafkaTimeoutError, TimeoutError, OSError):
             await close(client)
+            await require_let_in(access)
             if time.monotonic() + pause > deadline:
                 raise BrokerUnreachableError(f"no broker answers at {access.bootstrap}") from None
+        except REFUSALS as error:  # so a producer hears that there is no topic it may write
+            await close(client)
+            raise NotPermittedError(f"entering: {NOT_PERMITTED}") from error
         except BaseException:
             await close(client)
             raise
@@ -94,13 +121,27 @@ def _is_being_cancelled() -> bool:
 async def require_topics(client: Any, topics: Iterable[str]) -> None:  # noqa: ANN401 - aiokafka has no types
     """Make sure that topics exist; a new one may take a moment to be known everywhere.
 
-    Raises: MissingTopicError naming those that do not.
+    Raises: MissingTopicError naming those that do not, NotPermittedError naming those that we
+    may not see.
     """
     deadline = time.monotonic() + _TOPIC_PATIENCE_SECONDS
     while missing := set(topics) - (await client.fetch_all_metadata()).topics():
         if time.monotonic() > deadline:
+            await _require_permitted(client, missing)
             raise MissingTopicError(f"no such topic: {', '.join(sorted(missing))}")
         await asyncio.sleep(_FIRST_RETRY_SECONDS)
+
+
+async def _require_permitted(client: Any, topics: Iterable[str]) -> None:  # noqa: ANN401 - the same
+    """A topic that we may not see is in no list; asked for by name it is refused."""
+    request = MetadataRequest(sorted(topics), allow_auto_topic_creation=False)
+    answer = await client.send(client.get_random_node(), request)
+    told = answer.to_object()["topics"]
+    refused = [
+        one["topic"] for one in told if one["error_code"] == TopicAuthorizationFailedError.errno
+    ]
+    if refused:
+        raise NotPermittedError(f"{', '.join(refused)}: {NOT_PERMITTED}")
 
 
 async def answered(request: Awaitable[ClientResult], what: str) -> ClientResult:
@@ -111,6 +152,8 @@ async def answered(request: Awaitable[ClientResult], what: str) -> ClientResult:
         raise BrokerUnreachableError(f"the broker did not answer: {what}") from error
     except (ProducerFenced, InvalidProducerEpoch) as error:
         raise FencedError(f"{what}: another process took over") from error
+    except REFUSALS as error:
+        raise NotPermittedError(f"{what}: {NOT_PERMITTED}") from error
     except KafkaError as error:
         raise LogError(f"{what}: {type(error).__name__}") from error
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from streams.errors import LogError, LogTruncatedError, RetentionGapError
+from streams.errors import LogError, LogTruncatedError, NotPermittedError, RetentionGapError
 from streams.kafka.connection import (
+    NOT_PERMITTED,
+    REFUSALS,
     REQUEST_TIMEOUT_MS,
     answered,
     close,
@@ -125,6 +127,8 @@ class KafkaSource:
             batches = await self._consumer.getmany(timeout_ms=milliseconds, max_records=limit)
         except OffsetOutOfRangeError:
             raise await self._out_of_range() from None
+        except REFUSALS as error:
+            raise NotPermittedError(f"reading: {NOT_PERMITTED}") from error
         except KafkaError as error:
             raise LogError(f"reading failed: {type(error).__name__}") from error
         if not batches and self._consumer._fetcher.error_future.done():  # noqa: SLF001 - nothing public tells

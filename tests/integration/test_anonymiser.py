@@ -45,7 +45,7 @@ from streams.topics import (
     submissions_of,
 )
 from streams.values import Outcome, WithdrawalReason
-from tests.elsewhere import elsewhere, environment
+from tests.elsewhere import elsewhere, environment, let_in
 from tests.invented_enclave import onboarded, sealed, suspended
 from tests.invented_reports import child, report
 
@@ -145,6 +145,7 @@ async def working(settings, tmp_path, command=ROLE):
 async def onboard(settings, log, *events) -> None:
     specs = [spec for event in events for spec in partner_topics(event.partner)]
     await ensure_topics(settings, specs)
+    await let_in(settings)
     await log.append([Outgoing(REGISTRY, encode(event)) for event in events])
 
 
@@ -384,6 +385,7 @@ async def test_a_partner_whose_topic_is_missing_is_an_alarm_and_stops_nobody(
         alarms = status_of(settings)["alarms"]
         assert worker.exits == []
         await ensure_topics(settings, partner_topics(absent))
+        await let_in(settings)
         await log.append([Outgoing(submissions_of(absent), sealed(report(partner=absent), keys))])
         await until_answered(log, 1, absent)
     assert [alarm for alarm in alarms if submissions_of(absent) in alarm]

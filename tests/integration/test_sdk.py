@@ -33,7 +33,7 @@ from streams.sealing import SealingPrivateKey, fingerprint_of, open_submission, 
 from streams.shared import FeedbackGiven
 from streams.topics import PUBLIC_KEYS, SHARED_TOPICS, partner_topics, submissions_of
 from streams.values import Outcome, WithdrawalReason
-from tests.elsewhere import elsewhere, partner_at
+from tests.elsewhere import elsewhere, let_in, partner_at
 from tests.invented_reports import report
 
 DAY = timedelta(days=1)
@@ -55,6 +55,7 @@ class Enclave:
     async def prepare(self) -> None:
         await ensure_topics(self.settings, SHARED_TOPICS)
         await ensure_topics(self.settings, partner_topics(self.partner))
+        await let_in(self.settings, self.partner)
         key = sign_public_key(KEY.public(), NOW - DAY, NOW + DAY, SIGNER)
         await self.log.append([Outgoing(PUBLIC_KEYS, codec.encode(key), b"test")])
 
@@ -184,6 +185,7 @@ async def test_the_face_without_asyncio_works_from_a_plain_thread(enclave):
 
 
 async def test_a_partner_without_topics_is_told_to_be_onboarded(enclave):
+    await let_in(enclave.settings, "sdk-stranger")
     stranger = partner_at(enclave.settings, "sdk-stranger", FINGERPRINT)
     with pytest.raises(NotOnboardedError, match="partner add"):
         await stranger.start()

@@ -216,7 +216,7 @@ def broker_and_supervisor(settings):
 async def test_up_status_down(rivelin, settings):
     up = rivelin("up", "--detach")
     assert up.returncode == 0, up.stderr
-    assert "plain text on loopback" in up.stderr
+    assert "plain text" not in up.stderr.lower()
     assert "broker" in up.stdout
 
     status = json.loads(rivelin("status", "--json").stdout)
@@ -233,6 +233,18 @@ async def test_up_status_down(rivelin, settings):
     assert time.monotonic() - began < 10
     await nothing_runs(settings)
     assert json.loads(rivelin("status", "--json").stdout)["running"] is False
+
+
+async def test_plain_text_is_said_at_every_start_and_only_where_it_was_asked_for(rivelin, settings):
+    for _ in range(2):
+        up = rivelin("up", "--detach", "--plain-text")
+        assert up.returncode == 0, up.stderr
+        assert "Plain text, without permissions" in up.stderr
+        assert settings.access("linker").credentials is None
+        assert rivelin("down").returncode == 0
+
+    assert "plain text" not in rivelin("up", "--detach").stderr.lower()
+    assert settings.access("linker").credentials is not None
 
 
 async def test_a_second_up_is_refused_and_harms_nothing(rivelin, settings):

@@ -63,7 +63,7 @@ async def test_fewer_copies_than_wanted_is_drift(broker):
 
 
 async def test_a_cluster_that_does_not_answer_is_one_clear_error(settings):
-    elsewhere = settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
+    elsewhere = settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1", "plain_text": True})
 
     with pytest.raises(BrokerUnreachableError, match="no broker answers"):
         await ensure_topics(elsewhere, SHARED_TOPICS)
