@@ -145,8 +145,8 @@ def reading_of(node: Node) -> Reading:
 
 
 def _faults(report: Report, at: datetime | None, readings: Sequence[Reading]) -> Iterator[Fault]:
-    if beyond := tuple(_beyond_bounds(report)):
-        yield from beyond
+    if not readings and (beyond := tuple(_beyond_bounds(report))):
+        yield from beyond  # what has been read is within its bounds
         return
     yield from _routing(report)
     yield from _times(report, at)
