@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
 from anonymiser.linker.match import pack
-from anonymiser.report_keys import open_tokens, report_prefix
+from anonymiser.report_keys import open_tokens, record_key, report_prefix
 from streams.codec import decode
+from streams.errors import DecodeError
 from streams.restricted import (
     AnswerSubmitted,
     LinkDecided,
@@ -30,6 +31,7 @@ from streams.restricted import (
     ReportAdmitted,
     ReportKeysWrapped,
     ReportRetracted,
+    ReportSubmitted,
     SplitDecided,
 )
 from streams.sealing import UnsealError, unwrap_data_keys
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from anonymiser.linker.state import LinkerState
     from streams.ports import Record
+    from streams.restricted import ReportTokenised
     from streams.values import Sex
 
 _PARTNER_BYTES: Final = 2
@@ -217,6 +220,19 @@ class KeyWatch:
         lost = self._state.note_keys(sealing[-_SEALING_BYTES:], parts) & ~parts
         if lost:
             self._shred(revision_of(sealing), lost)
+
+    def look_at(self, event: ReportTokenised) -> None:
+        """Shred what has just been linked and had its key taken away while it was on its way."""
+        try:
+            submission = decode(event.submission, ReportSubmitted)
+        except DecodeError:
+            return
+        parts = self._state.keys_of(record_key(submission)[-_SEALING_BYTES:])
+        if parts is None:
+            return
+        sealed = sum(1 << (node.node + 1) for node in event.nodes if node.sealed_tokens)
+        if lost := sealed & ~parts:
+            self._shred((event.partner, event.report_id, event.revision), lost)
 
     def _shred(self, revision: RevisionKey, lost: int) -> None:
         partner, report_id, number = revision

@@ -340,6 +340,7 @@ class Linker:
         resolver = Resolver(self.state, self._new_id, self._policy, event, record.appended_at)
         try:
             resolver.run()
+            self._watch.look_at(event)
             linked: bytes | None = encode(_linked(event, resolver.origin, resolver.entities()))
         except Exception as error:  # noqa: BLE001 - the next report is unaffected
             what = type(error).__name__  # and no trace, which could show values

@@ -470,6 +470,11 @@ class LinkerState:
             self._run("INSERT OR REPLACE INTO sealing VALUES (?, ?)", sealing, f"{parts:x}")
         return before
 
+    def keys_of(self, sealing: bytes) -> int | None:
+        """Return which parts of a sealing have keys, one bit each; None if none ever had."""
+        row = self.store.one("SELECT parts FROM sealing WHERE name = ?", sealing)
+        return None if row is None else int(row[0], 16)
+
     def retokenise(self, event: RecordRetokenised) -> Mapping[int, tuple[Sex, ChildAtEvent]]:
         """Take over what the new token key makes of a revision; persons stay as they are.
 

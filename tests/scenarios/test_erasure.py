@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -36,6 +36,11 @@ from tests.enclave import Enclave, person, report, seeded_ids
 AT = datetime(2026, 2, 1, tzinfo=UTC)
 S2 = Handling(code=HandlingCode.C, recipients=tuple(Audience), conditions=(ConditionCode.S2,))
 DECISION = Decision(ErasureReason.SUBJECT_REQUEST, "Ida Invented", None, AT)
+
+
+KNOWN = person(
+    given_name="Arvid", family_name="Testmann", born_on=date(1990, 5, 4), nhs_number="9434765919"
+)
 
 
 async def at_once(_seconds):
@@ -72,6 +77,17 @@ async def test_an_erased_report_has_no_stored_key_and_the_linker_forgets_who_it_
     assert {wrapped.report_id for wrapped in kept} == {other.report_id}
     await enclave.submit(replace(two(), partner="porter-housing"))
     assert len(set(enclave.mentions().values())) == 5
+
+
+@pytest.mark.parametrize("is_erased", [True, False])
+async def test_what_is_erased_on_its_way_to_the_linker_links_nobody(enclave, is_erased):
+    one, other = report(KNOWN), report(KNOWN, partner="porter-housing")
+    await enclave.take_in(one)
+    if is_erased:
+        await erased_report(enclave, one)
+    await enclave.settle()
+    await enclave.submit(other)
+    assert (enclave.who(one) == enclave.who(other)) is not is_erased
 
 
 async def test_of_an_erased_subject_the_key_goes_and_the_rest_still_opens(enclave):
