@@ -157,7 +157,7 @@ def replay(system):
 
 
 async def feedback(system):
-    log = KafkaLog(system.access("supervisor"), client_id="test-full-disk")
+    log = KafkaLog(system.settings.access("supervisor"), client_id="test-full-disk")
     try:
         return [
             decode(record.value, FeedbackGiven)
