@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.crash.trial import Outcome
 
 _COLUMNS = ("records", "lost", "doubled", "behind", "returned", "undead", "deeds")
-_WIDTH = 120
-_LEGEND = (
+WIDTH = 120
+LEGEND = (
     "behind: copies that stand behind one of a later record. returned: holders that wrote again"
     " after another. undead: processes that did not notice that they had been replaced."
 )
@@ -27,7 +27,9 @@ _LEGEND = (
 
 def hush() -> None:
     """Keep what aiokafka says of every outage off the screen; the outages are made on purpose."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    library = logging.getLogger("aiokafka")
+    library.addHandler(logging.NullHandler())
+    library.propagate = False
 
 
 def facts(outcome: Outcome) -> dict[str, object]:
@@ -48,7 +50,7 @@ def show(title: str, outcomes: Mapping[str, Outcome], *, as_json: bool, **more: 
         found = {name: facts(outcome) for name, outcome in outcomes.items()}
         sys.stdout.write(json.dumps({"ways": found, **more}, indent=2) + "\n")
         return
-    console = Console(highlight=False, width=_WIDTH)
+    console = Console(highlight=False, width=WIDTH)
     table = Table("", *_COLUMNS, "recovery p50 / p95 s", title=title)
     for name, one in outcomes.items():
         verdict = one.verdict
@@ -63,7 +65,7 @@ def show(title: str, outcomes: Mapping[str, Outcome], *, as_json: bool, **more: 
         deeds = one.kills + one.stops + one.broker_kills
         table.add_row(name, *map(str, (*counts, deeds)), _recoveries(one))
     console.print(table)
-    console.print(_LEGEND)
+    console.print(LEGEND)
 
 
 def _recoveries(outcome: Outcome) -> str:

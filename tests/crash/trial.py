@@ -21,6 +21,7 @@ from tests.crash.copying import numbers_in, read_copy, read_verdict, source_valu
 from tests.crash.system import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.crash.cluster import Cluster
@@ -153,9 +154,21 @@ class Trial:
         return Worker(argv, self._folder / f"worker-{slot}.log")
 
     async def __aenter__(self) -> Self:
-        await self._cluster.make_topics(f"{self.run}.in", f"{self.run}.out")
+        await self._make_topics()
         self.start_workers()
         return self
+
+    @contextlib.asynccontextmanager
+    async def without_workers(self) -> AsyncIterator[Self]:
+        """Make the topics alone; workers are started by hand."""
+        await self._make_topics()
+        try:
+            yield self
+        finally:
+            await self.__aexit__()
+
+    async def _make_topics(self) -> None:
+        await self._cluster.make_topics(f"{self.run}.in", f"{self.run}.out")
 
     def start_workers(self) -> None:
         """Start every slot and keep it running."""
@@ -310,6 +323,11 @@ class Trial:
             is_finished=is_finished,
             **self.done,
         )
+
+    async def copied(self) -> int:
+        """Return how long the output is; a transaction adds a marker to it."""
+        topic = f"{self.run}.out"
+        return (await self.log.ends([topic]))[topic]
 
     async def latest_holder(self) -> str:
         """Return who wrote the last record of the output."""
