@@ -45,6 +45,7 @@ COMMAND_MODULES = (
     "deploy.cli.keys",
     "deploy.cli.pki",
     "deploy.cli.bench",
+    "deploy.cli.simulate",
     "deploy.cli.evaluate",
     "deploy.cli.weights",
     "deploy.cli.views",

@@ -1,4 +1,4 @@
-"""A broker as far as a transaction depends on it: what Kafka 4.3 does with the clients' old protocol.
+"""A broker as far as transactions depend on it: Kafka 4.3, spoken to in the clients' old protocol.
 
 Synchronous and without chance: what it does follows from the requests, in their order, and from
 what others decide: `delay` (when a marker is written), `overdue` (how long after its time a
@@ -120,7 +120,7 @@ class Batch:
 class Broker:
     """One node, or a cluster that behaves as one. `later` calls a function after some seconds."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it leaves to others
         self,
         topics: Iterable[str],
         *,
@@ -145,10 +145,16 @@ class Broker:
         self._loaded_at = 0.0
         self._grown: Callable[[str], None] = lambda _topic: None
         self._noted: Callable[[str], None] = lambda _line: None
+        self._moved: Callable[[Mapping[str, int]], None] = lambda _positions: None
 
-    def tell(self, grown: Callable[[str], None], noted: Callable[[str], None]) -> None:
-        """Call `grown` whenever a topic has more to read, `noted` with each event worth a line."""
-        self._grown, self._noted = grown, noted
+    def tell(
+        self,
+        grown: Callable[[str], None],
+        noted: Callable[[str], None],
+        moved: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        """Tell of topics that have more to read, of events worth a line, of positions that moved."""
+        self._grown, self._noted, self._moved = grown, noted, moved
 
     # --- its own life ------------------------------------------------------------------------
 
@@ -294,8 +300,14 @@ class Broker:
 
     def _write_markers(self, one: Transaction) -> None:
         places: list[Callable[[], None]] = [
-            *(lambda topic=topic: self._mark_topic(one, topic, one.epoch, is_commit=one.is_commit) for topic in one.topics),
-            *(lambda group=group: self._mark_group(one, group, is_commit=one.is_commit) for group in one.groups),
+            *(
+                lambda topic=topic: self._mark_topic(one, topic, one.epoch, is_commit=one.is_commit)
+                for topic in one.topics
+            ),
+            *(
+                lambda group=group: self._mark_group(one, group, is_commit=one.is_commit)
+                for group in one.groups
+            ),
         ]
         one.missing = len(places)
         if not places:
@@ -332,6 +344,7 @@ class Broker:
         if is_commit:
             self._groups.setdefault(group, {}).update(offsets)
             self._noted(f"broker moves {group} to {offsets}")
+            self._moved(offsets)
 
     # --- records -----------------------------------------------------------------------------
 

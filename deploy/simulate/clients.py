@@ -167,10 +167,12 @@ class AIOKafkaProducer(_Client):
         Raises: KafkaConnectionError.
         """
         await super().start()
-        broker = self.world.broker
-        take = lambda: broker.init_producer(self._id, self._timeout)  # noqa: E731 - one request
-        _, self._epoch = await self.insist("init producer", take)
+        self._epoch = await self.insist("init producer", self._take_over)
+
+    def _take_over(self) -> int:
+        _, epoch = self.world.broker.init_producer(self._id, self._timeout)
         self.world.has_fenced(self.process)
+        return epoch
 
     async def begin_transaction(self) -> None:
         """Begin; the broker hears of it with the first topic or group."""
@@ -310,15 +312,18 @@ class AIOKafkaConsumer(_Client):
             grown = self.world.growth(self._offsets)
             found = await self._fetch(max_records)
             left = deadline - self.world.loop.time()
+            if found is None:  # it is tried again in the background, after a while
+                await asyncio.sleep(max(left, 0.0))
+                return {}
             if found or left <= 0:
                 return found
             await self.world.wait(grown, left)
 
-    async def _fetch(self, limit: int) -> dict[TopicPartition, list[Message]]:
+    async def _fetch(self, limit: int) -> dict[TopicPartition, list[Message]] | None:
         try:
             found, places = await self.ask("fetch", lambda: self._look(limit))
         except (KafkaConnectionError, RequestTimedOutError):
-            return {}
+            return None
         for topic, place in places.items():
             self._offsets[topic] = place
         for partition in found:
@@ -363,7 +368,8 @@ class AIOKafkaConsumer(_Client):
         return await self.ask("fetch offsets", lambda: self._positions(request))
 
     def _positions(self, request: FetchPositions) -> SimpleNamespace:
-        broker, found = self.world.broker, []
+        broker = self.world.broker
+        found: list[tuple[str, list[Any], dict[int, bytes]]] = []
         for topic in request.topics:
             offset = broker.committed(request.group, topic)
             error = _UNSTABLE if request.is_stable and broker.is_held(request.group, topic) else 0
@@ -376,7 +382,10 @@ class AIOKafkaConsumer(_Client):
         Raises: KafkaTimeoutError.
         """
         broker = self.world.broker
-        ends = lambda: {one: broker.end_of(one.topic, committed=self._committed) for one in partitions}  # noqa: E731, E501 - one request
+
+        def ends() -> dict[TopicPartition, int]:
+            return {one: broker.end_of(one.topic, committed=self._committed) for one in partitions}
+
         return await self._within_patience("ends", ends)
 
     async def beginning_offsets(

@@ -92,6 +92,8 @@ class Product:
         self.kafka_log = self.module("streams.kafka.log").KafkaLog
         self._answers["streams.kafka"].KafkaLog = self.kafka_log
         self._answers["streams.kafka"].Access = machine.Access
+        for name in {patch.module: None for patch in patches}:
+            self.module(name)
 
     def module(self, name: str) -> Any:  # noqa: ANN401 - a module made just now has no type
         """Return the copy of a module, made on first use."""

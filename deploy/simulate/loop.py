@@ -92,7 +92,7 @@ class Process:
         for task in self._tasks:
             if not task.done():
                 with contextlib.suppress(BaseException):
-                    task.get_coro().close()  # type: ignore[union-attr] # a task of ours has one
+                    task.get_coro().close()
         self._tasks.clear()
 
     def holds(self, task: asyncio.Task[Any]) -> None:
@@ -175,7 +175,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override] # the stubs of the base class lack `context`
+    def create_task(
         self,
         coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
         *,
@@ -185,7 +185,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Start a task, in the process that starts it unless a context says otherwise."""
         process = (context or contextvars.copy_context()).get(_PROCESS)
         task: asyncio.Task[Any] = asyncio.Task(
-            coro,  # type: ignore[arg-type] # a generator is one, too
+            coro,
             loop=self,
             name=str(name or "task"),
             context=context,

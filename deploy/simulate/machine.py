@@ -40,7 +40,8 @@ __all__ = [
 #: When every simulated run begins.
 START: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 EXIT_RESTART: Final = 75
-LOG: Final = logging.Logger("simulated", level=logging.CRITICAL + 1)
+LOG: Final = logging.getLogger("rivelin.simulated")
+LOG.setLevel(logging.CRITICAL + 1)
 URGENT_MARK: Final = b"!"
 
 

@@ -34,6 +34,7 @@ class Fault(Enum):
     REFUSED = "refused"  # the broker cannot write one batch
     MARKERS = "markers"  # markers are written late
     TORN = "torn"  # a node that is killed loses prepared markers (ADR 0011)
+    DOUBLE = "double"  # a second process is started beside the first
     REBALANCE = "rebalance"  # the group deals topics out again, and readers stray
     HANG = "hang"  # the reader of a group brings nothing any more
 
@@ -84,7 +85,14 @@ class Nemesis:
         self._request_kinds = [fault for fault in _AT_REQUEST if fault in self.kinds]
         self._timed_kinds = [
             fault
-            for fault in (Fault.TERM, Fault.STALE, Fault.HANG, Fault.REBALANCE, Fault.KILL)
+            for fault in (
+                Fault.TERM,
+                Fault.STALE,
+                Fault.DOUBLE,
+                Fault.HANG,
+                Fault.REBALANCE,
+                Fault.KILL,
+            )
             if fault in self.kinds
         ]
         self._rate = dice.choice((0.01, 0.03, 0.1))
@@ -105,15 +113,15 @@ class Nemesis:
         if self._dice.random() >= rate:
             return Fate.FINE
         fate = self._dice.choice(_AT_REQUEST[self._dice.choice(self._request_kinds)])
-        if fate in (Fate.HELD, Fate.SLOW):
-            if not self._waits_left or (fate is Fate.HELD and what in _READS):
+        if fate is Fate.HELD:
+            if not self._waits_left or what in _READS:
                 return Fate.FINE
             self._waits_left -= 1
         self.left -= 1
         return fate
 
     def held_until(self) -> tuple[int, float]:
-        """After how many later requests of its sender, or seconds, what is held up comes through."""
+        """After how many later requests of its sender, or seconds, it comes through all the same."""
         return self._dice.randint(1, _HELD_REQUESTS_MAX), _HELD_SECONDS_MAX
 
     def given_up_after(self, patience: float) -> float:
@@ -208,9 +216,10 @@ class Nemesis:
         self.left -= 1
         return True
 
-    def stopped_seconds(self) -> float:
-        """How long a process is stopped."""
-        return self._dice.choice((0.4, 3.0, 9.0, 14.0))
+    def stopped_seconds(self, session: float) -> float:
+        """How long a process is stopped; often until just after its replacement was started."""
+        just_after = session + self._dice.uniform(0.0, 0.05)
+        return self._dice.choice((0.4, 3.0, just_after, just_after, 14.0))
 
     def restart_seconds(self) -> float:
         """How long until a dead process is started again."""

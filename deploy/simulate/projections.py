@@ -42,9 +42,9 @@ class CountingProjection:
 
     name = "counting"
     version = 1
-    topics = (SAFEGUARDING, POLICE_DECISIONS)
-    tables = (PLACES, CHAINS)
-    publication = Publication(ALERTS, lambda value: value.decode())
+    topics: tuple[str, ...] = (SAFEGUARDING, POLICE_DECISIONS)
+    tables: tuple[Table, ...] = (PLACES, CHAINS)
+    publication: Publication | None = Publication(ALERTS, lambda value: value.decode())
 
     def __init__(self) -> None:
         self.chains = dict.fromkeys(self.topics, Memory())

@@ -30,7 +30,7 @@ from streams.topics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from consumers.store import ProjectionStore
     from deploy.simulate.loop import Process
@@ -48,6 +48,7 @@ class StageScene:
     topics: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     output = ""
+    outputs: tuple[str, ...] = ()
     group = ""
     transactions = 0.7  # how much of the input is written by transactions
     aborts = True  # and whether some of those are aborted
@@ -79,9 +80,7 @@ class StageScene:
                 world.broker.append(topic, records)
             world.note(f"input {topic}:{first}+{len(values)}{' aborted' if is_aborted else ''}")
             if not is_aborted:
-                self.wanted += [
-                    b"%s/%d" % (topic.encode(), first + n) for n in range(len(values))
-                ]
+                self.wanted += [b"%s/%d" % (topic.encode(), first + n) for n in range(len(values))]
             await asyncio.sleep(dice.uniform(0.0, _PAUSE_SECONDS_MAX))
         self.has_all_come = True
 
@@ -117,6 +116,22 @@ class StageScene:
             for place in (one.decode() for one in self.wanted)
         )
 
+    def left_behind(self, positions: Mapping[str, int]) -> Iterator[str]:
+        """Yield what lies below a position and is nowhere, not even in what is being committed."""
+        partitions = self.world.broker.partitions
+        written = {
+            one
+            for topic in self.outputs
+            for entry in partitions[topic].entries
+            if entry.span is not None and entry.span.committed is not False
+            for one in (entry.key, entry.value)
+        }
+        for topic, position in positions.items():
+            for offset, _ in partitions[topic].committed():
+                place = b"%s/%d" % (topic.encode(), offset)
+                if offset < position and place not in written:
+                    yield f"the position of {topic} is {position}, and {offset} is nowhere"
+
     def check(self) -> Iterator[str]:
         """Every input exactly once in the output; the state is that of a replay."""
         yield from exactly_once(self.wanted, self._values(self.output), self.output)
@@ -133,6 +148,7 @@ class LinkerScene(StageScene):
     topics = (TOKENISED, REVIEW_COMMANDS, RESOLUTIONS, OUTGOING, REGISTRY)
     inputs = (TOKENISED, REVIEW_COMMANDS)
     output = OUTGOING
+    outputs = (OUTGOING,)
     group = "linker"
 
     def enter(self, world: World) -> None:
@@ -179,6 +195,7 @@ class GateScene(StageScene):
     topics = (OUTGOING, REVIEW_COMMANDS, HELD, POLICE, REGISTRY)
     inputs = (OUTGOING, REVIEW_COMMANDS)
     output = POLICE
+    outputs = (HELD, POLICE)
     group = "gate"
 
     def enter(self, world: World) -> None:
@@ -192,9 +209,7 @@ class GateScene(StageScene):
         stage = GatingStage(_GATE_DELAY, world.dice)
         self._stages.append(stage)
         loop = world.product.module("streams.loop")
-        runner: Runner = loop.StageRunner(
-            stage, self._log(), clock=lambda: at(world.loop.time())
-        )
+        runner: Runner = loop.StageRunner(stage, self._log(), clock=lambda: at(world.loop.time()))
         return runner
 
     def _check_state(self) -> Iterator[str]:
@@ -218,6 +233,7 @@ class IntakeScene(StageScene):
     inputs = tuple(submissions_of(partner) for partner in ("aire", "loxley", "sheaf"))
     topics = (*inputs, TOKENISED, DUTY)
     output = TOKENISED
+    outputs = (TOKENISED,)
     group = "intake"
     transactions = 0.1  # partners get no transactional id; should one have it, gaps are passed
     aborts = False  # and Faust's reader would bring what was aborted

@@ -185,4 +185,3 @@ class GatingStage:
 
     def _go(self, place: bytes) -> None:
         self.gone[place] = self.gone.get(place, 0) + 1
-

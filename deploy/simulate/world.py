@@ -25,7 +25,7 @@ from streams.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from deploy.simulate.broker import Entry
     from deploy.simulate.link import Product
@@ -104,6 +104,9 @@ class Scene(Protocol):
 
     def is_done(self) -> bool:
         """Tell whether all work has come out."""
+
+    def left_behind(self, positions: Mapping[str, int]) -> Iterable[str]:
+        """Yield what lies below positions that have just moved, and has not come out."""
 
     def check(self) -> Iterable[str]:
         """Yield what does not hold, in words that name no more than topics and offsets."""
@@ -265,7 +268,7 @@ class World:
         self.seed = seed
         self.scene = scene
         self.product = product
-        self.loop = VirtualLoop(self)
+        self.loop = VirtualLoop(self)  # type: ignore[abstract] # sockets and signals there are none
         self.dice = Random(f"{seed} work")  # noqa: S311 - a simulation, not a secret
         self.nemesis = Nemesis(Random(f"{seed} faults"))  # noqa: S311 - the same
         self.kills = 0
@@ -289,7 +292,7 @@ class World:
             overdue=self.nemesis.overdue_seconds,
             loses_markers=self.nemesis.loses_markers,
         )
-        self.broker.tell(self._has_grown, self.note)
+        self.broker.tell(self._has_grown, self.note, self._have_moved)
         self.wire = Wire(self)
 
     # --- one run -----------------------------------------------------------------------------
@@ -374,6 +377,8 @@ class World:
                 self._terminate(process)
             case Fault.STALE:
                 self._stop_for_long(process)
+            case Fault.DOUBLE:
+                self._replace(process)
             case _:
                 self.scene_event(fault, process)
 
@@ -389,12 +394,14 @@ class World:
 
     def _end(self) -> None:
         with warnings.catch_warnings(), self.loop.running():
-            warnings.simplefilter("ignore", RuntimeWarning)  # what is killed awaits nothing any more
+            warnings.simplefilter(
+                "ignore", RuntimeWarning
+            )  # what is killed awaits nothing any more
             for process in self._processes:
                 process.dispose()
             for task in self._world_tasks:
                 if not task.done():
-                    task.get_coro().close()  # type: ignore[union-attr] # a task of ours has one
+                    task.get_coro().close()
 
     def note(self, line: str) -> None:
         """Write a line of the trace."""
@@ -494,22 +501,23 @@ class World:
         """SIGSTOP; after the session a replacement on another machine; at last SIGCONT."""
         process.stop()
         self.after(SESSION_SECONDS, lambda: self.scene_event(Fault.STALE, process))
-        seconds = self.nemesis.stopped_seconds()
-
-        def replace() -> None:
-            role = self._role_of.get(process)
-            if process.state is not State.STOPPED or role is None or role.process is not process:
-                return
-            if role.is_replaced:
-                role.machine = 1 - role.machine
-                self._start(role)
+        seconds = self.nemesis.stopped_seconds(SESSION_SECONDS)
 
         def wake() -> None:
             self.note(f"{process.name} goes on")
             process.go_on()
 
-        self.loop.call_later(SESSION_SECONDS, replace, context=self._outside)
-        self.loop.call_later(seconds, wake, context=self._outside)
+        self.after(SESSION_SECONDS, lambda: self._replace(process, State.STOPPED))
+        self.after(seconds, wake)
+
+    def _replace(self, process: Process, state: State = State.RUNNING) -> None:
+        """Start another process beside one that is still there, on the other machine."""
+        role = self._role_of.get(process)
+        if process.state is not state or role is None or role.process is not process:
+            return
+        if role.is_replaced:
+            role.machine = 1 - role.machine
+            self._start(role)
 
     # --- the broker --------------------------------------------------------------------------
 
@@ -550,6 +558,9 @@ class World:
     def _has_grown(self, topic: str) -> None:
         for future in self._growth.pop(topic, ()):
             _wake(future)
+
+    def _have_moved(self, positions: Mapping[str, int]) -> None:
+        self.violations += self.scene.left_behind(positions)
 
     # --- what holds in every scene -----------------------------------------------------------
 
