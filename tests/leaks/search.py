@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING
 from anonymiser import keyring
 from deploy.backup.cut import spec_of
 from deploy.backup.records import classes_of
+from deploy.broker import answers
 from deploy.catch_up import wait_until_caught_up
 from deploy.leaks import Identifier, LeakSearch
+from deploy.processes import ProcessIdentity
+from deploy.supervisor import read_report
 from streams.codec import decode
+from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.loop import StageRunner, read_to_end
 from streams.restricted import (
@@ -49,6 +54,8 @@ if TYPE_CHECKING:
     from deploy.settings import Settings
     from streams.ports import Record
 
+#: How long a node may take to be back after a kill.
+CRASH_SECONDS_MAX = 90
 #: Where a partner's own word for its report may stand, if at all: never with police or the hub.
 WITHOUT_SOURCE_IDS = ("topic police.", "topic safeguarding.", "screen network", "screen person",
                       "screen alert", "file stores/ocg", "file stores/safeguarding")  # fmt: skip
@@ -144,6 +151,8 @@ def run(system: System, seeds: Sequence[int], *, thorough: bool = False) -> Run:
     played = asyncio.run(play(settings, seeds, system.fingerprint))
     asyncio.run(_caught_up(settings))
     screens = decide_and_look(settings, thorough=thorough)
+    if thorough:
+        _crash(settings)
     asyncio.run(_caught_up(settings))
     canaries = Canaries(played)
     found, size = asyncio.run(canaries.search(documents(settings, screens.shown)))
@@ -161,6 +170,28 @@ def run(system: System, seeds: Sequence[int], *, thorough: bool = False) -> Run:
         control_missing=canaries.missing(controlled),
         seconds=time.monotonic() - began,
     )
+
+
+def _crash(settings: Settings) -> None:
+    """Let roles and broker die in the midst of it: what they say then is searched as well."""
+    report = read_report(settings)
+    assert report is not None
+    for number, names in ((signal.SIGABRT, ("linker", "gate", "anonymiser")),
+                          (signal.SIGKILL, ("broker",))):  # fmt: skip
+        for process in report.facts["processes"]:
+            if process["name"] in names:
+                ProcessIdentity.from_dict(process).signal(number)
+    deadline = time.monotonic() + CRASH_SECONDS_MAX
+    while not asyncio.run(_answers(settings)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+async def _answers(settings: Settings) -> bool:
+    try:
+        return await answers(settings.access("supervisor"))
+    except RivelinError:
+        return False
 
 
 async def _caught_up(settings: Settings) -> None:
