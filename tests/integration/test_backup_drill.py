@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,7 @@ from streams.values import Outcome
 from tests.integration.test_full_disk import small_disk
 from tests.integration.test_partner_commands import START_SECONDS_MAX, Terminal
 from tests.integration.test_review_desk_live import report
+from tests.leaks.canaries import Maker
 
 HOMES, SCHOOL = "loxley-homes", "porter-youth"
 PARTNERS = (HOMES, SCHOOL)
@@ -102,16 +104,16 @@ class Home(Terminal):
 
 def scene(partner, number):
     """A network of three, and a child whom one of them exploits: an alert follows."""
-    letters = "abcd"
+    names = Maker(1_000 + number)
     people = [
         {
             "label": f"p{one}",
             "kind": "PERSON",
             "person": {"sex": "MALE", "age": 14 if one == 3 else 30, "role": "SUSPECT"},
             "identity": {
-                "given_name": f"Jorund{letters[one] * 3}{letters[number % 4] * (2 + number // 4)}",
-                "family_name": f"Testling{letters[one] * 2}",
-                "born_on": f"{2012 if one == 3 else 1970 + number}-0{one + 1}-1{number % 10}",
+                "given_name": names.word(),
+                "family_name": names.word(),
+                "born_on": names.day(date(2012 if one == 3 else 1970 + number, 1, 1)).isoformat(),
             },
         }
         for one in range(4)
