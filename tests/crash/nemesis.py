@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from tests.crash.failpoints import BY_NAME, FAILPOINTS, KEYS, Failpoint
 from tests.crash.ledger import note
-from tests.crash.system import BROKER, CrashSystemError, System
+from tests.crash.system import BACK_SECONDS_MAX, BROKER, CrashSystemError, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -242,10 +242,14 @@ class Nemesis:
         died = await asyncio.to_thread(
             self._system.rivelin, *point.by_command, module="tests.crash.launcher"
         )
-        again = await asyncio.to_thread(self._system.rivelin, *point.by_command)
-        if again.returncode:
-            what = " ".join(point.by_command)
-            raise CrashSystemError(f"{what} fails after {point.name}: {again.stderr.strip()}")
+        deadline = time.monotonic() + BACK_SECONDS_MAX  # the disk may be full, the broker away
+        while (
+            again := await asyncio.to_thread(self._system.rivelin, *point.by_command)
+        ).returncode:
+            if time.monotonic() > deadline:
+                what = " ".join(point.by_command)
+                raise CrashSystemError(f"{what} fails after {point.name}: {again.stderr.strip()}")
+            await asyncio.sleep(1.0)
         return died.returncode == -signal.SIGKILL
 
     async def _fill(self, _: Fault) -> bool:

@@ -14,6 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
 from deploy import registry
 from deploy.population import example_population
 from deploy.processes import Child, ProcessIdentity, ProcessSpec, last_lines
@@ -21,6 +25,7 @@ from deploy.progress import progress_file, read_progress
 from deploy.roles import ROLES
 from deploy.settings import ReleaseSettings, Settings
 from deploy.supervisor import Phase, read_report
+from streams.topics import submissions_of
 from tests.crash.bugs import BUG
 from tests.crash.failpoints import Control
 from tests.crash.launcher import CONTROL
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BROKER = "broker"
 HOME = "home"
+INTAKE_GROUP = "rivelin-intake"
 _READY_SECONDS_MAX = 180.0
 _STOP_SECONDS_MAX = 20.0
 _PROBE_SECONDS = 0.05
@@ -151,7 +157,7 @@ class System:
         began, calm = time.monotonic(), 0
         unrest: tuple[str, ...] = ("nothing was looked at",)
         while time.monotonic() - began < seconds:
-            unrest = self.unrest()
+            unrest = self.unrest() or await self._not_taken_in()
             calm = 0 if unrest else calm + 1
             if calm >= 3:
                 return (), time.monotonic() - began

@@ -49,13 +49,19 @@ class Status:
     topics: Mapping[str, TopicStatus] = field(default_factory=dict)
     alarms: tuple[str, ...] = ()
 
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether nobody can say how much waits: between joining and opening a topic, too."""
+        opens = not self.topics and self.state in {JOINING, CATCHING_UP}
+        return opens or any(topic.lag is None for topic in self.topics.values())
+
     def to_json(self) -> str:
         """Return the file's content, with the facts that every role's file has."""
         lags = [topic.lag for topic in self.topics.values()]
         moved = [topic.committed_at for topic in self.topics.values() if topic.committed_at]
         facts = asdict(self) | {
             "positions": {name: topic.position for name, topic in self.topics.items()},
-            "lag": None if None in lags else sum(lag or 0 for lag in lags),
+            "lag": None if self._is_unknown else sum(lag or 0 for lag in lags),
             "moved_at": max(moved, default=None),
         }
         return json.dumps(facts)

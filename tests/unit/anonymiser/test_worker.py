@@ -21,7 +21,14 @@ from anonymiser.intake.worker.shell import (
     Shell,
     member_id,
 )
-from anonymiser.intake.worker.status import RUNNING, Status, TopicStatus, write_status
+from anonymiser.intake.worker.status import (
+    CATCHING_UP,
+    JOINING,
+    RUNNING,
+    Status,
+    TopicStatus,
+    write_status,
+)
 from streams.loop import read_to_end
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
@@ -251,6 +258,13 @@ def test_the_status_file_is_replaced_whole_and_says_what_every_role_says(tmp_pat
     assert (facts["role"], facts["lag"], facts["positions"]) == ("anonymiser", 2, {TOPIC: 5})
     assert facts["topics"][TOPIC]["committed_at"] == facts["moved_at"]
     assert [path.name for path in tmp_path.iterdir()] == ["anonymiser.json"]
+
+
+def test_until_a_topic_is_open_nobody_knows_how_much_waits(tmp_path):
+    file = tmp_path / "anonymiser.json"
+    for state in (JOINING, CATCHING_UP):
+        write_status(file, Status(slot="1", state=state, written_at="now"))
+        assert json.loads(file.read_text())["lag"] is None
 
 
 def test_a_full_disk_does_not_end_a_worker(tmp_path):
