@@ -164,6 +164,28 @@ class System:
             await asyncio.sleep(1.0)
         return unrest, time.monotonic() - began
 
+    async def _not_taken_in(self) -> tuple[str, ...]:
+        """Ask the broker itself: what a stage says of itself is what is being tested."""
+        topics = [TopicPartition(submissions_of(partner), 0) for partner in PARTNERS]
+        admin = AIOKafkaAdminClient(**self.access().options())
+        reader = AIOKafkaConsumer(**self.access().options())
+        try:
+            await admin.start()
+            await reader.start()
+            committed = await admin.list_consumer_group_offsets(INTAKE_GROUP)
+            ends = await reader.end_offsets(topics)
+        except KafkaError as error:
+            return (f"the broker does not answer: {type(error).__name__}",)
+        finally:
+            await admin.close()
+            await reader.stop()
+        taken = {one: committed[one].offset if one in committed else 0 for one in topics}
+        return tuple(
+            f"{one.topic}: {ends[one] - taken[one]} not taken in"
+            for one in topics
+            if taken[one] < ends[one]
+        )
+
     def rivelin(self, *arguments: str, module: str = "deploy") -> subprocess.CompletedProcess[str]:
         """Call the command for this home; through the launcher it can die at a failpoint."""
         return subprocess.run(
