@@ -26,13 +26,14 @@ _LOOK_SECONDS: Final = 1.0
 
 
 def notify(*lines: str) -> bool:
-    """Tell the manager; False where none listens. A manager that has gone is no error of ours."""
+    """Tell the manager; False where none listens, or it does not read: it never holds us up."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address[:1] not in {"/", "@"}:
         return False
     name = f"\0{address[1:]}" if address.startswith("@") else address
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as wire:
+            wire.setblocking(False)  # noqa: FBT003 - as in socket
             wire.connect(name)
             wire.sendall("\n".join(lines).encode())
     except OSError:

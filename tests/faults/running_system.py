@@ -8,12 +8,14 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,15 +50,36 @@ SENT: list[int] = []
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
+def manager(tmp_path_factory):
+    """A service manager that listens: the address of its socket, and what it was told."""
+    address, told = str(tmp_path_factory.mktemp("manager") / "notify"), []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(address)
+
+        def listen():
+            with suppress(OSError):
+                while said := listening.recv(4096):
+                    told.extend(said.decode().splitlines())
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield address, told
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory, manager):
     """A running system whose supervisor loses patience soon."""
     running = System(Settings(home=tmp_path_factory.mktemp("faults") / "home"))
-    os.environ["RIVELIN_WATCH__SILENT_SECONDS_MAX"] = str(SILENT_SECONDS)
+    env = {
+        "RIVELIN_WATCH__SILENT_SECONDS_MAX": str(SILENT_SECONDS),
+        "NOTIFY_SOCKET": manager[0],
+    }
+    os.environ.update(env)
     try:
         asyncio.run(_begin(running))
         yield running
     finally:
-        del os.environ["RIVELIN_WATCH__SILENT_SECONDS_MAX"]
+        for name in env:
+            os.environ.pop(name)
         running.stop()
 
 
@@ -110,6 +133,16 @@ def submitted(system, count=3):
     """Submit some reports; return what became of them."""
     SENT.append(count)
     return asyncio.run(_submit(system, count))
+
+
+# --- a service manager that listens --------------------------------------------------------------
+
+
+def test_a_service_manager_is_told_that_all_is_started_and_then_that_it_lives(system, manager):
+    _, told = manager
+    eventually(lambda: "READY=1" in told and told[-1] == "WATCHDOG=1")
+    assert set(told) == {"READY=1", "WATCHDOG=1"}  # roles tell it nothing: it knows us alone
+    assert told.count("READY=1") == 1
 
 
 # --- a role that hears nothing --------------------------------------------------------------------

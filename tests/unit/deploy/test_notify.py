@@ -88,3 +88,8 @@ def test_a_role_is_alive_while_its_own_file_moves_and_ready_once_it_works(settin
 
     relay.look()
     assert manager() == []  # the file stands still: the loop hangs
+
+
+def test_a_manager_that_does_not_read_holds_nobody_up(manager):
+    told = [notify("WATCHDOG=1") for _ in range(10_000)]
+    assert not all(told)
