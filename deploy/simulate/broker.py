@@ -153,7 +153,7 @@ class Broker:
         noted: Callable[[str], None],
         moved: Callable[[Mapping[str, int]], None],
     ) -> None:
-        """Tell of topics that have more to read, of events worth a line, of positions that moved."""
+        """Tell of topics with more to read, of events worth a line, of positions that moved."""
         self._grown, self._noted, self._moved = grown, noted, moved
 
     # --- its own life ------------------------------------------------------------------------

@@ -284,6 +284,7 @@ class AIOKafkaConsumer(_Client):
         self._group: str | None = options.get("group_id")
         self._committed = options.get("isolation_level") == "read_committed"
         self._offsets: dict[str, int] = {}
+        self._word = "first fetch"
         self._fetcher = SimpleNamespace(error_future=SimpleNamespace(done=lambda: False))
         self._coordinator = self
 
@@ -320,8 +321,10 @@ class AIOKafkaConsumer(_Client):
             await self.world.wait(grown, left)
 
     async def _fetch(self, limit: int) -> dict[TopicPartition, list[Message]] | None:
+        what, self._word = self._word, "fetch"
+        what = "probing fetch" if limit == 1 else what
         try:
-            found, places = await self.ask("fetch", lambda: self._look(limit))
+            found, places = await self.ask(what, lambda: self._look(limit))
         except (KafkaConnectionError, RequestTimedOutError):
             return None
         for topic, place in places.items():

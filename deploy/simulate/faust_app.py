@@ -206,6 +206,7 @@ class App:
             await self._go_to(mine)
             await self._read_while(lambda: not group.wants_back(self))
             if self.world.nemesis.strays(Fault.REBALANCE, 0.5):
+                await self.world.wait(self.world.growth(self._places), _HEARTBEAT_SECONDS)
                 await self._read()  # what was on its way
             await self.on_partitions_revoked.send(self, set(self._mine))
             self._forget()
@@ -220,7 +221,7 @@ class App:
         self._mine = {TP(topic, 0) for topic in sorted(topics)}
         old, self._places = self._places, {}
         for topic in sorted(topics):
-            is_old = topic in old and nemesis.strays(Fault.REBALANCE, 0.3)
+            is_old = topic in old and nemesis.strays(Fault.REBALANCE, 0.5)
             self._places[topic] = old[topic] if is_old else await self._committed(topic)
         handler = self.on_partitions_assigned.send(self, set(self._mine))
         if nemesis.strays(Fault.REBALANCE, 0.5):

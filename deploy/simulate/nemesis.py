@@ -61,10 +61,16 @@ _AT_REQUEST: Final = {
     Fault.SLOW: (Fate.SLOW,),
 }
 _FAULTS_MAX: Final = 7
-_READS: Final = frozenset({"fetch", "ends", "starts", "connect"})
+_READS: Final = frozenset({"fetch", "first fetch", "probing fetch", "ends", "starts", "connect"})
 _READ_SHARE: Final = 0.25
 #: How much more often a request is hit that decides something.
-_SHARES: Final = {**dict.fromkeys(_READS, _READ_SHARE), "commit": 3.0, "commit offsets": 2.0}
+_SHARES: Final = {
+    **dict.fromkeys(_READS, _READ_SHARE),
+    "first fetch": 1.5,
+    "probing fetch": 10.0,  # on which it hangs whether something is lost
+    "commit offsets": 2.0,
+    "commit": 3.0,
+}
 #: What is held up comes through after the client asked for so many other things, or so late.
 _HELD_REQUESTS_MAX: Final = 14
 _HELD_SECONDS_MAX: Final = 24.0
@@ -121,7 +127,7 @@ class Nemesis:
         return fate
 
     def held_until(self) -> tuple[int, float]:
-        """After how many later requests of its sender, or seconds, it comes through all the same."""
+        """After how many later requests, or seconds, it comes through all the same."""
         return self._dice.randint(1, _HELD_REQUESTS_MAX), _HELD_SECONDS_MAX
 
     def given_up_after(self, patience: float) -> float:
