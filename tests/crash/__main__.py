@@ -4,7 +4,7 @@
     python -m tests.crash release --minutes 60      rounds until 1,000 kills and 1,000,000 reports
     python -m tests.crash release --status
     python -m tests.crash bugs                      planted bugs, each of which a run must find
-    python -m tests.crash zombies | proxy | side-by-side | controls | cluster …
+    python -m tests.crash cluster | zombies | delayed | forgetful | side-by-side | controls …
 
 Exit codes: 0 nothing violated and everything happened, 1 a violation or less than was planned,
 2 wrong usage, 130 and 143 ended by a signal.
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 #: Each of these modules has a `main(arguments) -> int` of its own.
 OTHERS = {
     "cluster": "tests.crash.cluster",
-    "proxy": "tests.crash.proxy",
     "zombies": "tests.crash.zombies",
+    "delayed": "tests.crash.delayed",
+    "forgetful": "tests.crash.forgetful",
     "side-by-side": "tests.crash.side_by_side",
     "controls": "tests.crash.controls",
 }

@@ -43,8 +43,8 @@ _NO_KILLS = frozenset({Deed.FAILPOINT, Deed.FULL_DISK, Deed.PARTNERS})
 #: What a run may take beyond its load until nothing waits any more, and for each waiting report.
 REST_SECONDS = 90.0
 _REST_SECONDS_EACH = 0.02
-#: The load goes on for so long past its plan while faults are still to come.
-_STEPS_BEYOND = 3
+#: The load goes on so far past its plan while faults are still to come.
+_STEPS_BEYOND = 10_000
 _GROUPS = {
     "rivelin-intake": tuple(map(submissions_of, PARTNERS)),
     "rivelin-linker": (TOKENISED,),
@@ -185,7 +185,7 @@ async def _run(plan: Plan, place: _Place, system: System, say: Say) -> Result:
     await system.start()
     say(f"seed {plan.seed}: the system runs after {time.monotonic() - began:.0f} s")
     base = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
-    story = Story(plan.seed, plan.reports * _STEPS_BEYOND, base)
+    story = Story(plan.seed, plan.reports + _STEPS_BEYOND, base)
     faults = nemesis.plan_of(
         plan.seed, plan.kills, plan.each, full_disk=place.can_be_full, only=plan.only
     )
@@ -232,7 +232,7 @@ class Load:
         facts = {
             "seed": plan.seed,
             "steps": plan.reports,
-            "steps_max": plan.reports * _STEPS_BEYOND,
+            "steps_max": plan.reports + _STEPS_BEYOND,
             "base": base.isoformat(),
             "per_second": plan.per_second,
         }
