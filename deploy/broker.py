@@ -535,6 +535,13 @@ class LocalBroker:
         """Return how to enter it as a principal; see `Settings.access`."""
         return self.settings.access(principal)
 
+    @property
+    def pid(self) -> int:
+        """The running node's process."""
+        if self.child is None:
+            raise BrokerStartError("the broker is not started")
+        return self.child.pid
+
     def start(self) -> None:
         """Start the node and wait until it serves. Not from inside an event loop."""
         asyncio.run(self.start_async())

@@ -31,6 +31,9 @@ _MUTUAL_TLS: Final = {
     "ssl.client.auth": "required",
     "ssl.protocol": "TLSv1.3",
     "ssl.enabled.protocols": "TLSv1.3",
+    # In this order. Our node compiles by C1 alone, which has no instructions for AES: a record
+    # costs it 30 µs under the first and 72 µs under the second (`rivelin bench security`).
+    "ssl.cipher.suites": "TLS_CHACHA20_POLY1305_SHA256,TLS_AES_256_GCM_SHA384",
     "ssl.keystore.type": "PEM",
     "ssl.keystore.location": _KEYSTORE,
     "ssl.truststore.type": "PEM",

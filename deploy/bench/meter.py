@@ -52,7 +52,7 @@ def look(settings: Settings) -> Sample:
     pids = {LOAD: os.getpid(), **_pids(settings)}
     return Sample(
         time.monotonic(),
-        {name: _cpu_seconds(pid) for name, pid in pids.items()},
+        {name: cpu_seconds(pid) for name, pid in pids.items()},
         {name: _memory_mb(pid) for name, pid in pids.items()},
     )
 
@@ -74,7 +74,8 @@ def _pids(settings: Settings) -> dict[str, int]:
     return {one["name"]: one["pid"] for one in processes if one["pid"] is not None}
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has used since it began."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / _TICKS_PER_SECOND
 

@@ -59,13 +59,13 @@ class Plan:
 def intake_alone() -> dict[str, Any]:
     """Return what intake costs by itself, on this machine as it is now."""
     now = datetime.now(UTC).replace(microsecond=0)
-    return {**_machine(), **measure_intake(INTAKE_REPORTS, now)}
+    return {**machine(), **measure_intake(INTAKE_REPORTS, now)}
 
 
 def linking_alone(people: int, say: Say) -> dict[str, Any]:
     """Return what linking costs by itself among up to so many people."""
     marks = sorted({mark for mark in MARKS if mark < people} | {people})
-    return {**_machine(), **measure_linking(marks, say)}
+    return {**machine(), **measure_linking(marks, say)}
 
 
 async def measure(plan: Plan, say: Say) -> dict[str, Any]:
@@ -73,14 +73,14 @@ async def measure(plan: Plan, say: Say) -> dict[str, Any]:
     say(f"intake alone, over {INTAKE_REPORTS} reports")
     intake = measure_intake(INTAKE_REPORTS, datetime.now(UTC).replace(microsecond=0))
     async with _bench(say) as bench:
-        facts = {**_machine(), "start_seconds": bench.start_seconds, "intake": intake}
+        facts = {**machine(), "start_seconds": bench.start_seconds, "intake": intake}
         return {**facts, **await bench.run(plan)}
 
 
 async def recovery(rounds: int, say: Say) -> dict[str, Any]:
     """Return how long a killed process keeps reports waiting, so many kills of each."""
     async with _bench(say) as bench:
-        return {**_machine(), "rate": RATE, "kills": await bench.recoveries(rounds)}
+        return {**machine(), "rate": RATE, "kills": await bench.recoveries(rounds)}
 
 
 @asynccontextmanager
@@ -239,7 +239,8 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float | int | None]:
     return {"count": len(ordered), "p50": at(0.5), "p99": at(0.99), "max": at(1.0)}
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on, and when."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

@@ -25,6 +25,7 @@ class What(StrEnum):
     LINKING = "linking"
     RECOVERY = "recovery"
     REPLAY = "replay"
+    SECURITY = "security"
 
 
 def register(app: Typer) -> None:
@@ -37,7 +38,8 @@ def bench(  # noqa: PLR0913 - one argument an option
         What,
         typer.Argument(
             help="system: throughput and latency (some minutes); intake, linking: CPU of one stage,"
-            " no broker; recovery: after SIGKILLs; replay: a long log through every projection."
+            " no broker; recovery: after SIGKILLs; replay: a long log through every projection;"
+            " security: mutual TLS beside plain text, as a ratio."
         ),
     ] = What.SYSTEM,
     *,
@@ -54,7 +56,9 @@ def bench(  # noqa: PLR0913 - one argument an option
     people: Annotated[
         int, typer.Option(help="linking: among how many, at most.", min=1_000)
     ] = 1_000_000,
-    rounds: Annotated[int, typer.Option(help="recovery: kills of each process.", min=1)] = 5,
+    rounds: Annotated[
+        int, typer.Option(help="recovery: kills of each process; security: rounds.", min=1)
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")] = False,
 ) -> None:
     """Measure, with a broker of its own where one is needed."""
@@ -62,6 +66,7 @@ def bench(  # noqa: PLR0913 - one argument an option
 
     from deploy.bench import run, show  # noqa: PLC0415 - the same
     from deploy.bench.replay import measure_replay  # noqa: PLC0415 - the same
+    from deploy.bench.security import measure_security  # noqa: PLC0415 - the same
 
     plan = run.Plan(
         latency_rate=latency_rate, sustained_rate=sustained_rate, seconds=seconds, reports=reports
@@ -78,6 +83,7 @@ def bench(  # noqa: PLR0913 - one argument an option
             lambda: asyncio.run(measure_replay(reports, say)),
             show.replay_as_markdown,
         ),
+        What.SECURITY: (lambda: measure_security(rounds, say), show.security_as_markdown),
     }
     measure, shown = measured[what]
     figures = measure()
