@@ -24,6 +24,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 
 from anonymiser.intake.beside import fault_beside
 from anonymiser.intake.transform import IntakeContext, transform
+from anonymiser.intake.worker.ahead import Ahead
 from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
 from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
 from anonymiser.intake.worker.status import (
@@ -35,12 +36,14 @@ from anonymiser.intake.worker.status import (
     instant,
     write_status,
 )
+from anonymiser.intake.worker.turns import Turns
 from anonymiser.tokens import Tokeniser
 from streams.alarms import Alarm
+from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.kafka.sound_batches import read_soundly
 from streams.ports import Record
-from streams.topics import DUTY, MAX_SUBMISSION_BYTES
+from streams.topics import DUTY, MAX_SUBMISSION_BYTES, REDRIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,6 +72,8 @@ _BUSY_SECONDS: Final = 1.0
 _STATUS_SECONDS: Final = 1.0
 _WATCH_SECONDS: Final = 5.0
 _FULL_PAUSE_SECONDS: Final = 0.005
+_TURN_SECONDS: Final = 0.05
+_AHEAD_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,8 @@ class Shell:
         self._caught_up = False
         self._leaving = False
         self._given_up: int | None = None
+        self._turns = Turns()
+        self._waiting: set[Any] = set()
 
     # --- records -------------------------------------------------------------------------------
 
@@ -130,7 +137,40 @@ class Shell:
         outgoing = transform(_record(message), self._context, fault)
         urgent = any(one.topic == DUTY for one in outgoing)
         lane.put(Prepared(message.offset, generation, urgent, outgoing))
+        if message.topic != REDRIVES:
+            self._turns.took(message.topic, time.monotonic())
         await asyncio.sleep(0)
+
+    async def keep_turns(self) -> None:
+        """Leave topics alone whose partners have had more than their turn, for as long as it is."""
+        while True:
+            await asyncio.sleep(_TURN_SECONDS)
+            if self.joined and not self._leaving and self._given_up is None:
+                self._keep_turns()
+
+    async def look_ahead(self) -> None:
+        """Have a human told of the immediate risks in a backlog before their turn comes."""
+        ahead = Ahead(self._log, self._context)
+        while True:
+            await asyncio.sleep(_AHEAD_SECONDS)
+            ends = {topic: (lane.floor, self._end_of(topic)) for topic, lane in self.lanes.items()}
+            known = {topic: (at, end) for topic, (at, end) in ends.items() if end is not None}
+            try:
+                await ahead.look({topic: one for topic, one in known.items() if topic != REDRIVES})
+            except RivelinError as error:  # each alarm comes in its turn all the same
+                LOG.warning("not read ahead: %s", error)
+                await ahead.stop()
+
+    def _keep_turns(self) -> None:
+        consumer = self.app.consumer
+        held = self._turns.held(time.monotonic())
+        mine = consumer.assignment()
+        waiting = {partition for partition in mine if partition.topic in held}
+        if waiting - self._waiting:
+            consumer.pause_partitions(waiting)
+        if let_go := (self._waiting & mine) - waiting:
+            consumer.resume_partitions(let_go)
+        self._waiting = waiting
 
     def _is_full(self) -> bool:
         lanes = self.lanes.values()
@@ -306,7 +346,7 @@ def build_app(shell: Shell) -> Any:  # noqa: ANN401 - faust has no types
         web_enabled=False,
         consumer_group_instance_id=member_id(place.slot, shell.served),
         consumer_auto_offset_reset="earliest",
-        broker_max_poll_records=1000,
+        broker_max_poll_records=TAKE_RECORDS_MAX,  # no more than a burst is under way at once
         consumer_max_fetch_size=MAX_SUBMISSION_BYTES,  # short turns: no partner waits long
         broker_session_timeout=6,
         broker_heartbeat_interval=1,
@@ -379,7 +419,10 @@ class _Worker(faust.Worker):
 def serve(shell: Shell, loop: asyncio.AbstractEventLoop) -> None:
     """Run the app until the process is told to end; never returns."""
     app = build_app(shell)
-    beside = [loop.create_task(_or_die(shell.follow())), loop.create_task(_or_die(shell.tell()))]
+    beside = [
+        loop.create_task(_or_die(work()))
+        for work in (shell.follow, shell.tell, shell.keep_turns, shell.look_ahead)
+    ]
     threading.Thread(target=shell.watch, name="watchdog", daemon=True).start()
     worker = _Worker(
         app, loop=loop, loglevel="warn", quiet=True, override_logging=False, redirect_stdouts=False
