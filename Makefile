@@ -11,10 +11,11 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast crash-ci crash crash-release faults demo bench hostile fuzz format lock clean leaks
+.PHONY: help setup check lint test test-fast crash-ci crash crash-release crash-cluster crash-zombies crash-delayed \
+	crash-partitions crash-forgetful crash-controls crash-side-by-side faults demo bench hostile fuzz format lock clean leaks
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(READY) ## make .venv from the hash-pinned requirements
 
@@ -40,6 +41,28 @@ crash: $(READY) ## the same three times, larger, with a full disk
 
 crash-release: $(READY) ## rounds up to 1,000 kills and 1,000,000 reports; goes on where it stopped
 	$(BIN)/python -m tests.crash release
+
+crash-cluster: $(READY) ## three nodes, 30 of them killed, the leader half of the times (10 min)
+	$(BIN)/python -m tests.crash cluster --kills 30
+
+crash-zombies: $(READY) ## a process stands still, is replaced and goes on; 20 rounds, two ways (9 min)
+	$(BIN)/python -m tests.crash zombies --rounds 20
+
+crash-delayed: $(READY) ## 200 requests that come late; then a control that must fail (15 min)
+	$(BIN)/python -m tests.crash delayed --cases 200
+	$(BIN)/python -m tests.crash delayed --cases 60 --seconds 0.1 1.5 --control
+
+crash-partitions: $(READY) ## 30 faults of the network, 5 to 15 s each (8 min)
+	$(BIN)/python -m tests.crash partitions --cuts 30
+
+crash-forgetful: $(READY) ## the node is killed until it has forgotten 20 decisions (15 min)
+	$(BIN)/python -m tests.crash forgetful --hits 20
+
+crash-controls: $(READY) ## the kill test with one protection taken out: each must be found wrong (15 min)
+	$(BIN)/python -m tests.crash controls
+
+crash-side-by-side: $(READY) ## Faust, Faust's exactly_once, aiokafka with care, and ours (12 min)
+	$(BIN)/python -m tests.crash side-by-side
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo

@@ -37,6 +37,7 @@ OTHERS = {
     "zombies": "tests.crash.zombies",
     "delayed": "tests.crash.delayed",
     "forgetful": "tests.crash.forgetful",
+    "partitions": "tests.crash.partitions",
     "side-by-side": "tests.crash.side_by_side",
     "controls": "tests.crash.controls",
 }

@@ -62,7 +62,7 @@ def show(title: str, outcomes: Mapping[str, Outcome], *, as_json: bool, **more: 
             verdict.returned,
             one.undead,
         )
-        deeds = one.kills + one.stops + one.broker_kills
+        deeds = one.stood_still + sum(map(len, one.recoveries.values()))
         table.add_row(name, *map(str, (*counts, deeds)), _recoveries(one))
     console.print(table)
     console.print(LEGEND)
