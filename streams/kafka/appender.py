@@ -18,6 +18,7 @@ from streams.kafka.connection import (
     connect,
     require_topics,
 )
+from streams.kafka.held_back import tell_when_held_back
 from streams.ports import Appended
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Appender:
             await close(shared.producer)
 
     def _make(self) -> AIOKafkaProducer:
+        tell_when_held_back()
         return AIOKafkaProducer(
             **self._access.options(),
             client_id=self._client_id,

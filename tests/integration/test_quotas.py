@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaProducer
 from deploy.admission import admit
 from deploy.quotas import PARTNER_LIMITS, Limited, ensure_quotas, wanted
 from deploy.topics import ensure_topics
+from streams.kafka import KafkaLog
+from streams.ports import Outgoing
 from streams.topics import partner_topics, submissions_of
 
 FLOODER, NEIGHBOUR = "flood-homes", "calm-homes"
@@ -58,6 +60,17 @@ async def test_a_flood_is_slowed_and_its_neighbour_is_not(limited):
     assert flooded > 3
     assert flooded > 3 * own
     assert flooded > 3 * beside
+
+
+async def test_whoever_floods_is_told_why_it_waits(limited, caplog):
+    log = KafkaLog(limited.access(f"partner:{FLOODER}"), client_id="test-quotas")
+    one = Outgoing(submissions_of(FLOODER), bytes(RECORD_BYTES))
+    for _ in range(RECORDS // 4):
+        await log.append([one])
+    await log.stop()
+    told = [record.getMessage() for record in caplog.records if record.name == "rivelin.writing"]
+    assert 1 <= len(told) <= 3
+    assert "Nothing is lost" in told[0]
 
 
 def test_whoever_is_not_known_is_limited_and_no_role_is(limited):
