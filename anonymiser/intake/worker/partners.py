@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer
 
+from streams.erasure import Erasures
 from streams.kafka import KafkaLog
 from streams.kafka.connection import PATIENCE, answered, close, connect
-from streams.registry_worker import RegistryFollower
-from streams.topics import submissions_of
+from streams.registry_worker import Follower, RegistryFollower
+from streams.topics import ERASURES, REDRIVES, submissions_of
 
 if TYPE_CHECKING:
     from streams.kafka.access import Access
@@ -27,10 +28,16 @@ class PartnerTopics:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._follower = RegistryFollower(KafkaLog(access, "rivelin-intake-registry"))
+        log = KafkaLog(access, "rivelin-intake-registry")
+        self._follower = RegistryFollower(log)
+        self.erasures = Erasures()
+        self._ledger = Follower(log, ERASURES, self.erasures.learn)
         self._lister: AIOKafkaConsumer | None = None
         self._listed_at = 0.0
         self.present: frozenset[str] = frozenset()
+        #: What is served beside the partners' topics once there is one: requests to process a
+        #: submission once more.
+        self.beside: frozenset[str] = frozenset()
 
     @property
     def registry(self) -> Registry:
@@ -46,10 +53,11 @@ class PartnerTopics:
         return frozenset(map(submissions_of, self.registry.partners()))
 
     async def start(self) -> None:
-        """Read the register to its end.
+        """Read the register and the erasure ledger to their ends.
 
         Raises: BrokerUnreachableError, MissingTopicError, DecodeError.
         """
+        await self._ledger.start()
         await self._follower.start()
         self._lister = await connect(self._make_lister, self._access, PATIENCE)
         await self._look()
@@ -59,18 +67,19 @@ class PartnerTopics:
         await self.wait_for_more(frozenset())
 
     async def wait_for_more(self, served: frozenset[str]) -> None:
-        """Keep the register fresh; return once a topic is there that is not in `served`.
+        """Keep register and ledger fresh; return once a topic is there that is not in `served`.
 
         Or was in it, went, and was made anew: its reader would not take it up again.
         """
         looked_at, there = 0.0, served
         while not self.present - there:
             changed = await self._follower.refresh(_POLL)
+            await self._ledger.refresh()
             now = asyncio.get_running_loop().time()
             if changed or now - looked_at > _LOOK_SECONDS:
                 looked_at = now
                 await self._look()
-            there &= self.present  # what went is another topic when it comes back
+            there &= self.present | self.beside  # what went is another topic when it comes back
 
     async def _look(self) -> None:
         """Ask which topics there are: at once if one is missed, else now and then.
@@ -83,6 +92,7 @@ class PartnerTopics:
             self._listed_at = now
             listed = await answered(self._lister.topics(), "listing topics")
             self.present = self.wanted & frozenset(listed)
+            self.beside = frozenset({REDRIVES} & frozenset(listed))
 
     def _make_lister(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(**self._access.options(), client_id="rivelin-intake-list")
@@ -90,4 +100,5 @@ class PartnerTopics:
     async def stop(self) -> None:
         """Close the readers."""
         await self._follower.stop()
+        await self._ledger.stop()
         await close(self._lister)

@@ -23,6 +23,7 @@ import faust
 from aiokafka.protocol.group import LeaveGroupRequest
 
 from anonymiser.intake.beside import fault_beside
+from anonymiser.intake.redrive import redriven, requested
 from anonymiser.intake.transform import IntakeContext, transform
 from anonymiser.intake.worker.ahead import Ahead
 from anonymiser.intake.worker.fate import EXIT_RESTART, LOG, fatal, leave
@@ -42,8 +43,9 @@ from streams.alarms import Alarm
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.kafka.sound_batches import read_soundly
+from streams.lookup import record_at
 from streams.ports import Record
-from streams.topics import DUTY, MAX_SUBMISSION_BYTES, REDRIVES
+from streams.topics import DUTY, MAX_SUBMISSION_BYTES, REDRIVES, submissions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from anonymiser.keyring import Keys
     from anonymiser.narrative.redact import Redactor
     from streams.kafka.access import Access
+    from streams.ports import Outgoing
 
 TAKE_RECORDS_MAX: Final = 200
 TAKE_SECONDS: Final = 0.02
@@ -102,12 +105,18 @@ class Shell:
     def __init__(self, place: Place, topics: PartnerTopics, keys: Keys, redactor: Redactor) -> None:
         self.app: Any = None
         self.place = place
-        self.served = topics.present
+        self.served = topics.present | topics.beside
         self.lanes: dict[str, Lane] = {}
         self.joined = False
         self.started_at = self.beat_at = time.monotonic()
         self._topics = topics
-        self._context = IntakeContext(keys, topics.registry, Tokeniser(keys), redactor=redactor)
+        self._context = IntakeContext(
+            keys,
+            topics.registry,
+            Tokeniser(keys),
+            redactor=redactor,
+            erasures=topics.erasures,
+        )
         self._log = KafkaLog(place.access, client_id=GROUP)
         self._caught_up = False
         self._leaving = False
@@ -133,8 +142,7 @@ class Shell:
         await lane.open(generation)  # a record can come before the group has told of the topic
         if not lane.wants(message.offset):
             return
-        fault = fault_beside(message.key, tuple(message.headers or ()))
-        outgoing = transform(_record(message), self._context, fault)
+        outgoing = await self._outgoing(message)
         urgent = any(one.topic == DUTY for one in outgoing)
         lane.put(Prepared(message.offset, generation, urgent, outgoing))
         if message.topic != REDRIVES:
@@ -171,6 +179,20 @@ class Shell:
         if let_go := (self._waiting & mine) - waiting:
             consumer.resume_partitions(let_go)
         self._waiting = waiting
+
+    async def _outgoing(self, message: Any) -> tuple[Outgoing, ...]:  # noqa: ANN401 - faust has no types
+        record = _record(message)
+        if record.topic == REDRIVES:
+            return await self._redriven(record)
+        return transform(record, self._context, fault_beside(message.key, message.headers or ()))
+
+    async def _redriven(self, record: Record) -> tuple[Outgoing, ...]:
+        """Read the submission that a request names, if its topic is one of those served here."""
+        request = requested(record)
+        topic = None if request is None else submissions_of(request.partner)
+        if request is None or topic not in self.served:
+            return ()
+        return redriven(request, await record_at(self._log, topic, request.offset), self._context)
 
     def _is_full(self) -> bool:
         lanes = self.lanes.values()
