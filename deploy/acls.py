@@ -8,12 +8,15 @@ person to settle. A revoked certificate is denied everything, which also ends wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
+import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from deploy.certificates import (
@@ -38,7 +41,7 @@ from streams.topics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from deploy.pki import Issued
@@ -237,7 +240,33 @@ async def ensure_permissions(
     """
     entries = Pki(settings.pki_dir).issued()
     access = settings.access(principal)
-    return await asyncio.to_thread(_bring_about, access, entries, at, prune=prune)
+    return await _aside(lambda: _bring_about(access, entries, at, prune=prune))
+
+
+async def _aside(work: Callable[[], PermissionsReport]) -> PermissionsReport:
+    """Do what blocks in a thread that an end of this process does not wait for.
+
+    A start that is broken off takes its broker down, and the client would ask it for long.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[PermissionsReport] = loop.create_future()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        if not done.done():
+            outcome()
+
+    def run() -> None:
+        try:
+            report = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            outcome = partial(done.set_exception, error)
+        else:
+            outcome = partial(done.set_result, report)
+        with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, name="permissions", daemon=True).start()
+    return await done
 
 
 def _bring_about(

@@ -37,7 +37,7 @@ class Due:
 
 def keeps_certificates(settings: Settings) -> bool:
     """Whether this home issues the certificates by which its broker lets in."""
-    return not settings.speaks_plain_text and Pki(settings.pki_dir).exists
+    return not settings.speaks_plain_text and Pki(settings.pki_dir).is_ours
 
 
 async def set_permissions(settings: Settings, principal: str, at: datetime) -> tuple[str, ...]:

@@ -184,8 +184,13 @@ class Pki:
 
     @property
     def exists(self) -> bool:
-        """Whether this home can issue certificates."""
+        """Whether this home can issue certificates; the key may lie elsewhere between renewals."""
         return (self._own / KEY_FILE).exists()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether certificates are issued by this home, its authority's key here or not."""
+        return self.authority_file.exists()
 
     @property
     def authority_file(self) -> Path:
@@ -248,19 +253,22 @@ class Pki:
     ) -> tuple[Issued, ...]:
         """Issue what is missing and renew what is due; return what was issued.
 
-        Doing it twice is doing it once.
+        Doing it twice is doing it once, and takes no authority.
         """
-        made = []
+        if not any(self._lacks(principal, at) for principal in principals):
+            return ()
         with self._held():
-            for principal in principals:
-                fresh = [
-                    one
-                    for one in self._live_of(principal, at)
-                    if one.standing(at) == "live" and self.folder_of(one.name).is_dir()
-                ]
-                if not fresh:
-                    made.append(self._issue(principal, at, hosts if principal == NODE else ()))
-        return tuple(made)
+            return tuple(
+                self._issue(principal, at, hosts if principal == NODE else ())
+                for principal in principals
+                if self._lacks(principal, at)
+            )
+
+    def _lacks(self, principal: str, at: datetime) -> bool:
+        return not any(
+            one.standing(at) == "live" and self.folder_of(one.name).is_dir()
+            for one in self._live_of(principal, at)
+        )
 
     def revoke(self, named: str, at: datetime, reason: str) -> tuple[Issued, ...]:
         """Revoke one certificate (`linker.1`) or all that live of a principal (`linker`).
@@ -271,7 +279,9 @@ class Pki:
         """
         if not reason.strip() or len(reason) > _REASON_CHARS_MAX:
             raise InvalidInputError(f"--reason: 1 to {_REASON_CHARS_MAX} characters")
-        with self._held():
+        if not self.folder.is_dir():
+            raise NoSuchCertificateError(f"no certificate {named} was issued: `rivelin pki list`")
+        with self.register.held():
             entries = self.register.read()
             chosen = _chosen(entries, named)
             now = [replace(one, revoked_at=at, reason=reason)
@@ -297,7 +307,9 @@ class Pki:
     def _held(self) -> Iterator[None]:
         if not self.exists:
             raise NoAuthorityError(
-                f"{self.folder} has no certificate authority: `rivelin up` makes it"
+                f"{self._own} does not hold the authority's key: bring it back for the time of this"
+                if self.is_ours
+                else f"{self.folder} has no certificate authority: `rivelin up` makes it"
             )
         with self.register.held():
             yield
@@ -393,7 +405,8 @@ class Pki:
 def ensure_own(folder: Path, at: datetime) -> tuple[Issued, ...]:
     """Make the authority of a home if there is none, and all its own certificates that are due."""
     pki = Pki(folder)
-    pki.create(at)
+    if not pki.is_ours:
+        pki.create(at)
     return pki.ensure(OWN_PRINCIPALS, at)
 
 

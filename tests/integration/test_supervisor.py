@@ -340,10 +340,22 @@ async def test_a_failed_start_leaves_nothing_and_says_why(rivelin, settings):
 
 
 async def test_a_cluster_that_does_not_answer_is_told_by_exit_code(rivelin):
-    up = rivelin("up", RIVELIN_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    nowhere = {"RIVELIN_BOOTSTRAP_SERVERS": "127.0.0.1:1", "RIVELIN_PLAIN_TEXT": "1"}
+    up = rivelin("up", **nowhere)
 
     assert up.returncode == 5
     assert "no broker answers at 127.0.0.1:1" in up.stderr
+    refused = rivelin("up", "--plain-text", **nowhere)
+    assert refused.returncode == 3
+    assert "RIVELIN_PLAIN_TEXT=1" in refused.stderr
+
+
+async def test_a_cluster_without_a_certificate_for_it_is_told_by_exit_code(rivelin):
+    up = rivelin("up", RIVELIN_BOOTSTRAP_SERVERS="127.0.0.1:1")
+
+    assert up.returncode == 4
+    assert "no certificate of supervisor" in up.stderr
+    assert "rivelin pki issue supervisor" in up.stderr
 
 
 async def test_an_external_cluster_is_used_and_no_broker_started(rivelin, settings, tmp_path):

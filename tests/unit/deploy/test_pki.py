@@ -239,6 +239,20 @@ def test_an_authority_is_made_once_and_never_again_when_its_key_is_lost(pki):
         pki.create(AT)
 
 
+def test_the_authoritys_key_may_lie_elsewhere_until_it_is_needed(tmp_path):
+    folder = tmp_path / "pki"
+    ensure_own(folder, AT)
+    key = folder / "authority" / "key.pem"
+    kept = key.rename(tmp_path / "kept.pem")
+
+    assert ensure_own(folder, AT + timedelta(days=59)) == ()
+    assert Pki(folder).revoke("desk", AT, "lost")
+    with pytest.raises(NoAuthorityError, match="bring it back"):
+        ensure_own(folder, AT)
+    kept.rename(key)
+    assert [str(one.name) for one in ensure_own(folder, AT)] == ["desk.2"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "certificates": []}', "\x00"])
 def test_a_spoilt_register_stops_everything_for_a_name_could_repeat(pki, text):
     pki.issue("linker", AT)
