@@ -256,6 +256,18 @@ async def test_only_the_positions_of_the_asked_topics_are_returned(bench):
     await again.stop()
 
 
+async def test_what_was_committed_is_settled_and_can_be_read(bench):
+    topic, empty = await bench.topic("written"), await bench.topic("empty")
+    sink = bench.sink()
+    await sink.start()
+    written = await sink.commit([Outgoing(topic, b"one"), Outgoing(topic, b"two")], {})
+    await bench.log.settled([topic, empty])
+
+    assert (await bench.log.ends([topic]))[topic] >= written[topic]
+    await bench.log.settled([])
+    await sink.stop()
+
+
 async def test_transactions_leave_gaps_that_readers_pass_over(bench):
     topic = await bench.topic()
     sink = bench.sink()

@@ -29,6 +29,7 @@ from anonymiser.intake.worker.status import (
     TopicStatus,
     write_status,
 )
+from streams.errors import LogError
 from streams.loop import read_to_end
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
@@ -174,6 +175,31 @@ async def test_offsets_that_hold_nothing_are_passed_over(log, fates):
     await lane.check_stall(4)  # the last marker is no reason to wait for ever
     assert lane.floor == 4
     assert fates == []
+
+
+class BusyLog(MemoryLog):
+    """Its readers get nothing in time, whatever there is."""
+
+    def source(self):
+        source = super().source()
+
+        async def poll(limit, wait):
+            return []
+
+        source.poll = poll
+        return source
+
+
+async def test_a_broker_that_is_slow_is_not_taken_for_one_that_has_nothing(fates):
+    log = BusyLog()
+    await submitted(log, 3)
+    lane = await lane_on(log)
+    with pytest.raises(LogError, match="could not be read from 0 to 3"):
+        await lane.check_stall(3)
+    assert lane.floor == 0
+    lane.put(prepared(1))
+    await until(lambda: fates)
+    assert await committed(log) is None
 
 
 async def test_a_reader_that_hangs_is_noticed(log, fates):
