@@ -29,9 +29,9 @@ class _Teller:
             return
         self._told_at = now
         _LOG.warning(
-            "held back for %.1f s: more was sent than this sender's limit allows. Nothing is lost;"
-            " what follows arrives more slowly. Send less at a time, or ask for a higher limit",
-            milliseconds / 1000,
+            "held back for %d ms by the broker: more is sent than this sender may; nothing is lost,"
+            " it arrives later",
+            milliseconds,
         )
 
 
