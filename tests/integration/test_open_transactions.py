@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.mending import keep_mending
 from streams.errors import OpenTransactionError
 from streams.kafka import KafkaLog
 from streams.kafka.connection import partition_of
@@ -142,9 +144,13 @@ async def test_a_writer_that_outlives_the_node_waits_until_its_last_transaction_
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(going_on), 1)
     assert not going_on.done()
-    await end_abandoned(cluster.access)
+    said = []
+    keeper = SimpleNamespace(access=lambda _: cluster.access)
+    mending = asyncio.create_task(keep_mending(keeper, said.append))
     await going_on
+    mending.cancel()
 
+    assert "mended: kept.one-0: a transaction left open was committed, as decided" in said
     assert await seen(log, "kept") == [[1, 2, 3], [1, 2, 3]]
     assert await position(log, "kept") == 3
     await survivor.stop()
