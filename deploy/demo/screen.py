@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from deploy.roles import ROLES
 from streams.values import AlertRule, Outcome
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Screen:
     def starting(self) -> None:
         """Say that the broker comes up."""
         self._open("A broker of its own")
-        self._say("Starting Apache Kafka and five roles, each a process of its own …")
+        self._say(f"Starting Apache Kafka and {len(ROLES)} roles, each a process of its own …")
 
     def started(self, bootstrap: str, seconds: float) -> None:
         """Say where it is."""
