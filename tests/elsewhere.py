@@ -22,6 +22,7 @@ def environment(settings) -> dict[str, str]:
         "RIVELIN_HOME": str(settings.home),
         "RIVELIN_BOOTSTRAP_SERVERS": settings.bootstrap,
         "RIVELIN_PKI": str(settings.pki_dir),
+        "RIVELIN_PLAIN_TEXT": str(settings.plain_text),
     }
 
 

@@ -94,7 +94,8 @@ async def test_without_its_keys_a_role_says_which_is_missing(role, home, tmp_pat
 
 
 async def test_a_role_that_waits_for_a_broker_ends_when_told(tmp_path):
-    settings = Settings(home=tmp_path / "home", bootstrap_servers=NOBODY_LISTENS)
+    nowhere = {"bootstrap_servers": NOBODY_LISTENS, "plain_text": True}
+    settings = Settings(home=tmp_path / "home", **nowhere)
     settings.make_folders()
     log = tmp_path / "role.log"
 
