@@ -147,7 +147,7 @@ def _overlong(piece):
 
 
 @pytest.mark.parametrize("cls", FOREIGN)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_a_record_whose_tokens_lie_is_refused_by_name_or_spelt_that_way(cls, data):
     lied = data.draw(lying(encode(data.draw(events(cls)))))
