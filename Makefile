@@ -11,7 +11,7 @@ CODE := streams schemas producers anonymiser consumers deploy
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: help setup check lint test test-fast crash-ci crash crash-release crash-cluster crash-zombies crash-delayed \
+.PHONY: help setup check lint test test-fast simulate crash-ci crash crash-release crash-cluster crash-zombies crash-delayed \
 	crash-partitions crash-forgetful crash-controls crash-side-by-side faults demo bench hostile fuzz format lock clean leaks
 
 help: ## list these targets
@@ -81,6 +81,10 @@ fuzz: $(READY) ## fuzz four targets, 600 s each; the corpus is kept in ~/.cache/
 
 leaks: $(READY) ## 3,000 reports full of canaries, then every byte of the system searched for them
 	$(BIN)/python -m tests.leaks
+
+simulate: $(READY) ## ten thousand simulated runs of the commit loops, and every planted bug
+	$(BIN)/rivelin simulate faults --seeds 10000
+	$(BIN)/rivelin simulate faults --mutants
 
 bench: $(READY) ## measure speed and memory (never part of check)
 	$(BIN)/rivelin bench

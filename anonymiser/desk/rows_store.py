@@ -159,16 +159,18 @@ class DeskRows:
     def take(self, records: Sequence[Record], positions: Positions) -> None:
         """Fold records in, and move the positions, in one transaction.
 
-        A record below the position of its topic was taken before and changes nothing.
+        A record below the position of its topic was taken before and changes nothing, and no
+        position moves back: a desk that was stopped and replaced comes too late with both.
         """
-        known = self.positions()
         with self._transaction():
+            known = self.positions()
             for record in records:
                 if record.offset >= known[record.topic]:
                     for change in changes_of(record):
                         self._apply(change)
             for topic, position in positions.items():
-                self._run("INSERT OR REPLACE INTO positions VALUES (?, ?)", (topic, position))
+                if position > known[topic]:
+                    self._run("INSERT OR REPLACE INTO positions VALUES (?, ?)", (topic, position))
 
     def dump(self) -> Mapping[str, list[tuple[Any, ...]]]:
         """Return every row but the positions, in order: what two stores are compared by."""

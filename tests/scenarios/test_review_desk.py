@@ -565,6 +565,16 @@ async def test_the_desk_folds_to_the_same_rows_in_any_batches_and_with_a_tail_tw
     assert sum(map(len, again.dump().values())) > 8
 
 
+async def test_a_desk_that_was_stopped_and_replaced_takes_nothing_back(room):
+    _, _, case = await room.twins()
+    await room.decide(case, LinkVerdict.SAME)
+    rows, positions = room.store.dump(), room.store.positions()
+
+    async for records in read_to_end(room.log, TOPICS, 1):
+        room.store.take(records, {record.topic: record.offset + 1 for record in records})
+        assert (room.store.dump(), room.store.positions()) == (rows, positions)
+
+
 async def test_the_topics_may_be_read_in_any_order(room):
     tom, _, case = await room.twins()
     await room.fill(*HOLDERS)
