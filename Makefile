@@ -34,7 +34,7 @@ test-fast: $(READY) ## tests that need no broker
 	$(BIN)/pytest -n 2 --dist loadfile -m "not kafka"
 
 crash-ci: $(READY) ## kill everything for some minutes and count; after check in .ci/run
-	$(BIN)/python -m tests.crash run --seeds 1 --kills 20 --reports 5000 --rate 30 --each 5
+	$(BIN)/python -m tests.crash run --seeds 1 --kills 20 --reports 5000 --rate 35 --each 2
 
 crash: $(READY) ## the same three times, larger, with a full disk
 	$(BIN)/python -m tests.crash run --seeds 1,2,3 --kills 20 --reports 20000 --rate 100 --full-disk

@@ -105,6 +105,11 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole]
 
 
+def length(path: Path) -> int:
+    """Return how many lines there are so far."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def note(path: Path, **facts: Any) -> None:
     """Append one line at once, from code without a loop."""
     mend(path)

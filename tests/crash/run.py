@@ -287,7 +287,7 @@ async def _storm(plan: Plan, folder: Path, load: Load, hand: Nemesis, say: Say) 
         if time.monotonic() - told > 10:
             told = time.monotonic()
             deeds = ", ".join(f"{name} {count}" for name, count in sorted(hand.done.items()))
-            sent = sum(1 for _ in (folder / LEDGER).open("rb")) // 2
+            sent = ledger.length(folder / LEDGER) // 2
             say(f"seed {plan.seed}: {sent} sent, {deeds or 'no fault yet'}, {hand.left} to come")
     (folder / GO_ON).unlink()
     try:
