@@ -55,8 +55,9 @@ def faults(  # noqa: PLR0913 - what can be asked for
 ) -> None:
     """Run the product's own commit loops in virtual time, killed and cut off at every step.
 
-    A seed decides all that happens, so any run can be had again, byte for byte. Uses two
-    processes. Ends with code 1 if anything was lost, doubled, out of order or stale.
+    A seed decides all that happens, so any run can be had again, byte for byte.
+
+    Uses two processes. Ends with code 1 if anything was lost, doubled, out of order or stale.
     """
     if trace and seed is None:
         raise InvalidInputError("--trace tells of one run: name it with --seed")

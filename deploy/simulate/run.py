@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ def run_seeds(seeds: range, tell: Callable[[int, int], None] = lambda _, __: Non
     total = Outcome()
     if len(chunks) == 1:
         return run_chunk(chunks[0])
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with _pool() as pool:
         for done in as_completed([pool.submit(run_chunk, chunk) for chunk in chunks]):
             total.add(done.result())
             tell(total.seeds, len(seeds))
@@ -113,7 +114,7 @@ def hunt_all(
     planted: Sequence[Planted], tell: Callable[[int, int], None] = lambda _, __: None
 ) -> list[Caught]:
     """Run every planted bug until it is caught, in two processes; in the order of the list."""
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with _pool() as pool:
         hunts = [pool.submit(hunt, one) for one in planted]
         for count, _ in enumerate(as_completed(hunts), start=1):
             tell(count, len(hunts))
@@ -133,6 +134,13 @@ def hunt(planted: Planted, seeds: range = range(MUTANT_SEEDS_MAX)) -> Caught:
             seconds = round(time.perf_counter() - began, 1)
             return Caught(planted.name, seed, seconds, world.violations[0])
     return Caught(planted.name, None, round(time.perf_counter() - began, 1), None)
+
+
+def _pool() -> ProcessPoolExecutor:
+    """Two workers, which Ctrl-C ends at once and without a word."""
+    return ProcessPoolExecutor(
+        PROCESSES, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
+    )
 
 
 def _seeds_for(planted: Planted, seeds: range) -> Iterator[int]:
