@@ -17,8 +17,9 @@ process ids and sizes have six digits too. What Avro writes directly before a di
 of the next string, may be a digit by chance; so records are searched decoded as well.
 
 How it is fast: two windows of four bytes, one a byte after the other, stand for each form. One of
-them is at an even place of the document, so the aligned 32-bit words of a document, looked up in
-the set of all windows (by C code), name the few forms worth looking for.
+them is at an even place of the document, so what the set of its 32-bit words at even places has
+in common with the set of all windows (by C code) names the few forms worth looking for; of those,
+the ones whose other words are there as well are looked for.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 WINDOW_BYTES: Final = 4
 #: How far into a form its windows may lie.
 PLACES_MAX: Final = 12
+#: A larger document is searched piece by piece.
+PIECE_BYTES: Final = 1 << 20
 SUBSTRING_BYTES_MIN: Final = 6
 WORD_CHARACTERS_MIN: Final = 2
 #: From so many digits on a number counts wherever it stands by itself; from the second on anywhere.
@@ -185,29 +188,49 @@ class _Windows:
     """Needles by each of the two 32-bit windows one of which an aligned search must meet."""
 
     def __init__(self) -> None:
-        self._by_window: defaultdict[int, set[Needle]] = defaultdict(set)
-        self._wanted: frozenset[int] = frozenset()
+        self._by_window: defaultdict[int, set[tuple[Needle, int]]] = defaultdict(set)
+        self._longest = 0
 
     def add(self, needle: Needle) -> None:
         """Take the two windows that the fewest other needles have: many numbers begin alike."""
+        self._longest = max(self._longest, len(needle.bytes))
         places = range(max(1, min(PLACES_MAX, len(needle.bytes) - WINDOW_BYTES)))
-        pairs = [tuple(_window(needle.bytes, place + more) for more in (0, 1)) for place in places]
-        for window in min(pairs, key=self._load):
-            self._by_window[window].add(needle)
+        first = min(places, key=lambda place: self._load(needle, place))
+        for place in (first, first + 1):
+            self._by_window[_window(needle.bytes, place)].add((needle, place))
 
-    def _load(self, pair: tuple[int, ...]) -> int:
+    def _load(self, needle: Needle, place: int) -> int:
+        pair = (_window(needle.bytes, place), _window(needle.bytes, place + 1))
         return sum(len(self._by_window.get(window, ())) for window in pair)
 
     def in_(self, data: bytes) -> Iterator[Needle]:
-        if len(self._wanted) < len(self._by_window):  # made once: a log has many short records
-            self._wanted = frozenset(self._by_window)
+        """Yield each needle that is there, once."""
         met = set[Needle]()
-        for start in (0, 2):  # with windows at two places in a row: every place is covered
-            for window in self._wanted.intersection(_aligned_words(data, start)):
-                met |= self._by_window[window]
-        for needle in sorted(met, key=lambda one: (one.path, one.form, one.bytes)):
-            if _holds(data, needle):
-                yield needle
+        for piece in _pieces(data, self._longest):
+            met |= {one for one in self._perhaps_in(piece) if one not in met and _holds(piece, one)}
+        yield from sorted(met, key=lambda one: (one.path, one.form, one.bytes))
+
+    def _perhaps_in(self, piece: bytes) -> set[Needle]:
+        """Those all of whose words at even places of the document are among its words."""
+        words = {*_aligned_words(piece, 0), *_aligned_words(piece, 2)}
+        return {
+            needle
+            for window in self._by_window.keys() & words
+            for needle, place in self._by_window[window]
+            if words.issuperset(_even_words(needle.bytes, place))
+        }
+
+
+def _even_words(data: bytes, place: int) -> Iterator[int]:
+    """Yield the words that lie at even places when the one at `place` does."""
+    for start in range(place % 2, len(data) - WINDOW_BYTES + 1, 2):
+        yield _window(data, start)
+
+
+def _pieces(data: bytes, overlap: int) -> Iterator[bytes]:
+    """Yield a document in pieces that any needle fits into whole."""
+    for start in range(0, max(1, len(data)), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES + overlap] if len(data) > PIECE_BYTES else data
 
 
 def _window(data: bytes, place: int) -> int:

@@ -133,3 +133,11 @@ def test_six_digits_are_found_as_written_and_as_a_whole_string_and_not_as_a_proc
         expected = found != b"3132"
         assert bool(find_leaks([SORT_CODE], [Document("d", found)])) is expected
     assert not find_leaks([SORT_CODE], [Document("d", b'{"pid": 123456, "size":123456}')])
+
+
+def test_a_large_document_is_searched_to_its_end_and_across_its_pieces():
+    search = LeakSearch([Identifier("name", "Rosenthaler")])
+    for place in (0, 1, 2**20 - 5, 2**20, 2**21 - 3, 2**21 + 100_000):
+        data = bytearray(2**21 + 200_000)
+        data[place : place + 11] = b"Rosenthaler"
+        assert {leak.path for leak in search.find(Document("d", bytes(data)))} == {"name"}, place
