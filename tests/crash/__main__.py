@@ -93,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument(
         "--rate", type=float, default=120.0, help="submissions a second, open loop"
     )
+    release.add_argument("--kills", type=int, default=20, help="kills a round")
+    release.add_argument("--reports", type=int, default=20_000, help="submissions a round")
     release.add_argument("--minutes", type=float, help="begin no round after so long")
     release.add_argument("--rounds", type=int, help="so many rounds and no more")
     release.add_argument("--status", action="store_true", help="say what has been reached, and end")
@@ -155,7 +157,12 @@ def _release(options: argparse.Namespace) -> int:
             break
         if options.rounds is not None and done >= options.rounds:
             break
-        plan = round_plan(reached(ledger).rounds, per_second=options.rate)
+        plan = round_plan(
+            reached(ledger).rounds,
+            per_second=options.rate,
+            kills=options.kills,
+            reports=options.reports,
+        )
         result = asyncio.run(run(plan, say))
         record(ledger, result, _commit())
         done, green = done + 1, result.is_green

@@ -30,12 +30,19 @@ def default_ledger() -> Path:
     return Path(state) / "rivelin" / "crash-release.jsonl"
 
 
-def round_plan(number: int, *, per_second: float, full_disk: bool = True) -> Plan:
+def round_plan(
+    number: int,
+    *,
+    per_second: float,
+    kills: int = 20,
+    reports: int = 20_000,
+    full_disk: bool = True,
+) -> Plan:
     """Return the plan of a round, by its number from 0."""
     return Plan(
         seed=FIRST_SEED + number,
-        kills=20,
-        reports=20_000,
+        kills=kills,
+        reports=reports,
         per_second=per_second,
         each=1,
         full_disk=full_disk,
