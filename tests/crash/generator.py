@@ -24,7 +24,7 @@ from deploy.settings import Settings
 from producers.check import InvalidReportError
 from producers.sdk import Partner
 from streams.codec import decode
-from streams.errors import RivelinError
+from streams.errors import BrokerUnreachableError, RivelinError
 from streams.kafka import KafkaLog
 from streams.ports import Outgoing
 from streams.restricted import (
@@ -47,6 +47,7 @@ PLAN = "plan.json"
 GO_ON = "go-on"
 #: Longer than any outage that the nemesis makes, a full disk included.
 PATIENCE = timedelta(seconds=90)
+_AGAIN_SECONDS = 1.0
 
 
 class Spoiling:
@@ -86,16 +87,20 @@ class Generator:
         ids = frozenset(one.report_id for one in self._story.steps if one.flaw is Flaw.SPOILT)
         for name in PARTNERS:
             access = settings.access(f"partner:{name}")
-            log = Spoiling(KafkaLog(access, f"partner-{name}", PATIENCE), ids)
-            partner = Partner(
-                name,
-                access.bootstrap,
-                fingerprint(settings),
-                credentials=access.credentials,
-                patience=PATIENCE,
-                log=log,
-            )
-            self._partners[name] = await self._open.enter_async_context(partner)
+            while name not in self._partners:
+                log = Spoiling(KafkaLog(access, f"partner-{name}", PATIENCE), ids)
+                partner = Partner(
+                    name,
+                    access.bootstrap,
+                    fingerprint(settings),
+                    credentials=access.credentials,
+                    patience=PATIENCE,
+                    log=log,
+                )
+                try:
+                    self._partners[name] = await self._open.enter_async_context(partner)
+                except BrokerUnreachableError:  # a partner's system tries until it is let in
+                    await asyncio.sleep(_AGAIN_SECONDS)
 
     async def run(self, first: int, planned: int, per_second: float, go_on: Path) -> int:
         """Take steps at the rate; return how many. An answer that is late delays no other step."""
