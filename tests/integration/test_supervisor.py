@@ -32,7 +32,7 @@ def python(name, code) -> ProcessSpec:
     return ProcessSpec(name, (sys.executable, "-c", code))
 
 
-async def eventually(check, seconds=15.0):
+async def eventually(check, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (result := check()) and time.monotonic() < deadline:  # noqa: ASYNC110 - a process gives no event
         await asyncio.sleep(0.02)
