@@ -65,6 +65,7 @@ RECEIPT_SECONDS_MAX = 30
 PATIENCE_SECONDS = 60
 SHARED, REFUSED, QUARANTINED = Outcome.SHARED, Outcome.REFUSED, Outcome.QUARANTINED
 SOMEBODY = b"Testina Inventsson"
+TLS_ALERT = b"\x15"
 
 
 class World:
@@ -483,10 +484,17 @@ async def test_a_codec_that_the_anonymiser_cannot_read_stops_nobody(world, monke
 def test_a_client_that_claims_a_hundred_megabytes_does_not_end_the_broker(world):
     (broker,) = [one for one in processes(world) if one["name"] == "broker"]
     host, _, port = world.bootstrap.partition(":")
+    known = world.access(f"partner:{HOSTILE}").credentials
     for _ in range(4):
         with socket.create_connection((host, int(port))) as stray:
             stray.sendall((99_000_000).to_bytes(4, "big") + bytes(8))
-            assert stray.recv(1) == b""  # shown the door
+            assert stray.recv(1) in {b"", TLS_ALERT}  # shown the door
+        with (
+            socket.create_connection((host, int(port))) as stray,
+            known.context().wrap_socket(stray, server_hostname=host) as inside,
+        ):
+            inside.sendall((99_000_000).to_bytes(4, "big") + bytes(8))
+            assert inside.recv(1) == b""  # a certificate opens no other door
     assert ProcessIdentity.from_dict(broker).is_alive
 
 
