@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from tests.crash.trial import Outcome
 
-_COLUMNS = ("records", "lost", "doubled", "behind", "returned", "undead", "deeds")
+_COLUMNS = ("records", "lost", "doubled", "behind", "returned", "undead", "gave up", "deeds")
 WIDTH = 120
 LEGEND = (
     "behind: copies that stand behind one of a later record. returned: holders that wrote again"
-    " after another. undead: processes that did not notice that they had been replaced."
+    " after another. undead: processes that did not notice that they had been replaced. gave up:"
+    " processes that ended by themselves, to start anew."
 )
 
 
@@ -61,6 +62,7 @@ def show(title: str, outcomes: Mapping[str, Outcome], *, as_json: bool, **more: 
             verdict.disordered,
             verdict.returned,
             one.undead,
+            one.given_up,
         )
         deeds = one.stood_still + sum(map(len, one.recoveries.values()))
         table.add_row(name, *map(str, (*counts, deeds)), _recoveries(one))

@@ -31,7 +31,7 @@ _BATCH_SECONDS = 0.05
 _RESTART_SECONDS = 0.3
 #: Above the session, a rebalance and a transaction's time together.
 _STILL_SECONDS_MAX = 40.0
-_WRITER_SHARE = 0.75
+_EXIT_FATAL = 70
 _LEADER_SHARE = 0.5
 _ZOMBIE_SECONDS_MAX = 30.0
 
@@ -91,7 +91,7 @@ class Worker:
 class Plan:
     """What happens in a trial: the load goes on until it has all happened.
 
-    `kills` and `stops` hit workers, three of four times the one that wrote last; `broker_kills`
+    `kills` and `stops` hit workers, by `writer_share` the one that wrote last; `broker_kills`
     a node, of several half of the times the one that leads the output. Each comes when records
     get through again after the one before, and a random `pause` later; `jitter` is what each step
     of a transaction may take longer.
@@ -103,6 +103,7 @@ class Plan:
     per_second: float = 150.0
     records_min: int = 500
     seed: int = 1
+    writer_share: float = 0.75
     jitter: float = 0.1
     session: float = 6.0
     pause: tuple[float, float] = (0.3, 2.0)
@@ -121,6 +122,8 @@ class Outcome:
     recoveries: dict[str, list[float]]
     #: Processes that went on after they had been replaced, until they were killed.
     undead: int
+    #: How often a process ended by itself, to start anew.
+    given_up: int
     seconds: float
     stood_still: int  # how often nothing got through for 40 s
     is_finished: bool  # false if it stood still with records left
@@ -261,7 +264,7 @@ class Trial:
         await self._cluster.restart(index)
 
     async def _victim(self) -> Worker:
-        is_writer = self._chance.random() < _WRITER_SHARE
+        is_writer = self._chance.random() < self.plan.writer_share
         other = self._chance.choice(self.workers)
         return (await self.writer() or other) if is_writer else other
 
@@ -319,6 +322,7 @@ class Trial:
             seconds=time.monotonic() - began,
             recoveries=self.recoveries,
             undead=self.undead,
+            given_up=sum(worker.exits.count(_EXIT_FATAL) for worker in self.workers),
             stood_still=self.stood_still,
             is_finished=is_finished,
             **self.done,
