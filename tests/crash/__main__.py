@@ -45,11 +45,11 @@ OTHERS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; return the exit code."""
-    if arguments and arguments[0] in OTHERS:
-        return int(import_module(OTHERS[arguments[0]]).main(list(arguments[1:])))
-    options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     try:
+        if arguments and arguments[0] in OTHERS:
+            return int(import_module(OTHERS[arguments[0]]).main(list(arguments[1:])))
+        options = _parser().parse_args(arguments)
         return int(options.do(options))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

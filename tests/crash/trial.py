@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from deploy.processes import _tether
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
 from streams.ports import Outgoing
@@ -84,6 +85,7 @@ class Worker:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=output,
                 stderr=output,
+                preexec_fn=_tether(os.getpid()),  # however this process ends, none outlives it
             )
 
 
