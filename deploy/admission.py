@@ -125,6 +125,8 @@ def due_certificates(settings: Settings, at: datetime) -> tuple[Due, ...]:
 def _due(one: Issued, settings: Settings, at: datetime) -> Due:
     if _renews_itself(one, settings):
         remedy = "`rivelin up` renews it"
+        if not Pki(settings.pki_dir).exists:
+            remedy = f"bring the authority's key back, and {remedy}"
     elif one.name.is_partners:
         remedy = f"`rivelin pki renew {one.name.principal}`, and hand the new files over"
     else:

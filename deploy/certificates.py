@@ -117,17 +117,18 @@ def newest_bundle(pki_dir: Path, principal: str) -> Path:
     Raises: NoCertificateError, UnknownPrincipalError.
     """
     require_principal(principal)
-    names = sorted(_names_here(pki_dir, principal))
-    if not names:
+    newest = max(names_here(pki_dir, principal), default=None)
+    if newest is None:
         remedy = "partner add" if principal.startswith(PARTNER_PREFIX) else f"pki issue {principal}"
         raise NoCertificateError(
             f"no certificate of {principal} lies in {pki_dir}: `rivelin {remedy}` makes one where"
             " the authority is; only a broker that was started in plain text is entered without"
         )
-    return bundle_folder(pki_dir, names[-1])
+    return bundle_folder(pki_dir, newest)
 
 
-def _names_here(pki_dir: Path, principal: str) -> Iterable[CertificateName]:
+def names_here(pki_dir: Path, principal: str) -> Iterable[CertificateName]:
+    """Yield the certificates of a principal whose files lie here, in no order."""
     folder = bundle_folder(pki_dir, CertificateName(principal, 1)).parent
     prefix = principal.removeprefix(PARTNER_PREFIX)
     for path in folder.glob(f"{prefix}.*"):

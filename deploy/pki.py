@@ -29,6 +29,7 @@ from deploy.certificates import (
     CertificateName,
     UnknownPrincipalError,
     bundle_folder,
+    names_here,
     require_principal,
 )
 from streams.errors import DeniedError, InvalidInputError, RivelinError
@@ -253,22 +254,29 @@ class Pki:
     ) -> tuple[Issued, ...]:
         """Issue what is missing and renew what is due; return what was issued.
 
-        Doing it twice is doing it once, and takes no authority.
+        Doing it twice is doing it once, and takes no authority. Where its key lies elsewhere,
+        what is due and still good waits for it: no start may fail for that.
         """
-        if not any(self._lacks(principal, at) for principal in principals):
+        standings = {self._standing(principal, at) for principal in principals}
+        if standings <= ({"live"} if self.exists else {"live", "due"}):
             return ()
         with self._held():
             return tuple(
                 self._issue(principal, at, hosts if principal == NODE else ())
                 for principal in principals
-                if self._lacks(principal, at)
+                if self._standing(principal, at) != "live"
             )
 
-    def _lacks(self, principal: str, at: datetime) -> bool:
-        return not any(
-            one.standing(at) == "live" and self.folder_of(one.name).is_dir()
-            for one in self._live_of(principal, at)
-        )
+    def _standing(self, principal: str, at: datetime) -> str:
+        """Return the standing of the certificate that is used; `unknown` if there is none.
+
+        Or none that the register knows: a restore may bring files that are newer than it is, and
+        the broker permits them nothing.
+        """
+        require_principal(principal)
+        newest = max(names_here(self.folder, principal), default=None)
+        known = (one.standing(at) for one in self.register.read() if one.name == newest)
+        return next(known, "unknown")
 
     def revoke(self, named: str, at: datetime, reason: str) -> tuple[Issued, ...]:
         """Revoke one certificate (`linker.1`) or all that live of a principal (`linker`).
@@ -324,8 +332,9 @@ class Pki:
         if hosts and principal != NODE:
             raise BadHostError(f"only {NODE} serves at a host: {principal} needs none")
         entries = self.register.read()
-        serials = [one.name.serial for one in entries if one.name.principal == principal]
-        name = CertificateName(principal, max(serials, default=0) + 1)
+        names = [one.name for one in entries if one.name.principal == principal]
+        names += names_here(self.folder, principal)
+        name = CertificateName(principal, max((one.serial for one in names), default=0) + 1)
         at = at.astimezone(UTC).replace(microsecond=0)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key.public_key(), at, hosts)

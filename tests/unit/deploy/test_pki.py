@@ -245,7 +245,10 @@ def test_the_authoritys_key_may_lie_elsewhere_until_it_is_needed(tmp_path):
     key = folder / "authority" / "key.pem"
     kept = key.rename(tmp_path / "kept.pem")
 
-    assert ensure_own(folder, AT + timedelta(days=59)) == ()
+    for day in (59, 61, 89):  # due from the sixtieth on, and good until the ninetieth
+        assert ensure_own(folder, AT + timedelta(days=day)) == ()
+    with pytest.raises(NoAuthorityError, match="bring it back"):
+        ensure_own(folder, AT + timedelta(days=90))
     assert Pki(folder).revoke("desk", AT, "lost")
     with pytest.raises(NoAuthorityError, match="bring it back"):
         ensure_own(folder, AT)
@@ -273,6 +276,19 @@ def test_a_crash_between_register_and_files_burns_a_serial_and_doubles_none(pki,
 
     assert str(pki.renew("linker", AT).name) == "linker.2"
     assert newest_bundle(pki.folder, "linker").name == "linker.2"
+
+
+def test_files_that_are_newer_than_the_register_are_not_used_nor_their_serials_again(tmp_path):
+    """Keys and log are backed up apart, so a restore may join them so."""
+    folder = tmp_path / "pki"
+    ensure_own(folder, AT)
+    register = (folder / "register.json").read_text()
+    Pki(folder).renew("linker", AT)
+    (folder / "register.json").write_text(register)
+
+    assert [str(one.name) for one in ensure_own(folder, AT)] == ["linker.3"]
+    assert newest_bundle(folder, "linker").name == "linker.3"
+    assert ensure_own(folder, AT) == ()
 
 
 def test_the_register_holds_no_key(pki):
