@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from streams.errors import RivelinError
@@ -21,12 +20,20 @@ LOOK_SECONDS: Final = 2.0
 async def keep_mending(settings: Settings, say: Callable[[str], None]) -> None:
     """Look every other second until cancelled, since the node may be started anew at any time.
 
-    What cannot be ended is told once; `rivelin health` goes on telling it.
+    What cannot be ended is told once; `rivelin health` goes on telling it. So is what else goes
+    wrong with a look: no error ends the looking.
     """
     told: frozenset[str] = frozenset()
+    wrong: str | None = None
     while True:
-        with contextlib.suppress(RivelinError):  # no broker at the moment: others tell it
-            told = await mend(settings, say, told)
+        try:
+            told, wrong = await mend(settings, say, told), None
+        except RivelinError:  # no broker at the moment: others tell it
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look may do better
+            if wrong != type(error).__name__:
+                wrong = type(error).__name__
+                say(f"open transactions were not looked for: {wrong}")
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
@@ -144,6 +144,8 @@ async def _do_chores_until_cancelled(supervisor: Supervisor, node: Node | None, 
             done = await do_chores(supervisor.settings, datetime.now(UTC))
         except RivelinError as error:
             say(f"chores: not done this hour: {error}")
+        except Exception as error:  # noqa: BLE001 - of a full disk, say, they must not end in silence
+            say(f"chores: not done this hour: {type(error).__name__}")
         else:
             for line in done.lines:
                 say(f"chores: {line}")
@@ -161,15 +163,20 @@ async def _mend_until_cancelled(supervisor: Supervisor, node: Node | None, say: 
 async def _renew_certificates(supervisor: Supervisor, node: Node | None, say: Say) -> None:
     """Renew what is due; whoever uses it is started anew with it, the broker before the others.
 
-    Only a broker that was started with them knows the new names of its super users.
+    Only a broker that was started with them knows the new names of its super users. In plain
+    text nobody shows one, and a broker that asked for them all at once would shut everybody out.
     """
     settings, at = supervisor.settings, datetime.now(UTC)
+    if settings.speaks_plain_text:
+        return
     renewed = {one.name.principal for one in renew_due(settings, at)}
     for principal in sorted(renewed):
         say(f"chores: renewed the certificate of {principal}")
     if node is not None and renewed & {*SUPER_USERS}:
-        node.folder.write_configuration(node.ports, Security.of_home(settings.pki_dir))
-        await wait_ready(node, await supervisor.replace(BROKER))
+        security = Security.of_home(settings.pki_dir)
+        node.folder.write_configuration(node.ports, security)
+        # Entered by the new certificate: the one that it was first started with may have ended.
+        await wait_ready(replace(node, security=security), await supervisor.replace(BROKER))
     for line in await set_permissions(settings, SUPERVISOR, at):
         say(f"chores: {line}")
     supervisor.restart([role for role in ROLES if principal_of(role) in renewed])

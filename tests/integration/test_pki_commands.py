@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,9 +14,10 @@ import deploy.listeners
 from deploy.acls import Grant, Permission, Resource, _Administration
 from deploy.admission import due_certificates, renew_due
 from deploy.broker import BROKER, prepare_node
-from deploy.certificates import OWN_PRINCIPALS, SUPERVISOR
+from deploy.certificates import OWN_PRINCIPALS, SUPERVISOR, newest_bundle
 from deploy.cli import build_app
 from deploy.pki import Pki, ensure_own
+from deploy.processes import own_identity
 from deploy.settings import Settings
 from deploy.supervisor import Supervisor
 from deploy.topics import ensure_topics
@@ -113,6 +115,24 @@ def test_of_a_cluster_that_is_not_ours_super_users_are_renewed_by_hand(tmp_path)
     assert all("name it to the broker" in one.remedy for one in due_certificates(settings, NOW))
 
 
+async def test_in_plain_text_nothing_is_renewed_and_the_broker_stays_as_it_was_asked_to_be(
+    tmp_path,
+):
+    settings, said = Settings(home=tmp_path / "home"), []
+    supervisor = Supervisor(settings)
+    try:
+        ensure_own(settings.pki_dir, NOW - timedelta(days=65))
+        told = {"bootstrap": "127.0.0.1:1", "plain_text": True, "keeper": own_identity().as_dict()}
+        settings.broker_file.write_text(json.dumps(told))
+
+        await _renew_certificates(supervisor, None, said.append)
+
+        assert said == []
+        assert newest_bundle(settings.pki_dir, SUPERVISOR).name == "supervisor.1"
+    finally:
+        supervisor.close()
+
+
 async def test_a_running_broker_is_started_anew_with_the_certificates_that_were_due(
     settings, monkeypatch
 ):
@@ -124,6 +144,7 @@ async def test_a_running_broker_is_started_anew_with_the_certificates_that_were_
     try:
         await _start_node(supervisor, node)
         before = {one["name"]: one["pid"] for one in supervisor.as_dict()["processes"]}
+        shutil.rmtree(node.access.credentials.key.parent)  # of no use any more, as once it ended
 
         await _renew_certificates(supervisor, node, said.append)
 
