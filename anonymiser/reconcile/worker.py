@@ -304,8 +304,8 @@ class Reconciler:
         if not header.has_receipt:
             self.outcomes.pass_over(*one.place)
             return []
-        told: list[Told] = [self._missing(one, header, _INTAKE, lost=True)]
-        return told + self._redrive(one.place, collected=True)
+        asked = self._redrive(one.place, collected=True)
+        return [*asked, self._missing(one, header, _INTAKE, lost=True)]
 
     # --- what intake did not take in ----------------------------------------------------------
 
@@ -372,8 +372,8 @@ class Reconciler:
         waiting = Waiting(record.appended_at, partner, offset)
         if self._is_told(waiting):
             return []
-        told: list[Told] = [self._missing(waiting, _header_of(record), _NOWHERE, lost=True)]
-        return told + self._redrive(waiting.place, collected=False)
+        asked = self._redrive(waiting.place, collected=False)
+        return [*asked, self._missing(waiting, _header_of(record), _NOWHERE, lost=True)]
 
     # --- what is told ------------------------------------------------------------------------
 
@@ -391,7 +391,10 @@ class Reconciler:
         )
 
     def _redrive(self, place: Place, *, collected: bool) -> list[Told]:
-        """Ask once; what is lost again is for a human to look into."""
+        """Ask once; what is lost again is for a human to look into.
+
+        Before it is told of: whoever starts anew in between would take what was told for asked.
+        """
         if place in self.outcomes.redriven:
             return []
         partner, offset = place

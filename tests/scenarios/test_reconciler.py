@@ -10,7 +10,7 @@ from anonymiser.intake.worker.lane import GROUP
 from anonymiser.reconcile.store import ReconcilerStore
 from anonymiser.reconcile.worker import INTAKE_GROUP, Clocks, Reconciler
 from streams.codec import decode, encode
-from streams.errors import MissingTopicError
+from streams.errors import LogError, MissingTopicError
 from streams.loop import NO_WAIT
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
@@ -152,6 +152,30 @@ async def test_what_was_lost_behind_intake_is_told_and_done_once_more(watched):
     assert [type(event) for event in watched.alarms] == [OutcomeMissing, OutcomeFound]
     assert watched.enclave.outcomes(one) == ["SHARED"]
     assert len(watched.enclave.events(POLICE)) == 2
+
+
+async def test_what_was_lost_is_asked_for_once_wherever_a_look_is_cut_short(watched, monkeypatch):
+    log = watched.enclave.log
+    await watched.send(report(), report())
+    await watched.run(INTAKE)
+    log._topics[TOKENISED][log.records(TOKENISED)[0].offset] = None
+    await watched.run(LINKER, GATE)
+    append, written = log.append, []
+
+    async def cut_short(outgoing):
+        if written:
+            raise LogError("the process ended here")
+        written.extend(outgoing)
+        return await append(outgoing)
+
+    monkeypatch.setattr(log, "append", cut_short)
+    with pytest.raises(LogError):
+        await watched.look(after=61)
+    monkeypatch.undo()
+    await watched.start()
+    await watched.look(after=61)
+    assert [one.lost for one in watched.alarms] == [True]
+    assert [ask.offset for ask in watched.redrives] == [0]
 
 
 async def test_what_intake_passed_over_is_told_and_taken_in_after_all(watched):
