@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from anonymiser.intake.worker.ahead import BACKLOG_RECORDS, WAITS, Ahead
+from anonymiser.intake.worker.ahead import ALARMS_MAX, BACKLOG_RECORDS, WAITS, Ahead
 from deploy.duty import group
 from streams.codec import decode
 from streams.memory import MemoryLog
@@ -50,6 +50,16 @@ async def test_it_is_told_of_once_however_often_one_looks(log):
     await ahead.look({TOPIC: (BACKLOG_RECORDS, BACKLOG_RECORDS + 2)})  # caught up
     await ahead.look(lanes)
     assert [one.offset for one in raised(log)] == [3]
+
+
+async def test_a_partner_to_whom_everything_is_urgent_holds_nobody_up_and_is_told_of_in_turn(log):
+    everything = range(BACKLOG_RECORDS + 2)
+    lanes, ahead = await backlog(log, *everything), Ahead(log, context())
+    await ahead.look(lanes)
+    assert ALARMS_MAX <= len(raised(log)) < 2 * ALARMS_MAX
+    for _ in everything[::ALARMS_MAX]:
+        await ahead.look(lanes)
+    assert [one.offset for one in raised(log)] == list(everything)
 
 
 async def test_without_a_backlog_nothing_is_read_ahead(log):
