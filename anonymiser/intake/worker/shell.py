@@ -128,12 +128,15 @@ class Shell:
 
     async def take(self, messages: Sequence[Any]) -> None:
         """Transform records and hand each to its lane; waits while too many wait already."""
-        generation, mine = self.app.consumer_generation_id, self.app.consumer.assignment()
         for message in messages:
-            if message.generation_id == generation and message.tp in mine:
-                await self._prepare(message, generation)
+            if self._is_current(message):  # asked each time: opening a lane may outlast a rebalance
+                await self._prepare(message, message.generation_id)
         while self._is_full():  # noqa: ASYNC110 - commits make room, a few milliseconds apart
             await asyncio.sleep(_FULL_PAUSE_SECONDS)
+
+    def _is_current(self, message: Any) -> bool:  # noqa: ANN401 - faust has no types
+        consumer, generation = self.app.consumer, self.app.consumer_generation_id
+        return message.generation_id == generation and message.tp in consumer.assignment()
 
     async def _prepare(self, message: Any, generation: int) -> None:  # noqa: ANN401 - faust has no types
         if self._leaving or generation == self._given_up:
@@ -143,6 +146,8 @@ class Shell:
         if not lane.wants(message.offset):
             return
         outgoing = await self._outgoing(message)
+        if lane.generation != generation:
+            return  # given up meanwhile; waiting here it would keep out what is read anew
         urgent = any(one.topic == DUTY for one in outgoing)
         lane.put(Prepared(message.offset, generation, urgent, outgoing))
         if message.topic != REDRIVES:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import faust
 import pytest
 
 import anonymiser.intake.worker as package
@@ -18,6 +19,7 @@ from anonymiser.intake.worker.lane import GROUP, Lane, Prepared
 from anonymiser.intake.worker.shell import (
     STALL_SECONDS,
     STALL_SECONDS_WHILE_OTHERS_MOVE,
+    Place,
     Shell,
     member_id,
 )
@@ -29,10 +31,15 @@ from anonymiser.intake.worker.status import (
     TopicStatus,
     write_status,
 )
+from anonymiser.keyring import new_keys
+from anonymiser.narrative.redact import Redactor
+from streams.erasure import Erasures
 from streams.errors import LogError
+from streams.kafka.access import Access
 from streams.loop import read_to_end
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
+from streams.registry import Registry
 from streams.topics import TOKENISED
 
 TOPIC = "partner.loxley.submissions"
@@ -366,6 +373,61 @@ def test_in_a_backlog_a_lane_may_wait_long_for_its_turn_and_in_a_standstill_it_m
     assert stall_seconds(10.0, 999.0) == STALL_SECONDS_WHILE_OTHERS_MOVE
     assert stall_seconds(10.0, 20.0) == STALL_SECONDS
     assert stall_seconds() == STALL_SECONDS
+
+
+# --- a rebalance in the middle of a batch ---
+
+
+class Group:
+    """What Faust tells of the group: a generation, and the topics of this member."""
+
+    def __init__(self):
+        self.consumer_generation_id = 1
+        self.consumer = self
+
+    def assignment(self):
+        return {faust.types.TP(TOPIC, 0)}
+
+
+def read(offset, generation):
+    place = {"topic": TOPIC, "tp": faust.types.TP(TOPIC, 0)}
+    return SimpleNamespace(**place, offset=offset, generation_id=generation, key=None, headers=())
+
+
+async def test_what_was_read_before_a_rebalance_is_left_to_be_read_anew(
+    log, tmp_path, monkeypatch, fates
+):
+    await submitted(log, 3)
+    topics = SimpleNamespace(
+        present=frozenset({TOPIC}), beside=frozenset(), registry=Registry(), erasures=Erasures()
+    )
+    place = Place(access=Access("127.0.0.1:1"), status_file=tmp_path / "status", data_dir=tmp_path,
+                  slot="1")  # fmt: skip
+    shell = Shell(place, topics, new_keys(), Redactor())
+    shell.app, shell._log = Group(), log
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def outgoing(message):
+        begun.set()
+        await going_on.wait()
+        return (Outgoing(TOKENISED, f"{message.generation_id}: {message.offset}".encode()),)
+
+    monkeypatch.setattr(shell, "_outgoing", outgoing)
+    before = asyncio.create_task(shell.take([read(offset, 1) for offset in range(3)]))
+    await begun.wait()
+    await shell.drain()
+    shell.app.consumer_generation_id = 2
+    await shell.assigned(shell.app.assignment())
+    OPENED.append(shell.lanes[TOPIC])
+    going_on.set()
+    await before
+    assert shell.lanes[TOPIC].generation == 2
+    assert shell.lanes[TOPIC].waiting_records == 0
+
+    await shell.take([read(offset, 2) for offset in range(3)])
+    await until(lambda: shell.lanes[TOPIC].floor == 3)
+    assert await written(log) == ["2: 0", "2: 1", "2: 2"]
+    assert fates == []
 
 
 # --- a topic that is not what it was ---
