@@ -130,6 +130,8 @@ async def plan_report(log: Log, typed: str, partner: str | None) -> Plan:
 async def plan_subject(log: Log, plan: Plan, node: int, revision: int | None) -> Plan:
     """Return the plan for one subject: the same one in every revision, by its label.
 
+    In a revision that was never linked (the linker refused it, say) nobody can tell which one it
+    is: the keys of all its subjects go, which nothing was ever linked by.
     Raises: InvalidInputError if no such node was ever linked.
     """
     labels = await _labels(log, plan.partner, plan.report_id)
@@ -139,13 +141,27 @@ async def plan_subject(log: Log, plan: Plan, node: int, revision: int | None) ->
     label = labels.get(of, {}).get(node)
     if label is None:
         raise InvalidInputError(f"revision {of} has no node {node}")
-    subjects = tuple(
+    same = {
         (number, other)
-        for number, nodes in sorted(labels.items())
-        for other, theirs in sorted(nodes.items())
+        for number, nodes in labels.items()
+        for other, theirs in nodes.items()
         if theirs == label
-    )
+    }
+    subjects = tuple(sorted(same | await _unlinked(log, plan, labels)))
     return Plan(plan.partner, plan.report_id, plan.revisions, subjects, plan.sealings)
+
+
+async def _unlinked(log: Log, plan: Plan, linked: Iterable[int]) -> set[tuple[int, int]]:
+    """Revision and node of every stored subject of the revisions that were never linked."""
+    known = frozenset(linked)
+    return {
+        (one.revision, key.part - 1)
+        for one in (await stored_keys(log)).values()
+        if (one.partner, one.report_id) == (plan.partner, plan.report_id)
+        and one.revision not in known
+        for key in one.keys
+        if key.part > 0
+    }
 
 
 async def _labels(log: Log, partner: str, report_id: UUID) -> Mapping[int, Mapping[int, bytes]]:

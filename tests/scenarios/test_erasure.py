@@ -197,6 +197,24 @@ async def test_a_subject_is_found_by_its_label_where_a_revision_numbers_it_other
     assert enclave.log.records(RESOLUTIONS)
 
 
+async def test_in_a_revision_that_was_never_linked_every_subject_goes_with_the_one(enclave):
+    """Intake stores keys before the linker refuses: nobody can tell which of them is the one."""
+    one = two()
+    refused = replace(one, revision=3, supersedes=None)
+    await enclave.submit(one, refused)
+    assert enclave.outcomes(one) == ["SHARED", "REFUSED"]
+    plan = await plan_report(enclave.log, str(one.report_id), None)
+    plan = await plan_subject(enclave.log, plan, 0, None)
+    assert plan.subjects == ((1, 0), (3, 0), (3, 1))
+    await erase(enclave.log, plan, DECISION, at_once)
+    left = {
+        (wrapped.revision, key.part)
+        for wrapped in (await stored_keys(enclave.log)).values()
+        for key in wrapped.keys
+    }
+    assert left == {(1, 0), (1, 2), (3, 0)}
+
+
 # --- the certificate ------------------------------------------------------------------------
 
 
