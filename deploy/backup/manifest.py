@@ -23,6 +23,8 @@ MANIFEST_FILE: Final = "manifest.json"
 SIGNATURE_FILE: Final = "manifest.signature"
 TOPICS_FOLDER: Final = "topics"
 FILES_FOLDER: Final = "files"
+#: All that is copied beside the topics; a restore puts it in the home by this name.
+REGISTER: Final = "pki/register.json"
 _DOMAIN: Final = b"rivelin backup manifest 1\n"
 
 
@@ -141,3 +143,5 @@ def _require_sane(manifest: Manifest) -> None:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or len(path.parts) < 2:  # noqa: PLR2004 - a folder and a file
             raise DamagedBackupError("the manifest names a file outside its folder")
+    if manifest.files.keys() - {f"{FILES_FOLDER}/{REGISTER}"}:
+        raise DamagedBackupError("the manifest names a file that no backup of ours has")

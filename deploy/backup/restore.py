@@ -27,6 +27,7 @@ from deploy.backup.errors import (
 from deploy.backup.groups import Groups
 from deploy.backup.manifest import FILES_FOLDER, topic_path
 from deploy.backup.records import read_records
+from deploy.backup.secrets import SECRET_PLACES
 from deploy.backup.segments import partition_folder, restamped, write_partition
 from deploy.broker import LocalBroker
 from deploy.supervisor import AlreadyRunningError, read_report
@@ -85,8 +86,8 @@ def opened_keys(text: str, shares: tuple[str, str], fingerprint: str) -> dict[st
     files = open_keys(sealed, join_shares(shares))
     for name in files:
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts:
-            raise SealedKeysError("the sealed keys name a file outside the home")
+        if path.parts[:1] not in SECRET_PLACES or ".." in path.parts:
+            raise SealedKeysError("the sealed keys name what is neither key nor certificate")
     return files
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: The keys of the enclave; the authority, and every certificate with its key.
 _KEYS: Final = "keys"
 _PKI: Final = "pki"
+#: Where a secret file lies below the home; a restore puts none anywhere else.
+SECRET_PLACES: Final = ((_KEYS,), (_PKI,))
 #: No secret, and newer in the backup of the log.
 _NOT_SEALED: Final = ("register.json", "register.lock")
 

@@ -21,6 +21,7 @@ from deploy.backup.errors import NotQuietError, OccupiedFolderError
 from deploy.backup.groups import Groups
 from deploy.backup.manifest import (
     FILES_FOLDER,
+    REGISTER,
     TOPICS_FOLDER,
     Manifest,
     TopicEntry,
@@ -53,7 +54,6 @@ RESTARTED_SECONDS_MAX: Final = 8.0
 _PATIENCE: Final = timedelta(seconds=5)
 #: What was read there is never read again, and holds tokens: it is not kept.
 _TRANSPORT: Final = (TOKENISED, OUTGOING)
-_REGISTER: Final = "pki/register.json"
 
 
 async def take_backup(
@@ -217,9 +217,9 @@ def _read_by_all(topic: str, cut: Cut) -> int:
 
 def _copied(settings: Settings, draft: Path) -> Iterator[tuple[str, Any]]:
     """Copy what no topic holds and is no secret."""
-    register = settings.home / _REGISTER
+    register = settings.home / REGISTER
     if register.exists():
-        name = f"{FILES_FOLDER}/{_REGISTER}"
+        name = f"{FILES_FOLDER}/{REGISTER}"
         (draft / name).parent.mkdir(mode=0o700, parents=True)
         shutil.copyfile(register, draft / name)
         yield name, entry_of(draft / name)

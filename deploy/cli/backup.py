@@ -105,6 +105,8 @@ def restore(
         show_json({"home": str(settings.home), **asdict(restored)})
         return
     show_text(f"home {settings.home}: {restored.records} records in {restored.topics} topics")
+    if ledger is None:
+        warn("No --ledger was given: what was erased after the backup is back. Erase it again.")
     say("Stores are folded anew by `rivelin up`; then `rivelin replay` compares them with the log.")
 
 

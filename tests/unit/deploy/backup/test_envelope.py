@@ -17,6 +17,7 @@ from deploy.backup.envelope import (
     seal_keys,
 )
 from deploy.backup.errors import SealedKeysError
+from deploy.backup.restore import opened_keys
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FILES = {"keys/token-1.key": b"\x00secret of the token key\xff", "keys/signing.key": bytes(40)}
@@ -103,3 +104,12 @@ def test_what_is_no_file_of_sealed_keys_is_told_in_one_line(text):
     assert "\n" not in str(told.value)
     with pytest.raises(SealedKeysError):
         RecoveryKey.from_text(text)
+
+
+@pytest.mark.parametrize("name", ["../keys/x", "keys/../x", "/keys/x", "kafka/x"])
+def test_sealed_keys_put_a_file_nowhere_but_among_keys_and_certificates(recovery, name):
+    """Whoever has the public half can seal whatever they like to it."""
+    key, *shares = recovery
+    text = seal_keys({name: b"data"}, FINGERPRINT, key, AT).as_text()
+    with pytest.raises(SealedKeysError, match="neither key nor certificate"):
+        opened_keys(text, tuple(shares), FINGERPRINT)

@@ -222,6 +222,12 @@ async def test_a_manifest_never_leads_out_of_its_folder(backup, name):
     await refused(backup, "outside its folder")
 
 
+@pytest.mark.parametrize("name", ["files/keys/token-1.key", "files/kafka/x", "keys/token-1.key"])
+async def test_a_manifest_names_no_file_that_a_restore_would_take_for_another(backup, name):
+    backup.sign(files={name: {"sha256": "0" * 64, "bytes": 1}})
+    await refused(backup, "no backup of ours")
+
+
 # --- the erasure ledger ------------------------------------------------------------------------
 
 
