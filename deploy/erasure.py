@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from anonymiser.keyring import KeyKind
 from anonymiser.linker.recovery import RESOLUTION_CLASSES
@@ -27,13 +27,14 @@ from streams.restricted import (
     MentionResolved,
     MergeDecided,
     PossibleLink,
+    Quarantined,
     RecordRetokenised,
     ReporterNoted,
     ReportHeld,
     ReportKeysWrapped,
     ReportWaiting,
 )
-from streams.topics import ERASURES, HELD, REPORT_KEYS, RESOLUTIONS
+from streams.topics import ERASURES, HELD, QUARANTINE, REPORT_KEYS, RESOLUTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from streams.erasure import Erasure
     from streams.ports import Log
     from streams.values import ErasureReason
+
+    _Kept: TypeAlias = ReportKeysWrapped | Quarantined
 
 #: A private sealing key is kept so long after partners stopped sealing to it (deploy.rotation).
 KEPT: Final = timedelta(days=7)
@@ -107,24 +110,41 @@ async def ledger_in(log: Log) -> Erasures:
 
 
 async def plan_report(log: Log, typed: str, partner: str | None) -> Plan:
-    """Find the one report whose id begins so and whose keys are stored.
+    """Find the one report whose id begins so and whose keys are stored, or that is quarantined.
 
+    Of a quarantined one no key is stored, but for it the sealing key of its epoch is kept, and
+    while that is there nothing of the epoch can be certified.
     Raises: InvalidInputError if there is none, there are several, or it waits at the gate.
     """
-    found: dict[tuple[str, UUID], list[ReportKeysWrapped]] = {}
     text = typed.strip().lower()
-    for wrapped in (await stored_keys(log)).values():
-        is_it = text and str(wrapped.report_id).startswith(text)
-        if is_it and partner in {None, wrapped.partner}:
-            found.setdefault((wrapped.partner, wrapped.report_id), []).append(wrapped)
+    found: dict[tuple[str, UUID], list[_Kept]] = {}
+    known: list[_Kept] = [*(await stored_keys(log)).values(), *await _quarantined(log)]
+    for one in known:
+        is_it = text and str(one.report_id).startswith(text)
+        if one.report_id and is_it and partner in {None, one.partner}:
+            found.setdefault((one.partner, one.report_id), []).append(one)
     if not found:
-        raise InvalidInputError("no key of a report of this id is stored")
+        raise InvalidInputError("no key of a report of this id is stored, and none is quarantined")
     if len(found) > 1:
         raise InvalidInputError("several reports begin like this: type more, or give --partner")
-    ((owner, report_id), sealings) = next(iter(found.items()))
+    ((owner, report_id), kept) = next(iter(found.items()))
     await _refuse_waiting(log, owner, report_id)
-    revisions = tuple(sorted({one.revision for one in sealings}))
-    return Plan(owner, report_id, revisions, sealings=len(sealings))
+    revisions = tuple(sorted({one.revision for one in kept if one.revision is not None}))
+    sealings = sum(isinstance(one, ReportKeysWrapped) for one in kept)
+    return Plan(owner, report_id, revisions, sealings=sealings)
+
+
+async def _quarantined(log: Log) -> list[Quarantined]:
+    """Return what was quarantined with a report id that could be read, and is not erased yet."""
+    ledger = await ledger_in(log)
+    found = [
+        decode(record.value or b"", Quarantined)
+        async for records in read_to_end(log, (QUARANTINE,))
+        for record in records
+    ]
+    return [
+        one for one in found if one.report_id and not ledger.is_whole(one.partner, one.report_id)
+    ]
 
 
 async def plan_subject(log: Log, plan: Plan, node: int, revision: int | None) -> Plan:

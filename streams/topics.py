@@ -203,7 +203,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         QUARANTINE,
         writers=("anonymiser", "gate"),
-        readers=("desk", "keys", "audit"),
+        readers=("desk", "keys", "eraser", "audit"),
         events=("Quarantined",),
     ),
     TopicSpec(

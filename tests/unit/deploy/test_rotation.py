@@ -8,6 +8,7 @@ import pytest
 from anonymiser import keyring
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.keyring import FileKeyRing, KeyInUseError, KeyKind, NoSuchKeyError
+from deploy.erasure import Decision, erase, plan_report
 from deploy.keys import EPOCH, publish_keys, published_keys
 from deploy.rotation import (
     KEPT,
@@ -20,12 +21,14 @@ from deploy.rotation import (
 )
 from producers.sdk.trust import TrustedKeys
 from streams.codec import decode, encode
+from streams.errors import InvalidInputError
 from streams.loop import NO_WAIT, StageRunner, read_to_end
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
 from streams.restricted import Quarantined, ReportKeysWrapped, ReportTokenised
 from streams.sealing import UnsealError, fingerprint_of, open_submission, seal, unwrap_data_keys
 from streams.topics import QUARANTINE, REGISTRY, REPORT_KEYS, TOKENISED, submissions_of
+from streams.values import ErasureReason
 from tests.enclave import PARTNERS, onboarded, report
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -71,6 +74,10 @@ async def taken_in(log, ring, *reports):
     while await runner.turn(NO_WAIT):
         pass
     await runner.stop()
+
+
+async def at_once(_seconds):
+    """In memory nothing has to settle."""
 
 
 async def stored(log):
@@ -165,6 +172,13 @@ async def test_a_quarantined_report_that_nothing_else_opens_keeps_its_key(log, r
     assert any("is kept" in line for line in rolled.lines)
     assert "sealing-1" not in rolled.destroyed
     assert 1 in ring.load().sealing
+
+    plan = await plan_report(log, str(submission.report_id), None)
+    decision = Decision(ErasureReason.SUBJECT_REQUEST, "Ida Invented", None, NOW)
+    assert await erase(log, plan, decision, at_once) == 0
+    assert "sealing-1" in (await roll_over(log, ring, over)).destroyed
+    with pytest.raises(InvalidInputError, match="none is quarantined"):
+        await plan_report(log, str(submission.report_id), None)
 
 
 def test_the_key_in_use_is_never_destroyed_and_a_missing_one_is_named(ring):
