@@ -26,13 +26,15 @@ _NOT_SEALED: Final = ("register.json", "register.lock")
 def export_keys(settings: Settings, recovery: RecoveryKey, at: datetime) -> SealedKeys:
     """Seal every secret of this home that a restore needs; no private half is needed for it.
 
+    Certificates too where `RIVELIN_PKI` keeps them elsewhere: a restored home has them in its own
+    folder, or its new authority would let in no partner.
     Raises: KeyFileError, SealedKeysError if there are none.
     """
     require_sound(settings)
     files = {
-        str(path.relative_to(settings.home)): path.read_bytes()
-        for folder in (_KEYS, _PKI)
-        for path in sorted((settings.home / folder).rglob("*"))
+        f"{place}/{path.relative_to(folder)}": path.read_bytes()
+        for place, folder in ((_KEYS, settings.keys_dir), (_PKI, settings.pki_dir))
+        for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in _NOT_SEALED
     }
     if not any(name.startswith(f"{_KEYS}/") for name in files):

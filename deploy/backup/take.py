@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from anonymiser import keyring
@@ -217,7 +218,7 @@ def _read_by_all(topic: str, cut: Cut) -> int:
 
 def _copied(settings: Settings, draft: Path) -> Iterator[tuple[str, Any]]:
     """Copy what no topic holds and is no secret."""
-    register = settings.home / REGISTER
+    register = settings.pki_dir / PurePosixPath(REGISTER).name
     if register.exists():
         name = f"{FILES_FOLDER}/{REGISTER}"
         (draft / name).parent.mkdir(mode=0o700, parents=True)

@@ -18,6 +18,11 @@ from deploy.backup.envelope import (
 )
 from deploy.backup.errors import SealedKeysError
 from deploy.backup.restore import opened_keys
+from deploy.backup.secrets import export_keys
+from deploy.backup.take import _copied
+from deploy.keys import key_ring
+from deploy.pki import ensure_own
+from deploy.settings import Settings
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FILES = {"keys/token-1.key": b"\x00secret of the token key\xff", "keys/signing.key": bytes(40)}
@@ -113,3 +118,16 @@ def test_sealed_keys_put_a_file_nowhere_but_among_keys_and_certificates(recovery
     text = seal_keys({name: b"data"}, FINGERPRINT, key, AT).as_text()
     with pytest.raises(SealedKeysError, match="neither key nor certificate"):
         opened_keys(text, tuple(shares), FINGERPRINT)
+
+
+def test_certificates_that_are_kept_elsewhere_are_taken_along(recovery, tmp_path):
+    settings = Settings(home=tmp_path / "home", pki=tmp_path / "elsewhere")
+    settings.make_folders()
+    key_ring(settings).create_missing()
+    ensure_own(settings.pki_dir, AT)
+
+    names = export_keys(settings, recovery[0], AT).names
+    copied = dict(_copied(settings, tmp_path / "backup"))
+
+    assert {"keys/token-1.key", "pki/authority/key.pem", "pki/issued/linker.1/key.pem"} <= {*names}
+    assert [*copied] == ["files/pki/register.json"]
