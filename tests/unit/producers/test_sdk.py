@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,9 +34,10 @@ from streams.ports import Outgoing
 from streams.restricted import Node, ReportSubmitted, WithdrawalSubmitted
 from streams.sealing import SealingPrivateKey, fingerprint_of, open_submission, sign_public_key
 from streams.shared import FeedbackGiven
+from streams.taxonomy import RelationKind
 from streams.topics import PUBLIC_KEYS, feedback_of, submissions_of
 from streams.values import NodeKind, Outcome, WithdrawalReason
-from tests.invented_reports import IDENTIFIERS, PARTNER, REPORT_ID, child, report
+from tests.invented_reports import IDENTIFIERS, PARTNER, REPORT_ID, report, tie
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -135,19 +137,16 @@ async def test_a_report_of_another_partner_is_not_sent(log, partner):
 
 
 async def test_a_report_that_would_not_fit_a_message_is_not_sent(log, partner):
+    """Within every bound of its own, in letters that take two bytes each."""
     big = tuple(
-        Node(
-            label=f"{number} {'x' * 90}",
-            kind=NodeKind.PERSON,
-            reference="x" * 499,
-            identity=replace(
-                child().identity, known_as=tuple(f"{letter * 490}" for letter in "abcdefghijk")
-            ),
-        )
+        Node(label=f"{number} {'é' * 95}", kind=NodeKind.PERSON, reference="é" * 499)
         for number in range(50)
     )
+    ties = tuple(
+        tie(one.label, RelationKind.ASSOCIATE, other.label) for one, other in combinations(big, 2)
+    )
     with pytest.raises(InvalidReportError) as caught:
-        await partner.submit(told_now(nodes=big, relations=()))
+        await partner.submit(told_now(nodes=big, relations=ties[:500], narrative="é" * 19_999))
     assert [one.code for one in caught.value.problems] == ["too_large"]
     assert sent(log) == []
 
