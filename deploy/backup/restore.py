@@ -30,6 +30,7 @@ from deploy.backup.records import read_records
 from deploy.backup.secrets import SECRET_PLACES
 from deploy.backup.segments import partition_folder, restamped, write_partition
 from deploy.broker import LocalBroker
+from deploy.keys import fingerprint, require_sound
 from deploy.supervisor import AlreadyRunningError, read_report
 from deploy.topics import ensure_topics
 from streams.topics import OUTGOING, SHARED_TOPICS, TOKENISED, partner_topics
@@ -64,12 +65,30 @@ def require_restorable(settings: Settings) -> None:
             "a restore makes a node of its own: unset RIVELIN_BOOTSTRAP_SERVERS; docs/BACKUP.md"
             " says how a cluster grows from it"
         )
+    if settings.pki_dir != settings.home / "pki":
+        raise OccupiedFolderError(
+            "a restore puts certificates into the home: unset RIVELIN_PKI, and move them afterwards"
+        )
     if read_report(settings) is not None:
         raise AlreadyRunningError(f"a supervisor runs for {settings.home}: `rivelin down` first")
     if settings.home.exists() and (not settings.home.is_dir() or any(settings.home.iterdir())):
         raise OccupiedFolderError(
             f"{settings.home} is not empty: move it away, or name another home"
         )
+    if (left := _left_over(settings)) is not None:
+        raise OccupiedFolderError(
+            f"{left} is of a restore that runs, or was cut short and left keys there: delete it"
+        )
+
+
+def _left_over(settings: Settings) -> Path | None:
+    """Return the draft of another restore; one that was killed could not remove it."""
+    stem = f".{settings.home.name}."
+    if not settings.home.parent.is_dir():
+        return None
+    names = sorted(one.name for one in settings.home.parent.iterdir())
+    found = (one for one in names if one.startswith(stem) and one.removeprefix(stem).isdecimal())
+    return next((settings.home.parent / one for one in found), None)
 
 
 def opened_keys(text: str, shares: tuple[str, str], fingerprint: str) -> dict[str, bytes]:
@@ -126,6 +145,7 @@ def restore_backup(
     _require_room(home.parent, wanted.manifest)
     with _draft_of(settings) as draft:
         _put_secrets(draft.home, wanted.secrets)
+        require_signers(draft, wanted.manifest.fingerprint)
         _put_files(draft.home, wanted.folder, wanted.manifest)
         restored = _Node(draft, wanted, tell).fill()
         if home.exists():
@@ -165,6 +185,21 @@ def _put_secrets(home: Path, secrets: Mapping[str, bytes]) -> None:
             file.write(data)
             file.flush()
             os.fsync(handle)
+
+
+def require_signers(draft: Settings, wanted: str) -> None:
+    """Refuse a set of keys without the key that signed the backup.
+
+    Whoever has the public half of the recovery key can seal a set under any fingerprint, with an
+    authority of their own in it; the signing key itself they do not have.
+    Raises: StrangeKeysError, KeyFileError.
+    """
+    require_sound(draft)
+    if fingerprint(draft) != wanted:
+        raise StrangeKeysError(
+            "the signing key in the sealed keys is not the one that signed the backup: somebody"
+            " else made that file"
+        )
 
 
 def _put_files(home: Path, folder: Path, manifest: Manifest) -> None:

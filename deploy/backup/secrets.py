@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from deploy.backup.envelope import RecoveryKey, SealedKeys, seal_keys
@@ -42,14 +43,32 @@ def export_keys(settings: Settings, recovery: RecoveryKey, at: datetime) -> Seal
     return seal_keys(files, fingerprint(settings), recovery, at)
 
 
+def require_new(*paths: Path) -> None:
+    """Refuse files that are there, or that are one and the same.
+
+    Raises: OccupiedFolderError.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise OccupiedFolderError(f"{path} is named twice: each is a file of its own")
+        if path.exists() or path.is_symlink():
+            raise OccupiedFolderError(f"{path} is there already: name another file")
+        if not path.parent.is_dir():
+            raise OccupiedFolderError(f"{path.parent} is no folder: make it first")
+        seen.add(path.resolve())
+
+
 def write_new(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file that is not there yet.
 
     Raises: OccupiedFolderError.
     """
     try:
-        with path.open("x", encoding="utf-8") as file:
-            path.chmod(mode)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(handle)
     except FileExistsError:
         raise OccupiedFolderError(f"{path} is there already: name another file") from None

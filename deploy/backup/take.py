@@ -68,6 +68,7 @@ async def take_backup(
     Raises: OccupiedFolderError, NotQuietError, KeyFileError, BrokerUnreachableError, OSError.
     """
     require_free(folder)
+    settings.access("supervisor")  # first: without a broker nothing else needs to be told
     signing = keyring.load_signing_key(settings.keys_dir)
     draft = folder.parent / f".{folder.name}.{os.getpid()}"
     _make(draft)

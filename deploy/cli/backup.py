@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,7 @@ def backup(folder: NewFolder, *, as_json: AsJson = False) -> None:
     from deploy.settings import Settings  # noqa: PLC0415 - the same
 
     at = datetime.now(UTC).replace(microsecond=0)
+    _end_in_order()
     with counting("records") as tell:
         manifest = asyncio.run(take_backup(Settings(), folder.absolute(), at, tell))
     _show(manifest, folder, as_json=as_json)
@@ -94,6 +96,7 @@ def restore(
     settings = Settings()
     require_restorable(settings)
     first, second = _two(share)
+    _end_in_order()
     with counting("records verified") as tell:
         manifest = asyncio.run(verify_backup(folder, tell=tell))
     secrets = opened_keys(_text(keys), (_text(first), _text(second)), manifest.fingerprint)
@@ -108,6 +111,14 @@ def restore(
     if ledger is None:
         warn("No --ledger was given: what was erased after the backup is back. Erase it again.")
     say("Stores are folded anew by `rivelin up`; then `rivelin replay` compares them with the log.")
+
+
+def _end_in_order() -> None:
+    """Let a signal be an exception: what was begun goes, and a restore begins with the keys."""
+    from deploy.up import STOP_SIGNALS, leave  # noqa: PLC0415 - keeps --help quick
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, leave)
 
 
 def _ledger(path: Path | None) -> tuple[ErasureRecorded, ...]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from deploy.cli.output import say, show_json, show_text, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_AUTHORITY: Final = "pki/authority/key.pem"
 
 PublicFile = Annotated[Path, typer.Argument(help="Where the public half goes; no secret.")]
 FirstShare = Annotated[Path, typer.Option("--first", help="Where the first person's half goes.")]
@@ -27,8 +32,9 @@ def recovery(
     let each keep a copy, and leave none on this machine: a lost half is a lost backup of keys.
     """
     from deploy.backup.envelope import new_recovery_key  # noqa: PLC0415 - keeps --help quick
-    from deploy.backup.secrets import write_new  # noqa: PLC0415 - the same
+    from deploy.backup.secrets import require_new, write_new  # noqa: PLC0415 - the same
 
+    require_new(first, second, public)  # all before any: a half without its other opens nothing
     key, *shares = new_recovery_key()
     for path, share in zip((first, second), shares, strict=True):
         write_new(path, share)
@@ -58,5 +64,21 @@ def export(file: SealedFile, *, to: Recovery, as_json: AsJson = False) -> None:
     if as_json:
         show_json({"file": str(file), "recovery": sealed.recovery, "names": sealed.names})
         return
-    show_text(f"{file}: {', '.join(sealed.names)}")
+    show_text(f"{file}:")
+    for line in _summary(sealed.names):
+        show_text(f"  {line}")
+    if _AUTHORITY not in sealed.names:
+        warn("The authority's key is not in it, since it does not lie here: keep a copy of it too.")
     say(f"Sealed to the recovery key {sealed.recovery}: compare it with the holders'.")
+
+
+def _summary(names: Sequence[str]) -> Iterator[str]:
+    """Say what is in it, a certificate's three files as one."""
+    paths = tuple(map(PurePosixPath, names))
+    keys = [path.stem for path in paths if path.parts[0] == "keys"]
+    issued = sorted({path.parent.name for path in paths if path.parts[:2] == ("pki", "issued")})
+    yield f"keys          {', '.join(keys)}"
+    if _AUTHORITY in names:
+        yield "authority     its certificate and its key"
+    if issued:
+        yield f"certificates  {', '.join(issued)}"
