@@ -5,6 +5,7 @@ Pure. Durations and monotonic seconds only, except for certificates, which end b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
@@ -60,6 +61,7 @@ class RoleFacts:
 
     `silent_seconds` is since its last beat, None if it never told; `still_seconds` how long
     records have waited without its position moving; `lag` None while the broker does not answer.
+    `restarts` counts every new start, `deaths` what nobody asked for.
     """
 
     name: str
@@ -69,6 +71,7 @@ class RoleFacts:
     lag: int | None = None
     still_seconds: float = 0.0
     restarts: int = 0
+    deaths: int = 0
     alarms: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -159,13 +162,15 @@ def _of_roles(facts: Facts, limits: Thresholds) -> Iterator[Verdict]:
 
 def _of_role(role: RoleFacts, limits: Thresholds) -> Iterator[Verdict]:
     say = _about(role.name)
-    if role.restarts >= limits.health.restarts_warning:
-        yield say(Level.WARNING, Reason.ROLE_RESTARTS, f"was started again {role.restarts} times")
+    if role.deaths >= limits.health.restarts_warning:
+        died = _counted(role.deaths, "time", "times")
+        yield say(Level.WARNING, Reason.ROLE_RESTARTS, f"died {died} and was started again")
     if not role.lives:
         yield say(Level.CRITICAL, Reason.ROLE_GONE, "its process has ended")
         return
     if missing := role.counts.get("outcomes_missing"):
-        words = f"{missing} submissions have had no outcome for too long"
+        had = _counted(missing, "submission has", "submissions have")
+        words = f"{had} had no outcome for too long"
         yield say(Level.CRITICAL, Reason.OUTCOME_MISSING, words)
     for alarm in role.alarms:
         yield say(Level.WARNING, Reason.ALARM, alarm)
@@ -198,19 +203,23 @@ def _of_work(role: RoleFacts, health: HealthSettings, say: _Say) -> Iterator[Ver
     lag = role.lag or 0
     high = _level(lag, health.lag_records_warning, health.lag_records_critical)
     if high:
-        yield say(high, Reason.LAG_HIGH, f"{lag} records wait")
+        yield say(high, Reason.LAG_HIGH, _counted(lag, "record waits", "records wait"))
     still = _level(role.still_seconds, health.still_seconds_warning, health.still_seconds_critical)
     if still and lag:
-        words = f"{lag} records wait and none was taken for {role.still_seconds:.0f} s"
+        waits = _counted(lag, "record waits", "records wait")
+        words = f"{waits} and none was taken for {role.still_seconds:.0f} s"
         yield say(still, Reason.ROLE_STANDS_STILL, words)
 
 
 # --- beside the roles ----------------------------------------------------------------------------
 
 
+_NO_ANSWER: Final = "does not answer, or does not let us in"
+
+
 def _of_broker(facts: Facts) -> Iterator[Verdict]:
     if facts.broker_answers is False:
-        yield Verdict(Level.CRITICAL, Reason.BROKER_SILENT, "broker", "does not answer")
+        yield Verdict(Level.CRITICAL, Reason.BROKER_SILENT, "broker", _NO_ANSWER)
 
 
 def _of_disks(facts: Facts, health: HealthSettings) -> Iterator[Verdict]:
@@ -229,13 +238,12 @@ def _of_disks(facts: Facts, health: HealthSettings) -> Iterator[Verdict]:
 def _of_certificates(facts: Facts, health: HealthSettings) -> Iterator[Verdict]:
     for principal, days in facts.certificate_days.items():
         if days is None:
-            yield Verdict(
-                Level.UNKNOWN, Reason.CERTIFICATE_UNREADABLE, principal, "its certificate is no PEM"
-            )
+            yield Verdict(Level.UNKNOWN, Reason.CERTIFICATE_UNREADABLE, principal, "cannot be read")
             continue
         level = _level(-days, -health.certificate_days_warning, -health.certificate_days_critical)
         if level:
-            words = "has ended" if days <= 0 else f"ends in {days:.0f} days"
+            left = _counted(math.floor(days), "day", "days")
+            words = "has ended" if days <= 0 else f"ends in {left}"
             yield Verdict(level, Reason.CERTIFICATE_ENDS, principal, words)
 
 
@@ -250,6 +258,10 @@ def _level(value: float, warning: float, critical: float) -> Level:
     if value >= critical:
         return Level.CRITICAL
     return Level.WARNING if value >= warning else Level.OK
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _about(name: str) -> _Say:

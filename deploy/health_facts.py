@@ -77,6 +77,7 @@ def _role(name: str, told: Mapping[str, Any], kept: Mapping[str, Any] | None) ->
         lag=told.get("lag"),
         still_seconds=told.get("still_seconds", 0.0),
         restarts=0 if kept is None else kept["restarts"],
+        deaths=0 if kept is None else kept.get("deaths", 0),  # one of before an update has none
         alarms=tuple(told.get("alarms", ())),
         counts=told.get("counts", {}),
     )

@@ -25,6 +25,7 @@ _HELP: Final = {
     "rivelin_role_lag_records": "offsets that wait for the role",
     "rivelin_role_still_seconds": "how long records have waited without one being taken",
     "rivelin_role_restarts": "how often the supervisor started it again",
+    "rivelin_role_deaths": "how often it ended without being asked to",
     "rivelin_role_count": "what the role counts, by name",
     "rivelin_role_alarms": "alarms that the role raises now",
     "rivelin_broker_answers": "whether the broker answers",
@@ -95,6 +96,7 @@ def _of_role(role: RoleFacts) -> Iterator[_Sample]:
         yield _Sample("rivelin_role_lag_records", role.lag, name)
     yield _Sample("rivelin_role_still_seconds", role.still_seconds, name)
     yield _Sample("rivelin_role_restarts", role.restarts, name)
+    yield _Sample("rivelin_role_deaths", role.deaths, name)
     yield _Sample("rivelin_role_alarms", len(role.alarms), name)
     for what, count in role.counts.items():
         yield _Sample("rivelin_role_count", count, (*name, ("count", what)))

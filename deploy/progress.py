@@ -73,7 +73,23 @@ def read_progress(settings: Settings, role: str) -> dict[str, Any] | None:
         facts = json.loads(progress_file(settings, role).read_text())
     except (OSError, ValueError):
         return None
-    return facts if isinstance(facts, dict) else None
+    return facts if isinstance(facts, dict) and _is_sound(facts) else None
+
+
+#: What `rivelin status` and `health` reckon with; a damaged file must not be the end of them.
+_KINDS: Final = {
+    "pid": int,
+    "state": str,
+    "lag": int | None,
+    "still_seconds": int | float,
+    "beat_at_seconds": int | float,
+    "counts": dict,
+    "alarms": list,
+}
+
+
+def _is_sound(facts: Mapping[str, Any]) -> bool:
+    return all(isinstance(facts[name], kind) for name, kind in _KINDS.items() if name in facts)
 
 
 def read_beat(settings: Settings, role: str) -> Beat | None:

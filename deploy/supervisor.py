@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 RESTART_REQUESTED = 75
 """The exit code by which a process asks to be started again at once."""
+ORDERLY = (0, RESTART_REQUESTED)
+"""How a process ends that was told to, or has taken in something new; any other end is a death."""
 
 BACKOFF_SECONDS_MIN = 0.5
 BACKOFF_SECONDS_MAX = 30.0
@@ -95,6 +97,7 @@ class Keeper:
     watched: PulseLimits | None = None
     state: State = State.WAITING
     starts: int = 0
+    deaths: int = 0
     last_exit: int | None = None
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     child: Child | None = None
@@ -155,6 +158,7 @@ class Keeper:
         began = time.monotonic()
         code = await self.child.wait() if self.child else NOT_STARTED
         self.child, self.last_exit = None, code
+        self.deaths += code not in ORDERLY
         delay = self._backoff.delay_seconds(code, time.monotonic() - began)
         if self.state is not State.STOPPED:
             tell("process ended", process=self.spec.name, exit=code, again_in_seconds=delay)
@@ -182,6 +186,7 @@ class Keeper:
             "state": self.state,
             **(identity.as_dict() if identity else {"pid": None, "started_ticks": None}),
             "restarts": max(0, self.starts - 1),
+            "deaths": self.deaths,
             "last_exit": self.last_exit,
             "since": _instant(self.since),
             "log": str(self.log),
@@ -344,6 +349,8 @@ def read_report(settings: Settings) -> Report | None:
     try:
         facts = json.loads(settings.supervisor_file.read_text())
         identity = ProcessIdentity.from_dict(facts)
+        if not isinstance(facts["processes"], list):
+            return None
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
     return Report(identity, facts) if identity.is_alive else None

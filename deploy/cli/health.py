@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.output import show_json, show_table, show_text
+from deploy.cli.output import complain, show_json, show_table, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.health import Facts, Level, Verdict
+    from deploy.health import Facts, Level, RoleFacts, Verdict
 
 _COLUMNS = ("level", "about", "reason", "what")
+_NOT_KNOWN = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +39,11 @@ def health(
 
     With --live and --ready it is 0 or 2: a probe fails or does not.
     """
-    facts, verdicts = _looked(role, ask_broker=not live)
+    try:
+        facts, verdicts = _looked(role, ask_broker=not live)
+    except OSError as error:  # code 1 would read as a warning
+        complain(f"it cannot be looked at: {error.filename}: {error.strerror}")
+        sys.exit(_NOT_KNOWN)
     if metrics:
         from deploy.metrics import exposition  # noqa: PLC0415 - keeps --help quick
 
@@ -94,8 +99,12 @@ def _as_dict(facts: Facts, verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def _show(facts: Facts, verdicts: Sequence[Verdict]) -> None:
     from deploy.health import worst  # noqa: PLC0415 - keeps --help quick
 
-    roles = ", ".join(f"{one.name} {one.state or '-'}" for one in facts.roles)
+    roles = ", ".join(f"{one.name} {_state_of(one)}" for one in facts.roles)
     show_text(f"{worst(verdicts).name}: {roles or 'no role'}")
     if verdicts:
         rows = [(one.level.name, one.about, one.reason, one.words) for one in verdicts]
         show_table(_COLUMNS, rows)
+
+
+def _state_of(role: RoleFacts) -> str:
+    return (role.state or "starting") if role.lives else "gone"

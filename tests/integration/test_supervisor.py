@@ -379,3 +379,14 @@ async def test_down_without_anything_is_no_error(rivelin):
 
     assert down.returncode == 0
     assert "Nothing runs" in down.stderr
+
+
+async def test_only_an_end_that_nobody_asked_for_is_a_death(settings):
+    async with supervising(settings) as supervisor:
+        asked = supervisor.keep(python("asked", "raise SystemExit(75)"))
+        died = supervisor.keep(python("died", "raise SystemExit(70)"))
+
+        await eventually(lambda: asked.starts > 1 and died.starts > 1)
+
+        assert asked.deaths == 0
+        assert died.deaths > 0

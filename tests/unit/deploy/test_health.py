@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deploy.certificates import newest_bundle
-from deploy.cli.health import _exit_code
+from deploy.cli.health import _exit_code, health
 from deploy.health import (
     Disk,
     Facts,
@@ -97,7 +97,7 @@ TABLE = {
         True,
         False,
     ),
-    "dies again and again": (role(restarts=3), WARNING, Reason.ROLE_RESTARTS, True, True),
+    "dies again and again": (role(deaths=3), WARNING, Reason.ROLE_RESTARTS, True, True),
     "raises an alarm": (
         role(alarms=("store_locked safeguarding",)),
         WARNING,
@@ -165,7 +165,7 @@ def test_every_reason_is_in_the_table():
         role(lag=999, still_seconds=19.9),
         role(lag=0, still_seconds=500.0),
         role(state="waiting for a partner", lag=None),
-        role(restarts=2),
+        role(restarts=50, deaths=2),
         disk(101),
         certificate(21.1),
         replace(WELL, broker_answers=None),
@@ -175,6 +175,31 @@ def test_every_reason_is_in_the_table():
 def test_below_the_bounds_all_is_well(facts):
     assert judge(facts, LIMITS) == ()
     assert worst([]) is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (role(counts={"outcomes_missing": 1}), "1 submission has had no outcome for too long"),
+        (role(counts={"outcomes_missing": 2}), "2 submissions have had no outcome for too long"),
+        (certificate(1.9), "ends in 1 day"),
+        (certificate(2.9), "ends in 2 days"),
+    ],
+    ids=repr,
+)
+def test_one_is_told_as_one(facts, words):
+    assert [one.words for one in judge(facts, LIMITS)] == [words]
+
+
+def test_what_cannot_be_looked_at_is_not_known_and_no_warning(settings, monkeypatch, capsys):
+    monkeypatch.setenv("RIVELIN_HOME", str(settings.home))
+    settings.supervisor_file.mkdir()  # whoever reads it fails, as one who may not
+
+    with pytest.raises(SystemExit) as ended:
+        health(live=True)
+
+    assert ended.value.code == UNKNOWN
+    assert "supervisor.json" in capsys.readouterr().err
 
 
 def test_the_thresholds_are_settings():
@@ -247,21 +272,43 @@ def test_where_nothing_ever_ran_there_is_no_role(settings):
 
 def test_of_a_supervised_role_the_word_of_its_life_before_does_not_count(settings):
     me = own_identity().as_dict()
-    kept = {"name": "gate", "restarts": 2, **me}
+    kept = {"name": "gate", "restarts": 2, "deaths": 1, **me}
     state = {**me, "phase": "ready", "processes": [kept]}
     settings.supervisor_file.write_text(json.dumps(state))
     told(settings, "gate", pid=me["pid"] + 1, state="running", beat_at_seconds=1e9, lag=4)
 
     (gate,) = roles(settings, None)
 
-    assert (gate.lives, gate.state, gate.lag, gate.restarts) == (True, None, None, 2)
+    assert (gate.lives, gate.state, gate.lag) == (True, None, None)
+    assert (gate.restarts, gate.deaths) == (2, 1)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"pid": "x"}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"pid": "x"}',
+        "\x00",
+        '{"pid": 1, "beat_at_seconds": "now"}',
+        '{"pid": 1, "lag": "much"}',
+        '{"pid": 1, "counts": 5}',
+        '{"pid": 1, "alarms": null}',
+    ],
+)
 def test_a_file_that_tells_nothing_is_no_error(settings, text):
     (settings.run_dir / "gate.json").write_text(text)
 
     assert not any(one.lives for one in roles(settings, "gate"))
+
+
+@pytest.mark.parametrize("left_out", ["processes", "pid"])
+def test_a_supervisors_file_without_its_facts_is_that_of_none(settings, left_out):
+    facts = {**own_identity().as_dict(), "phase": "ready", "processes": []}
+    del facts[left_out]
+    settings.supervisor_file.write_text(json.dumps(facts))
+
+    assert list(roles(settings, None)) == []
 
 
 def test_the_days_of_own_certificates_and_of_partners_are_counted(settings):
