@@ -213,7 +213,8 @@ def export(file: Annotated[Path, typer.Argument(help="Where to write it; replace
         _write(file, "".join(f"{line}\n" for line in lines))
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be written: {error.strerror}") from None
-    say(f"{len(lines)} erasures in {file}; the last has the hash {head_of(lines)}")
+    erasures = "erasure" if len(lines) == 1 else "erasures"
+    say(f"{len(lines)} {erasures} in {file}; the hash of the ledger is {head_of(lines)}")
 
 
 def _write(file: Path, text: str) -> None:

@@ -308,13 +308,17 @@ def _answer(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
-    show_text("\n".join(f"{key.replace('_', ' '):<18} {value}" for key, value in facts.items()))
+    told = {**facts, "certificate_files": facts["certificate_files"] or _NO_CERTIFICATE}
+    show_text("\n".join(f"{key.replace('_', ' '):<18} {value}" for key, value in told.items()))
     show_text(_snippet(facts))
     if facts["certificate_files"] is None:
         say("Hand these settings to the partner's developer; none of them is secret.")
     else:
         say(f"Hand these settings to the partner's developer; none of them is secret. {HAND_OVER}")
     say(f"Try it: {shlex.join(('rivelin', 'report', 'new', '--partner', facts['partner']))}")
+
+
+_NO_CERTIFICATE = "none: this broker lets in whoever comes, or is entered by certificates of others"
 
 
 def _snippet(facts: dict[str, Any]) -> str:

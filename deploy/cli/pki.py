@@ -173,8 +173,8 @@ def _answer(settings: Settings, pki: Pki, issued: Issued, *, as_json: bool) -> N
     if not is_known:
         warn("No broker runs that could be told; the next `rivelin up` tells it.")
     if issued.name.principal in SUPER_USERS:
-        what = "shows" if issued.name.principal == NODE else "lets in"
-        warn(f"The broker {what} it once it is started anew.")
+        what = "shows it" if issued.name.principal == NODE else "lets it in"
+        warn(f"The broker {what} once it is started anew.")
 
 
 def _tell_issued(issued: Issued, pki: Pki) -> None:

@@ -87,7 +87,15 @@ def _show(counts: Sequence[Count], late: Sequence[Missing], at: datetime) -> Non
                   f" for {_age(one, at)} s")  # fmt: skip
     if len(late) > _SHOWN_MAX:
         show_text(f"and {len(late) - _SHOWN_MAX} more")
-    say("Every submission has its outcome." if not late else f"{len(late)} have none.")
+    say(_verdict(sum(len(one.missing) for one in counts), len(late)))
+
+
+def _verdict(missing: int, late: int) -> str:
+    if late:
+        return f"{late} {'has' if late == 1 else 'have'} none."
+    if missing:
+        return f"Still on its way: {missing}, none for too long."
+    return "Every submission has its outcome."
 
 
 def _facts(count: Count, at: datetime) -> dict[str, Any]:
