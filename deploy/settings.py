@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -30,6 +31,14 @@ class InvalidSettingError(InvalidInputError):
 def _absolute(path: Path) -> Path:
     """Child processes may run elsewhere, so a relative home is settled once."""
     return path.expanduser().absolute()
+
+
+def _whoever() -> str:
+    """Return the user's name; in a container there may be a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return f"uid-{os.getuid()}"
 
 
 #: The longest wait of a batch on a cluster, where sources are real: an hour.
@@ -115,7 +124,7 @@ class Settings(BaseSettings):
     narrative_model: str | None = Field(
         default=None, description="an installed spaCy model that adds to what redaction finds"
     )
-    name: str = Field(default_factory=getpass.getuser, description="who looks")
+    name: str = Field(default_factory=_whoever, description="who looks")
     purpose: str | None = Field(default=None, description="why, a code of the register")
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 - as in pydantic

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from datetime import UTC, datetime
 
 import pytest
@@ -149,3 +151,14 @@ def test_a_release_policy_that_is_none_is_refused_by_name(monkeypatch, name, val
     monkeypatch.setenv(f"RIVELIN_RELEASE__{name}", value)
     with pytest.raises(InvalidSettingError, match=f"RIVELIN_RELEASE__{name}"):
         Settings()
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch):
+    def nameless(_):
+        raise KeyError("getpwuid(): uid not found")
+
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "RIVELIN_NAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+
+    assert Settings().name == f"uid-{os.getuid()}"
