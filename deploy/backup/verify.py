@@ -65,7 +65,11 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
             raise DamagedBackupError(f"{name} is cut short or grown: {path.stat().st_size} bytes")
         if entry_of(path).sha256 != entry.sha256:
             raise DamagedBackupError(f"{name} was changed: its SHA-256 is another")
-    present = {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
+    present = {
+        str(one.relative_to(folder))
+        for one in folder.rglob("*")
+        if one.is_symlink() or not one.is_dir()  # a link or a pipe is something too
+    }
     if strange := present - named.keys() - {MANIFEST_FILE, SIGNATURE_FILE}:
         raise DamagedBackupError(f"the manifest does not name {min(strange)}")
 

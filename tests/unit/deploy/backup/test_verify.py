@@ -161,6 +161,12 @@ async def test_a_file_cut_short_missing_or_too_many_is_named(backup):
     await refused(backup, "does not name topics/more.avro")
 
 
+@pytest.mark.parametrize("target", ["nowhere", ".."])
+async def test_a_link_that_nobody_put_there_is_named(backup, target):
+    (backup.folder / "topics" / "more").symlink_to(target)
+    await refused(backup, "does not name topics/more")
+
+
 async def test_a_folder_that_is_no_backup_is_told(tmp_path):
     with pytest.raises(DamagedBackupError, match="no backup"):
         await verify_backup(tmp_path)
