@@ -309,6 +309,7 @@ def _answer(facts: dict[str, Any], *, as_json: bool) -> None:
         show_json(facts)
         return
     told = {**facts, "certificate_files": facts["certificate_files"] or _NO_CERTIFICATE}
+    told["agreement_ends"] = told.pop("expires_at")  # a certificate ends much earlier
     show_text("\n".join(f"{key.replace('_', ' '):<18} {value}" for key, value in told.items()))
     show_text(_snippet(facts))
     if facts["certificate_files"] is None:
