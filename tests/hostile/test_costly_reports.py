@@ -21,9 +21,14 @@ from streams.content import IDENTITIES_BYTES_MAX, KNOWN_AS_MAX, NODES_MAX
 from streams.errors import TruncatedError
 from streams.restricted import Identity, Node, Report
 from streams.values import NodeKind
-from tests.hostile.mutants import CONTEXT, SECONDS_MAX, judged
+from tests.hostile.mutants import CONTEXT, judged
+from tests.hostile.mutants import SECONDS_MAX as QUIET_SECONDS_MAX
 from tests.invented_enclave import arrived, sealed
 from tests.invented_reports import report
+
+#: `make hostile` holds the bar; here a busy machine has four times as long. What these reports once
+#: cost was four seconds and more.
+SECONDS_MAX = 4 * QUIET_SECONDS_MAX
 
 NARRATIVE = "He was seen by the school and went home. " * 480
 LICENCE = "MORGA657054SM9IJ"

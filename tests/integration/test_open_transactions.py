@@ -148,12 +148,18 @@ async def test_a_writer_that_outlives_the_node_waits_until_its_last_transaction_
     keeper = SimpleNamespace(access=lambda _: cluster.access)
     mending = asyncio.create_task(keep_mending(keeper, said.append))
     await going_on
+    await asyncio.wait_for(until_told(said), 10)  # it goes on before it is told why
     mending.cancel()
 
     assert "mended: kept.one-0: a transaction left open was committed, as decided" in said
     assert await seen(log, "kept") == [[1, 2, 3], [1, 2, 3]]
     assert await position(log, "kept") == 3
     await survivor.stop()
+
+
+async def until_told(said):
+    while not said:  # noqa: ASYNC110 - a list gives no event
+        await asyncio.sleep(0.05)
 
 
 async def test_a_transaction_that_is_alive_is_left_to_its_writer(broker, access, topic_pair):
