@@ -34,11 +34,12 @@ from deploy.backup.proof import replay_hashes
 from deploy.backup.records import Kept, RecordFile, classes_of, is_readable
 from deploy.processes import ProcessIdentity
 from deploy.supervisor import read_report
+from streams.errors import NotPermittedError
 from streams.kafka import KafkaLog
-from streams.topics import OUTGOING, TOKENISED
+from streams.topics import OUTGOING, SHARED_TOPICS, TOKENISED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Container, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -93,6 +94,21 @@ def require_free(folder: Path) -> None:
         raise OccupiedFolderError(f"{folder} is not empty: name a new folder")
 
 
+def require_all_shown(shown: Container[str]) -> None:
+    """Refuse a look at a part of the log: a backup of it would be one that lacks the rest.
+
+    A broker shows nobody what they may not see, and knows a super user by the names it was
+    started with.
+    Raises: NotPermittedError.
+    """
+    hidden = [spec.name for spec in SHARED_TOPICS if spec.name not in shown]
+    if hidden:
+        raise NotPermittedError(
+            f"the broker does not show {hidden[0]} to the supervisor's newest certificate: if that"
+            " was renewed, `rivelin down` and `rivelin up`, which also makes a topic that is gone"
+        )
+
+
 def _make(draft: Path) -> None:
     for folder in (draft, draft / TOPICS_FOLDER, draft / FILES_FOLDER):
         folder.mkdir(mode=0o700, parents=folder is draft)
@@ -105,6 +121,7 @@ async def _fill(
     reader = LogReader(access, _PATIENCE)
     try:
         await reader.start()
+        require_all_shown(reader.specs)
         compacted = CompactedTopics(reader)
         cut = await _quiet_cut(settings, reader, Groups(access), compacted)
         topics = await _Topics(reader, compacted, cut, draft, tell).write()

@@ -12,12 +12,15 @@ from deploy.backup.envelope import new_recovery_key
 from deploy.backup.errors import OccupiedFolderError, StrangeKeysError
 from deploy.backup.restore import require_restorable, require_signers
 from deploy.backup.secrets import export_keys
+from deploy.backup.take import require_all_shown
 from deploy.cli.backup import _end_in_order
 from deploy.cli.sealed_keys import _summary, recovery
 from deploy.keys import fingerprint
 from deploy.pki import Pki
 from deploy.settings import Settings
 from deploy.up import STOP_SIGNALS
+from streams.errors import NotPermittedError
+from streams.topics import SHARED_TOPICS
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -84,6 +87,15 @@ def test_a_half_is_for_its_owner_alone(tmp_path):
     first, second, public = (tmp_path / name for name in ("first", "second", "public"))
     recovery(public, first=first, second=second)
     assert {one.stat().st_mode & 0o077 for one in (first, second)} == {0}
+
+
+def test_a_log_that_is_shown_in_part_is_not_backed_up():
+    """To a certificate that it gives no permission a broker shows no topic, and says nothing."""
+    names = {spec.name for spec in SHARED_TOPICS}
+    require_all_shown(names)
+    for shown in ((), names - {"enclave.erasures"}):
+        with pytest.raises(NotPermittedError, match="rivelin up"):
+            require_all_shown(shown)
 
 
 def test_a_set_of_keys_without_the_key_that_signed_the_backup_is_refused(tmp_path):
