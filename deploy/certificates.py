@@ -41,6 +41,7 @@ ROLE_PRINCIPALS: Final = (
 #: All that an installation issues to itself; partners come by `rivelin partner add`.
 OWN_PRINCIPALS: Final = (*SUPER_USERS, *ROLE_PRINCIPALS)
 PARTNER_PREFIX: Final = "partner:"
+PARTNER_ID_RULE: Final = "3 to 32 small letters, digits and hyphens, a letter first"
 
 _NAME: Final = re.compile(r"(?P<principal>.+)\.(?P<serial>[1-9][0-9]{0,8})")
 
@@ -94,6 +95,8 @@ def require_principal(principal: str) -> None:
     partner = principal.removeprefix(PARTNER_PREFIX)
     if principal in OWN_PRINCIPALS or (partner != principal and PARTNER_ID.fullmatch(partner)):
         return
+    if partner != principal:  # not quoted: it may be a slip of the keyboard of any kind
+        raise UnknownPrincipalError(f"a partner is named by its id, {PARTNER_ID_RULE}")
     known = ", ".join((*OWN_PRINCIPALS, f"{PARTNER_PREFIX}<id>"))
     raise UnknownPrincipalError(f"no such principal: {principal!r}; there are {known}")
 

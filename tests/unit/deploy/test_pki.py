@@ -16,6 +16,7 @@ from deploy.certificates import (
     NoCertificateError,
     UnknownPrincipalError,
     newest_bundle,
+    require_principal,
 )
 from deploy.pki import (
     LIFETIME,
@@ -307,3 +308,9 @@ def test_names_are_read_as_they_are_written():
     for text in ("linker", "linker.0", "linker.01", "linker.x", ".1", "nobody.1"):
         with pytest.raises(UnknownPrincipalError):
             CertificateName.read(text)
+
+
+def test_a_partners_id_that_is_none_is_not_repeated():
+    with pytest.raises(UnknownPrincipalError, match="3 to 32") as told:
+        require_principal("partner:07700 900123")
+    assert "07700" not in str(told.value)
