@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiokafka.record import MemoryRecords
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.backup import segments
@@ -46,6 +46,7 @@ def topics(draw):
     return records, start, position + draw(st.sampled_from([0, 0, 1, 70]))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(topics())
 def test_records_come_back_with_their_offsets_times_and_gaps(tmp_path_factory, topic):
     records, start, end = topic
