@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from deploy.acls import PermissionsReport
-    from deploy.pki import Issued
+    from deploy.pki import Issued, RevocationReason
     from deploy.settings import Settings
 
 ADMINISTRATOR: Final = "administrator"
@@ -69,12 +69,11 @@ async def admit(settings: Settings, partners: Iterable[str], at: datetime) -> tu
     return issued
 
 
-async def shut_out(settings: Settings, named: str, reason: str, at: datetime) -> Shut:
+async def shut_out(settings: Settings, named: str, reason: RevocationReason, at: datetime) -> Shut:
     """Revoke certificates and have the broker deny them, open connections too.
 
     The register has it even if the broker cannot be reached: the next start denies them.
-    Raises: NoSuchCertificateError, InvalidInputError, BrokerUnreachableError,
-    PermissionsNotSetError.
+    Raises: NoSuchCertificateError, BrokerUnreachableError, PermissionsNotSetError.
     """
     revoked = Pki(settings.pki_dir).revoke(named, at, reason)
     report = None

@@ -16,6 +16,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
@@ -51,7 +52,6 @@ LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 _REGISTER_FORMAT: Final = 1
 _HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]+)*")
-_REASON_CHARS_MAX: Final = 200
 
 
 class NoAuthorityError(DeniedError):
@@ -81,6 +81,15 @@ class BadHostError(InvalidInputError):
 # ------------------------------------------------------------------------------- what was issued
 
 
+class RevocationReason(StrEnum):
+    """Why a certificate was revoked, in words of RFC 5280; free text would end by naming people."""
+
+    KEY_COMPROMISE = "KEY_COMPROMISE"
+    SUPERSEDED = "SUPERSEDED"
+    AFFILIATION_CHANGED = "AFFILIATION_CHANGED"
+    CESSATION_OF_OPERATION = "CESSATION_OF_OPERATION"
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """One line of the register. `fingerprint` is the SHA-256 of the certificate."""
@@ -91,7 +100,7 @@ class Issued:
     expires_at: datetime
     hosts: tuple[str, ...] = ()
     revoked_at: datetime | None = None
-    reason: str | None = None
+    reason: RevocationReason | None = None
 
     def standing(self, at: datetime) -> str:
         """Return `live`, `due` (renew it), `expired` or `revoked`."""
@@ -129,7 +138,7 @@ class Issued:
             datetime.fromisoformat(values["expires_at"]),
             tuple(values["hosts"]),
             None if revoked_at is None else datetime.fromisoformat(revoked_at),
-            values["reason"],
+            values["reason"] and RevocationReason(values["reason"]),
         )
 
 
@@ -278,15 +287,13 @@ class Pki:
         known = (one.standing(at) for one in self.register.read() if one.name == newest)
         return next(known, "unknown")
 
-    def revoke(self, named: str, at: datetime, reason: str) -> tuple[Issued, ...]:
+    def revoke(self, named: str, at: datetime, reason: RevocationReason) -> tuple[Issued, ...]:
         """Revoke one certificate (`linker.1`) or all that live of a principal (`linker`).
 
         The files of a revoked certificate are removed from this home. Revoking again changes
         nothing; what was revoked now is returned.
-        Raises: NoSuchCertificateError, UnknownPrincipalError, InvalidInputError.
+        Raises: NoSuchCertificateError, UnknownPrincipalError.
         """
-        if not reason.strip() or len(reason) > _REASON_CHARS_MAX:
-            raise InvalidInputError(f"--reason: 1 to {_REASON_CHARS_MAX} characters")
         if not self.folder.is_dir():
             raise NoSuchCertificateError(f"no certificate {named} was issued: `rivelin pki list`")
         with self.register.held():

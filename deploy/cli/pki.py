@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.codes import code_of
 from deploy.cli.output import say, show_json, show_table, show_text, warn
 
 if TYPE_CHECKING:
@@ -74,19 +75,27 @@ def revoke(
         typer.Argument(help="One certificate (linker.1, partner:council.2), or all of a principal"),
     ],
     *,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the register; names nobody.")],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            help="key-compromise, superseded, affiliation-changed or cessation-of-operation.",
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Shut a certificate out for ever, on open connections too, and remove its files from here.
 
-    Exit codes: 0 done, 3 no such certificate, or the reason does not hold, 5 it is revoked in
+    Exit codes: 0 done, 3 no such certificate or reason, 5 it is revoked in
     the register, but the broker cannot be reached; the next `rivelin up` tells it.
     """
     from deploy.admission import shut_out  # noqa: PLC0415 - keeps --help quick
     from deploy.certificates import SUPER_USERS  # noqa: PLC0415 - the same
+    from deploy.pki import RevocationReason  # noqa: PLC0415 - the same
 
+    why = code_of(RevocationReason, reason, "--reason")
     settings, _ = _opened()
-    shut = asyncio.run(shut_out(settings, certificate, reason, _now()))
+    shut = asyncio.run(shut_out(settings, certificate, why, _now()))
     if as_json:
         show_json([_facts(one, None) for one in shut.revoked])
     elif shut.revoked:

@@ -60,9 +60,9 @@ def test_a_partners_certificate_is_renewed_handed_over_and_the_old_one_shut_out(
     assert str(second) in told
     assert "key.pem is a secret" in told
     assert standings()[first] == "live", "the old one stays good beside it"
-    assert f"Revoked: {first}" in run("revoke", first, "--reason", "changed over")
+    assert f"Revoked: {first}" in run("revoke", first, "--reason", "superseded")
     assert standings()[first] == "revoked"
-    assert "nothing changed" in run("revoke", first, "--reason", "changed over")
+    assert "nothing changed" in run("revoke", first, "--reason", "superseded")
 
 
 def test_a_second_first_certificate_is_refused_with_the_command_that_helps(home):

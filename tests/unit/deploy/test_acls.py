@@ -8,7 +8,7 @@ import pytest
 
 from deploy.acls import Grant, Permission, Resource, grants, is_stale, wanted
 from deploy.certificates import OWN_PRINCIPALS, ROLE_PRINCIPALS
-from deploy.pki import Pki
+from deploy.pki import Pki, RevocationReason
 from streams.topics import PUBLIC_KEYS, SHARED_TOPICS, partner_topics
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_each_live_certificate_has_its_principals_grants_and_a_super_user_none(p
 
 def test_a_revoked_certificate_is_denied_everything_and_has_no_grant(pki):
     pki.issue("linker", AT)
-    pki.revoke("linker", AT, "lost")
+    pki.revoke("linker", AT, RevocationReason.KEY_COMPROMISE)
 
     asked = wanted(pki.issued(), PARTNERS, AT)
 
