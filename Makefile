@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) ## all tests, the real broker included
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 test-fast: $(READY) ## tests that need no broker
 	$(BIN)/pytest -n 2 --dist loadfile -m "not kafka"

@@ -23,7 +23,7 @@ from deploy.acls import (
 from deploy.admission import shut_out
 from deploy.broker import LocalBroker
 from deploy.certificates import ROLE_PRINCIPALS, SUPERVISOR, CertificateName
-from deploy.pki import Pki
+from deploy.pki import Pki, RevocationReason
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.kafka import Access, Credentials
@@ -146,7 +146,7 @@ async def test_a_revoked_certificate_is_shut_out_while_its_connection_stands(gua
     async with asker(old) as open_before, asker(guarded.access("duty")) as newer:
         assert all((await open_before.answers(read)).values())
 
-        shut = await shut_out(guarded, "duty.1", "the laptop was lost", AT)
+        shut = await shut_out(guarded, "duty.1", RevocationReason.KEY_COMPROMISE, AT)
 
         assert [str(one.name) for one in shut.revoked] == ["duty.1"]
         assert not any((await open_before.answers(read)).values())

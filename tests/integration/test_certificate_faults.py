@@ -14,7 +14,7 @@ import pytest
 
 from deploy.admission import shut_out
 from deploy.broker import LocalBroker, require_answer
-from deploy.pki import LIFETIME, Pki
+from deploy.pki import LIFETIME, Pki, RevocationReason
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.errors import NotLetInError, NotPermittedError
@@ -168,7 +168,7 @@ async def test_a_revoked_partner_is_told_so_and_no_longer_let_write(broker):
     log = KafkaLog(kept, client_id="faults", patience=SOON)
     await log.append([Outgoing(submissions_of(partner), b"before")])
 
-    await shut_out(broker.settings, f"partner:{partner}", "their laptop was stolen", NOW)
+    await shut_out(broker.settings, f"partner:{partner}", RevocationReason.KEY_COMPROMISE, NOW)
 
     with pytest.raises(NotPermittedError, match="was it revoked"):
         await log.append([Outgoing(submissions_of(partner), b"on the open connection")])
