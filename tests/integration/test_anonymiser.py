@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anonymiser import keyring
+from deploy.acls import Resource, _Administration, ensure_permissions, wanted
+from deploy.certificates import SUPERVISOR
+from deploy.pki import Pki
 from deploy.topics import ensure_topics
 from streams.codec import decode, encode
 from streams.kafka import KafkaLog
@@ -402,3 +405,45 @@ async def test_a_worker_without_its_keys_says_so_and_ends(settings, keys, tmp_pa
     )
     assert ended.returncode == 70
     assert "token-1" in ended.stderr
+
+
+#: The role with bounds of seconds, so that a test need not wait for a minute.
+IMPATIENT = (
+    sys.executable,
+    "-c",
+    (
+        "import sys; from anonymiser.intake.worker import shell;"
+        " shell.JOIN_SECONDS_MAX, shell._WATCH_SECONDS = 8.0, 1.0;"
+        " sys.argv = ['rivelin', 'role', 'anonymiser']; from deploy.cli import main; main()"
+    ),
+)
+
+
+async def test_a_worker_that_may_not_join_its_group_says_so_and_ends(
+    broker, settings, keys, log, tmp_path
+):
+    """Faust waits for ever then, without a line of its log."""
+    await onboard(settings, log, onboarded(invented_partner()))
+    may_join = [
+        one
+        for one in wanted(Pki(broker.settings.pki_dir).issued(), (), datetime.now(UTC))
+        if one.grant.resource is Resource.GROUP and one.principal.startswith("User:anonymiser.")
+    ]
+    assert may_join
+    with _Administration(broker.access(SUPERVISOR)) as administration:
+        administration.remove(may_join)
+        administration.settle(frozenset(), frozenset(may_join))
+    try:
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            IMPATIENT,
+            env={**os.environ, **environment(settings)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        await ensure_permissions(broker.settings, SUPERVISOR, datetime.now(UTC))
+    assert ended.returncode == 70
+    assert "the group was never joined; may this process read it?" in ended.stderr
