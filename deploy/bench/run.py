@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from anonymiser import keyring
-from deploy.bench.cases import PARTNERS, entries
+from deploy.bench.cases import PARTNERS, entries, partner_name
 from deploy.bench.intake import measure_intake
 from deploy.bench.linking import MARKS, measure_linking
 from deploy.bench.load import Load, until
@@ -23,8 +23,7 @@ from deploy.bench.meter import Sample, between, look
 from deploy.bench.recovery import RATE, recoveries
 from deploy.bench.watch import Watch
 from deploy.demo.system import System
-from deploy.progress import read_progress
-from deploy.registry import onboard
+from deploy.registry import onboard, wait_until_served
 from deploy.settings import Settings
 from streams.errors import RivelinError
 from streams.kafka import KafkaLog
@@ -113,13 +112,9 @@ async def _prepared(system: System, say: Say, start_seconds: float) -> AsyncIter
 
 async def _onboard(settings: Settings) -> None:
     await onboard(settings, entries(datetime.now(UTC).replace(microsecond=0)))
-    async with asyncio.timeout(_SERVED_SECONDS_MAX):
-        await until(lambda: _served(settings) == PARTNERS)
-
-
-def _served(settings: Settings) -> int:
-    progress = read_progress(settings, "anonymiser")
-    return 0 if progress is None else len(progress["positions"])
+    names = [partner_name(number) for number in range(PARTNERS)]
+    if missing := await wait_until_served(settings, names, _SERVED_SECONDS_MAX):
+        raise BenchStuckError(f"{len(missing)} partners are not served")
 
 
 class Bench:
