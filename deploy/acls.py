@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from deploy.certificates import (
     PARTNER_PREFIX,
-    ROLE_PRINCIPALS,
     SUPER_USERS,
     CertificateName,
     UnknownPrincipalError,
@@ -35,6 +34,7 @@ from streams.topics import (
     PARTNER_ID,
     REDRIVES,
     RESOLUTIONS,
+    ROLE_PRINCIPALS,
     SHARED_TOPICS,
     TOKENISED,
     partner_topics,
@@ -370,9 +370,9 @@ class _Administration:
             ) from error
 
 
-def confluent_options(access: Access) -> dict[str, str]:
+def confluent_options(access: Access) -> dict[str, Any]:
     """Return what every client of confluent-kafka is given, by its own names."""
-    options = {"bootstrap.servers": access.bootstrap, "log_level": "0"}
+    options: dict[str, Any] = {"bootstrap.servers": access.bootstrap, "log_level": "0"}
     own = access.credentials
     if own is not None:
         options |= {

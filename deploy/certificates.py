@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from streams.errors import DeniedError, InvalidInputError
-from streams.topics import PARTNER_ID
+from streams.topics import PARTNER_ID, ROLE_PRINCIPALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,21 +23,6 @@ NODE: Final = "node"
 SUPERVISOR: Final = "supervisor"
 #: The broker asks these for no permission.
 SUPER_USERS: Final = (NODE, SUPERVISOR)
-#: Roles and desks, the closed set of `streams/topics.py`.
-ROLE_PRINCIPALS: Final = (
-    "administrator",
-    "keys",
-    "anonymiser",
-    "linker",
-    "gate",
-    "desk",
-    "duty",
-    "eraser",
-    "reconciler",
-    "police",
-    "safeguarding",
-    "audit",
-)
 #: All that an installation issues to itself; partners come by `rivelin partner add`.
 OWN_PRINCIPALS: Final = (*SUPER_USERS, *ROLE_PRINCIPALS)
 PARTNER_PREFIX: Final = "partner:"

@@ -67,6 +67,22 @@ class TopicSpec:
     partitions: int = 1
 
 
+#: Everybody but partners: who may be named as a writer or reader below.
+ROLE_PRINCIPALS: Final = (
+    "administrator",
+    "keys",
+    "anonymiser",
+    "linker",
+    "gate",
+    "desk",
+    "duty",
+    "eraser",
+    "reconciler",
+    "police",
+    "safeguarding",
+    "audit",
+)
+
 REGISTRY: Final = "registry.events"
 PUBLIC_KEYS: Final = "enclave.public-keys"
 REPORT_KEYS: Final = "enclave.report-keys"
@@ -265,20 +281,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         OPERATIONS,
         # Whoever does something to personal data, in the transaction in which it is done; and
         # every desk and view, before it answers. Partners do nothing to data but their own.
-        writers=(
-            "administrator",
-            "keys",
-            "anonymiser",
-            "linker",
-            "gate",
-            "desk",
-            "duty",
-            "eraser",
-            "reconciler",
-            "police",
-            "safeguarding",
-            "audit",
-        ),
+        writers=ROLE_PRINCIPALS,
         readers=("audit", "reconciler"),
         events=("OperationRecorded", "BatchReleased"),
     ),

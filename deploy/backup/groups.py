@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from deploy.acls import confluent_options
 from deploy.backup.errors import UnsetPositionsError
 from streams.errors import BrokerUnreachableError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 OURS: Final = "rivelin-"
 _SECONDS_MAX: Final = 10.0
-_SILENT: Final = 0
 _PAUSE_SECONDS: Final = 0.1
 
 GroupPositions = dict[str, dict[str, int]]
@@ -34,7 +34,7 @@ class Groups:
 
     def __init__(self, access: Access) -> None:
         self._bootstrap = access.bootstrap
-        self._admin = AdminClient(client_options(access), logger=logging.getLogger("librdkafka"))
+        self._admin = AdminClient(confluent_options(access), logger=logging.getLogger("librdkafka"))
 
     def positions(self) -> GroupPositions | None:
         """Return by group and topic what is committed; None while a transaction is under way.
@@ -94,16 +94,3 @@ class Groups:
         if any(one.error is not None for one in partitions):
             return None
         return {one.topic: one.offset for one in partitions if one.offset >= 0}
-
-
-def client_options(access: Access) -> dict[str, Any]:
-    """Return what a client of librdkafka is given to enter a cluster."""
-    options: dict[str, Any] = {"bootstrap.servers": access.bootstrap, "log_level": _SILENT}
-    if access.credentials is not None:
-        options |= {
-            "security.protocol": "SSL",
-            "ssl.ca.location": str(access.credentials.authority),
-            "ssl.certificate.location": str(access.credentials.certificate),
-            "ssl.key.location": str(access.credentials.key),
-        }
-    return options

@@ -22,12 +22,12 @@ from deploy.acls import (
 )
 from deploy.admission import shut_out
 from deploy.broker import LocalBroker
-from deploy.certificates import ROLE_PRINCIPALS, SUPERVISOR, CertificateName
+from deploy.certificates import SUPERVISOR, CertificateName
 from deploy.pki import Pki, RevocationReason
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
 from streams.kafka import Access, Credentials
-from streams.topics import SHARED_TOPICS, partner_topics
+from streams.topics import ROLE_PRINCIPALS, SHARED_TOPICS, partner_topics
 from tests.elsewhere import let_in
 from tests.integration.acl_matrix import PARTNERS, PRINCIPALS, Cell, asker, cells
 

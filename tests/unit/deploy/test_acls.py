@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deploy.acls import Grant, Permission, Resource, grants, is_stale, wanted
-from deploy.certificates import OWN_PRINCIPALS, ROLE_PRINCIPALS
+from deploy.certificates import OWN_PRINCIPALS
 from deploy.pki import Pki, RevocationReason
-from streams.topics import PUBLIC_KEYS, SHARED_TOPICS, partner_topics
+from streams.topics import PUBLIC_KEYS, ROLE_PRINCIPALS, SHARED_TOPICS, partner_topics
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PARTNERS = ("loxley-homes", "owlerton-school")
