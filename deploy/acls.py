@@ -30,8 +30,12 @@ from deploy.pki import Pki
 from streams.errors import BrokerUnreachableError, RivelinError
 from streams.kafka.refusal import require_let_in
 from streams.topics import (
+    ALERTS,
+    DISRUPTIONS,
+    HUB_DECISIONS,
     OUTGOING,
     PARTNER_ID,
+    POLICE_DECISIONS,
     REDRIVES,
     RESOLUTIONS,
     ROLE_PRINCIPALS,
@@ -121,6 +125,11 @@ def _stage(name: str) -> tuple[Grant, ...]:
     )
 
 
+def _decides(topic: str) -> Grant:
+    """What `deploy.decisions` needs: who decides fences whoever was deciding before."""
+    return Grant(Resource.TRANSACTIONAL_ID, f"rivelin-decide-{topic}", "WRITE")
+
+
 #: Beside topics: consumer groups, transactional ids, and what administration takes.
 _BESIDE_TOPICS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "anonymiser": (
@@ -144,8 +153,16 @@ _BESIDE_TOPICS: Final[Mapping[str, tuple[Grant, ...]]] = {
         Grant(Resource.TOPIC, RESOLUTIONS, "WRITE"),
     ),
     "desk": (Grant(Resource.TRANSACTIONAL_ID, "rivelin-desk", "WRITE"),),
+    "police": (
+        _decides(POLICE_DECISIONS),
+        _decides(DISRUPTIONS),
+        Grant(Resource.TRANSACTIONAL_ID, f"rivelin-relay-{POLICE_DECISIONS}", "WRITE"),
+    ),
+    "disruption": (_decides(DISRUPTIONS),),
     "safeguarding": (
-        Grant(Resource.TRANSACTIONAL_ID, "rivelin-relay-safeguarding.alerts", "WRITE"),
+        _decides(HUB_DECISIONS),
+        Grant(Resource.TRANSACTIONAL_ID, f"rivelin-relay-{ALERTS}", "WRITE"),
+        Grant(Resource.TRANSACTIONAL_ID, f"rivelin-relay-{HUB_DECISIONS}", "WRITE"),
     ),
     # `rivelin partner add` makes topics and permissions. ALTER of the cluster means that its
     # holder can permit itself anything: no desk and no role works as it.

@@ -33,11 +33,19 @@ if TYPE_CHECKING:
     from deploy.topics import TopicsReport
     from streams.ports import Log
     from streams.registry import RegistryEvent
-    from streams.shared import PartnerOnboarded, ReferencePopulationSet, Service
+    from streams.shared import (
+        PartnerOnboarded,
+        ReferencePopulationSet,
+        RoleAssigned,
+        RoleRevoked,
+        Service,
+    )
 
 CLIENT: Final = "rivelin-administrator"
 SERVED_SECONDS_MAX: Final = 60.0
 TEXT_CHARS_MAX: Final = 200
+#: For whom a person may act, beside partners.
+_AGENCIES: Final = frozenset({"police", "hub"})
 #: A status file older than this tells of a process that has ended.
 _FRESH: Final = timedelta(seconds=10)
 _PROBE_SECONDS: Final = 0.1
@@ -89,6 +97,32 @@ async def set_population(settings: Settings, event: ReferencePopulationSet) -> N
     """
     _require_text(event.name, "name")
     _require_text(event.decided_by, "decided_by")
+    await write(settings, (event,))
+
+
+async def assign_role(settings: Settings, event: RoleAssigned) -> None:
+    """Let a person act in a role until an instant.
+
+    Raises: InvalidInputError, UnknownPartnerError, BrokerUnreachableError.
+    """
+    _require_text(event.name, "name")
+    _require_text(event.decided_by, "decided_by")
+    if event.expires_at <= event.decided_at:
+        raise InvalidInputError("--until: a role ends after it is assigned")
+    known = (await read_registry(settings)).entry(event.agency) is not None
+    if event.agency not in _AGENCIES and not known:
+        raise UnknownPartnerError("--agency is police, hub or a partner of the register")
+    await write(settings, (event,))
+
+
+async def revoke_role(settings: Settings, event: RoleRevoked) -> None:
+    """Take a role back from now on.
+
+    Raises: InvalidInputError if it is not assigned, BrokerUnreachableError.
+    """
+    held = (await read_registry(settings)).roles()
+    if not any((one.name, one.role) == (event.name, event.role) for one in held):
+        raise InvalidInputError("the register gives this name no such role")
     await write(settings, (event,))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from consumers.audit.replay import Bound, replay
 from consumers.store import ProjectionStore, store_path
+from deploy.authority import Act, allow
 from streams.codec import encode
 from streams.errors import DeniedError, InvalidInputError
 from streams.instants import to_millisecond
@@ -106,6 +107,13 @@ class Question:
     find: Callable[[Connection, str], str] | None = None
     typed: str = ""
 
+    @property
+    def act(self) -> Act:
+        """Return what the asker's role must allow."""
+        if self.projection.name == "safeguarding":
+            return Act.LOOK_AT_HUB_VIEW
+        return Act.LOOK_AT_POLICE_VIEW
+
 
 async def answer(
     question: Question, asker: Asker, log: Log, folder: Path, as_of: datetime | None = None
@@ -114,8 +122,10 @@ async def answer(
 
     Fails closed: if the look cannot be recorded there is no answer.
 
-    Raises: NoStoreError, InvalidInputError for an id that is not there or not one.
+    Raises: DeniedError (recorded) where no role allows it, NoStoreError, InvalidInputError for an
+    id that is not there or not one.
     """
+    await allow(log, asker.name, question.act, question.subject, now())
     store = await _open(question.projection, log, folder, as_of)
     try:
         with store.snapshot() as snapshot:

@@ -12,6 +12,8 @@ from streams.shared import (
     PartnerOnboarded,
     PartnerSuspended,
     ReferencePopulationSet,
+    RoleAssigned,
+    RoleRevoked,
     TokenKeySettled,
 )
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from streams.codes import StaffRole
     from streams.ports import Record
     from streams.shared import LawfulGateway, Service
     from streams.values import Gateway, PartnerType, Purpose
@@ -29,10 +32,12 @@ RegistryEvent: TypeAlias = (
     | ReferencePopulationSet
     | LinkWeightsPublished
     | TokenKeySettled
+    | RoleAssigned
+    | RoleRevoked
 )
 EVENTS: Final = (
     *(PartnerOnboarded, PartnerSuspended, ReferencePopulationSet, LinkWeightsPublished),
-    TokenKeySettled,
+    *(TokenKeySettled, RoleAssigned, RoleRevoked),
 )
 
 
@@ -84,6 +89,7 @@ class Registry:
         self._weights: dict[int, LinkWeightsPublished] = {}
         #: The token key that every record lies under; 0 while none was ever rotated.
         self.token_epoch = 0
+        self._roles: dict[tuple[str, StaffRole], RoleAssigned] = {}
 
     def apply(self, event: RegistryEvent) -> None:
         """Fold one event in: onboarding replaces the entry and lifts a suspension."""
@@ -98,6 +104,10 @@ class Registry:
                 self._weights.setdefault(event.version, event)
             case TokenKeySettled():
                 self.token_epoch = max(self.token_epoch, event.token_epoch)
+            case RoleAssigned():
+                self._roles[event.name, event.role] = event
+            case RoleRevoked():
+                self._roles.pop((event.name, event.role), None)
             case _:
                 assert_never(event)
 
@@ -119,6 +129,15 @@ class Registry:
     def weight_versions(self) -> tuple[LinkWeightsPublished, ...]:
         """Return every version of the weights, in order; of two events of one the first stands."""
         return tuple(self._weights[version] for version in sorted(self._weights))
+
+    def roles_of(self, name: str, at: datetime) -> tuple[RoleAssigned, ...]:
+        """Return the roles that a named person holds at an instant, in the order of their codes."""
+        held = (one for (who, _), one in self._roles.items() if who == name and at < one.expires_at)
+        return tuple(sorted(held, key=lambda one: one.role))
+
+    def roles(self) -> tuple[RoleAssigned, ...]:
+        """Return every role that was assigned and not revoked, expired ones too, by name."""
+        return tuple(sorted(self._roles.values(), key=lambda one: (one.name, one.role)))
 
     def entry(self, partner: str) -> PartnerEntry | None:
         """Return the entry of a partner, None if it was never onboarded."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from streams.codes import PreventionCode
 from streams.parts import (
     CodedFact,
     Grading,
@@ -200,6 +201,17 @@ class AnswerSubmitted:
     node: int
     question: LinkQuestion
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSubmitted:
+    """A holder of a person has something to say to the other holders, in a code, by its report."""
+
+    partner: str
+    message_id: UUID
+    report_id: UUID
+    node: int
+    code: PreventionCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

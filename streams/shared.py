@@ -6,9 +6,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from streams.codes import (
+    AlertSubject,
+    CommandLevel,
+    HubView,
+    Lever,
+    NoticeCorrection,
+    NoticeStop,
+    NoticeWording,
+    PreventionCode,
+    ShareBand,
+    StaffRole,
+)
 from streams.parts import CodedFact, Grading, Handling, Reason
 from streams.taxonomy import RelationKind
 from streams.values import (
+    Activity,
     AgeBand,
     AlertRule,
     Audience,
@@ -157,6 +170,32 @@ class TokenKeySettled:
     settled_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleAssigned:
+    """A named person may act in a role for an agency, until an instant; again: replaces.
+
+    `agency` is a partner's id, or "police", or "hub".
+    """
+
+    name: str
+    role: StaffRole
+    agency: str
+    level: CommandLevel
+    expires_at: datetime
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleRevoked:
+    """The person may act in the role no longer."""
+
+    name: str
+    role: StaffRole
+    decided_by: str
+    decided_at: datetime
+
+
 # --- partner.<id>.feedback ---------------------------------------------------
 
 
@@ -204,6 +243,39 @@ class UsageTold:
     shared: CountBand
     used: CountBand | None
     told_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeGiven:
+    """The hub asks a holder to look at its own record; no name, no other report, no network."""
+
+    notice_id: UUID
+    report_id: UUID
+    node: int
+    wording: NoticeWording
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeCorrected:
+    """A notice that was given does not hold any longer."""
+
+    notice_id: UUID
+    report_id: UUID
+    node: int
+    reason: NoticeCorrection
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageGiven:
+    """Another holder of the same child says this; the hub let it go."""
+
+    message_id: UUID
+    report_id: UUID
+    node: int
+    code: PreventionCode
+    given_at: datetime
 
 
 # --- police.intelligence -----------------------------------------------------
@@ -256,6 +328,37 @@ class PoliceReportShared:
     partner_type: PartnerType | None = None
     police_area: str | None = None
     padding: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHistoryTold:
+    """How reports of the same unseen source fared before this one, in bands, to grade it by.
+
+    A share is None where too few were judged to say anything that is about no single report.
+    """
+
+    report_id: UUID
+    reports: CountBand
+    corroborated: ShareBand | None
+    reliable: ShareBand | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubViewRelayed:
+    """What the hub says of a lever that police asked about."""
+
+    request_id: UUID
+    view: HubView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionRelayed:
+    """A child is protected at this place or thing, or no longer; not who. Under the police id."""
+
+    declaration_id: UUID
+    entity_id: UUID
+    until: date
+    ended: bool
 
 
 # --- safeguarding.intelligence -----------------------------------------------
@@ -318,6 +421,42 @@ class PossibleLinkTold:
     left_id: UUID
     right_id: UUID
     open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeRelayed:
+    """Police graded a report that safeguarding has too; under the safeguarding id."""
+
+    report_id: UUID
+    revision: int
+    grading: Grading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgeBandChanged:
+    """A person comes into another age band in this ISO week; the enclave knows the day."""
+
+    person_id: UUID
+    age_band: AgeBand
+    week: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubViewWanted:
+    """Police want the hub's view on a lever at a place; not for which operation."""
+
+    request_id: UUID
+    entity_id: UUID
+    lever: Lever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTold:
+    """What became of a released notice: how many holders got it, or why none, or fewer, did."""
+
+    notice_id: UUID
+    holders: int
+    stopped: tuple[NoticeStop, ...]
 
 
 # --- on both, each under the reader's own ids --------------------------------
@@ -398,8 +537,21 @@ class PathStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignSeen:
+    """A coded sign that a report tells of the person, and the week it tells of."""
+
+    activity: Activity
+    week: str
+    report_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRaised:
-    """A child may be at risk: one alert per rule and child. Not a referral."""
+    """A person may be at risk: one alert per rule and person. Not a referral.
+
+    `rule` is the kind of rule, `rule_id` its name in the rule file; `child_id` is whom it is
+    about, an adult where `about` says so. `signs` are the reason of rules that count signs.
+    """
 
     alert_id: UUID
     rule: AlertRule
@@ -407,6 +559,9 @@ class AlertRaised:
     child_id: UUID
     path: tuple[PathStep, ...]
     raised_at: datetime
+    rule_id: str | None = None
+    about: AlertSubject | None = None
+    signs: tuple[SignSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,6 +573,8 @@ class AlertUpdated:
     supported: bool
     path: tuple[PathStep, ...]
     updated_at: datetime
+    rule_version: int | None = None
+    signs: tuple[SignSeen, ...] = ()
 
 
 # --- audit.operations --------------------------------------------------------
@@ -453,3 +610,23 @@ class BatchReleased:
     partners: int
     late: bool
     released_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRefused:
+    """A named person asked for something that their roles do not allow; nothing was done."""
+
+    actor: str
+    act: str
+    subject: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemWithheld:
+    """The gate kept something back from an audience; `what` and `reason` are codes."""
+
+    recipient: Audience
+    what: str
+    reason: str
+    at: datetime

@@ -15,7 +15,7 @@ from streams.values import Activity, NodeKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TAXONOMY_VERSION: Final = 1
+TAXONOMY_VERSION: Final = 2
 
 
 class RelationKind(StrEnum):

@@ -79,7 +79,9 @@ ROLE_PRINCIPALS: Final = (
     "eraser",
     "reconciler",
     "police",
+    "disruption",
     "safeguarding",
+    "meters",
     "audit",
 )
 
@@ -100,7 +102,10 @@ DESK: Final = "enclave.desk"
 POLICE: Final = "police.intelligence"
 SAFEGUARDING: Final = "safeguarding.intelligence"
 POLICE_DECISIONS: Final = "police.decisions"
+DISRUPTIONS: Final = "disruption.events"
 ALERTS: Final = "safeguarding.alerts"
+HUB_DECISIONS: Final = "safeguarding.decisions"
+PREVENTION: Final = "prevention.messages"
 OPERATIONS: Final = "audit.operations"
 
 _ON_BOTH: Final = ("ReportWithdrawn", "PersonsMerged", "PersonSplit")
@@ -119,7 +124,9 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "desk",
             "reconciler",
             "police",
+            "disruption",
             "safeguarding",
+            "meters",
             "audit",
         ),
         events=(
@@ -128,6 +135,8 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "ReferencePopulationSet",
             "LinkWeightsPublished",
             "TokenKeySettled",
+            "RoleAssigned",
+            "RoleRevoked",
         ),
     ),
     TopicSpec(
@@ -158,6 +167,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "ReceiptDue",
             "AnswerSubmitted",
             "OriginatorApproved",
+            "MessageSubmitted",
         ),
         config=_TRANSPORT,
     ),
@@ -176,6 +186,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
             "LinkDecided",
             "AnswerSubmitted",
             "OriginatorApproved",
+            "MessageSubmitted",
         ),
         config=_TRANSPORT,
     ),
@@ -202,7 +213,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         RESOLUTIONS,
         writers=("linker",),
-        readers=("linker", "desk", "keys", "audit", "eraser"),
+        readers=("linker", "gate", "desk", "keys", "meters", "audit", "eraser"),
         events=(
             "ReportAdmitted",
             "MentionResolved",
@@ -256,20 +267,69 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         POLICE,
         writers=("gate",),
-        readers=("police", "audit", "gate"),
-        events=("PoliceReportShared", *_ON_BOTH),
+        readers=("police", "meters", "audit", "gate"),
+        events=(
+            "PoliceReportShared",
+            "SourceHistoryTold",
+            "HubViewRelayed",
+            "ProtectionRelayed",
+            *_ON_BOTH,
+        ),
     ),
     TopicSpec(
         SAFEGUARDING,
         writers=("gate",),
         readers=("safeguarding", "audit", "gate"),
-        events=("SafeguardingReportShared", "NominalRelayed", "PossibleLinkTold", *_ON_BOTH),
+        events=(
+            "SafeguardingReportShared",
+            "NominalRelayed",
+            "PossibleLinkTold",
+            "GradeRelayed",
+            "AgeBandChanged",
+            "HubViewWanted",
+            "NoticeTold",
+            "RulesAdopted",
+            *_ON_BOTH,
+        ),
     ),
     TopicSpec(
         POLICE_DECISIONS,
         writers=("police",),
-        readers=("police", "gate", "audit"),
-        events=("NominalEnrolled", "NominalDischarged"),
+        readers=("police", "gate", "meters", "audit"),
+        events=(
+            "NominalEnrolled",
+            "NominalDischarged",
+            "ReportGraded",
+            "OcgMapped",
+            "OcgMerged",
+            "OcgSplit",
+            "OcgArchived",
+            "OcgReactivated",
+            "RoleConfirmed",
+            "RoleEnded",
+            "OcgScored",
+            "HubViewAsked",
+            "DeadlinePassed",
+        ),
+    ),
+    # Officers of any agency write by their role in the register, not by the agency's certificate.
+    TopicSpec(
+        DISRUPTIONS,
+        writers=("police", "disruption"),
+        readers=("police", "disruption", "meters", "audit"),
+        events=(
+            "DisruptionPlanned",
+            "DisruptionExecuted",
+            "DisruptionFailed",
+            "ImpactAssessed",
+            "SeizureMade",
+            "ArrestMade",
+            "OffenceRecorded",
+            "SentencePassed",
+            "ClosureMade",
+            "InterventionAttempted",
+            "ConcernRecorded",
+        ),
     ),
     TopicSpec(
         ALERTS,
@@ -278,12 +338,46 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         events=("AlertRaised", "AlertUpdated"),
     ),
     TopicSpec(
+        HUB_DECISIONS,
+        writers=("safeguarding",),
+        readers=("safeguarding", "gate", "audit"),
+        events=(
+            "AlertClaimed",
+            "ThresholdAssessed",
+            "ReferralMade",
+            "ReferralAccepted",
+            "ReferralDeclined",
+            "AlertClosed",
+            "NoticeReleased",
+            "NoticeWithdrawn",
+            "PreventionMessageDecided",
+            "RulesAdopted",
+            "LabFindingRaised",
+            "LabFindingDecided",
+            "ProvisionListed",
+            "ProvisionOffered",
+            "ProvisionAnswered",
+            "SlaveryNotified",
+            "HubViewGiven",
+            "ProtectionDeclared",
+            "ProtectionEnded",
+            "DeadlinePassed",
+        ),
+    ),
+    # A holder offers a message on its own topic, which proves who it is; the gate puts it here.
+    TopicSpec(
+        PREVENTION,
+        writers=("gate",),
+        readers=("safeguarding", "gate", "audit"),
+        events=("PreventionMessageOffered",),
+    ),
+    TopicSpec(
         OPERATIONS,
         # Whoever does something to personal data, in the transaction in which it is done; and
         # every desk and view, before it answers. Partners do nothing to data but their own.
         writers=ROLE_PRINCIPALS,
         readers=("audit", "reconciler"),
-        events=("OperationRecorded", "BatchReleased"),
+        events=("OperationRecorded", "BatchReleased", "DecisionRefused", "ItemWithheld"),
     ),
 )
 
@@ -319,13 +413,21 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
                 "WithdrawalSubmitted",
                 "AnswerSubmitted",
                 "ApprovalSubmitted",
+                "MessageSubmitted",
             ),
             config=_SUBMISSIONS,
         ),
         TopicSpec(
             feedback_of(partner),
             writers=("gate",),
-            readers=(f"partner:{partner}", "reconciler"),
-            events=("FeedbackGiven", "QuestionPut", "UsageTold"),
+            readers=(f"partner:{partner}", "reconciler", "meters"),
+            events=(
+                "FeedbackGiven",
+                "QuestionPut",
+                "UsageTold",
+                "NoticeGiven",
+                "NoticeCorrected",
+                "MessageGiven",
+            ),
         ),
     )

@@ -98,6 +98,19 @@ class Activity(StrEnum):
     FIRE_RISK = "FIRE_RISK"
     CONCERN = "CONCERN"
     NONE = "NONE"
+    RETURNED = "RETURNED"  # of somebody who was missing
+    OUT_OF_AREA = "OUT_OF_AREA"
+    OLDER_ASSOCIATES = "OLDER_ASSOCIATES"
+    SELF_HARM = "SELF_HARM"
+    DEBT = "DEBT"
+    CARE_NEEDS = "CARE_NEEDS"  # an adult who needs care and support
+    LACKS_CAPACITY = "LACKS_CAPACITY"
+    DOCUMENTS_HELD = "DOCUMENTS_HELD"
+    CONTROLLED_MOVEMENT = "CONTROLLED_MOVEMENT"
+    PAY_WITHHELD = "PAY_WITHHELD"
+    CROWDED_ACCOMMODATION = "CROWDED_ACCOMMODATION"
+    COACHED_ANSWERS = "COACHED_ANSWERS"
+    FEAR = "FEAR"
 
 
 class FourP(StrEnum):
@@ -225,11 +238,19 @@ class LinkBasis(StrEnum):
 
 
 class AlertRule(StrEnum):
-    """The safeguarding rules, version 1 (ARCHITECTURE.md, Words that decide outcomes)."""
+    """The kinds of safeguarding rules; a rule file says which are on, and with which numbers."""
 
     CHILD_TIED_TO_NOMINAL = "CHILD_TIED_TO_NOMINAL"
     SIBLING_OF_INVOLVED = "SIBLING_OF_INVOLVED"
     FRIEND_OF_INVOLVED = "FRIEND_OF_INVOLVED"
+    HOUSEHOLD_OF_INVOLVED = "HOUSEHOLD_OF_INVOLVED"
+    EARLY_SIGNS = "EARLY_SIGNS"
+    CUCKOOED_ADDRESS = "CUCKOOED_ADDRESS"
+    DEAL_LINE = "DEAL_LINE"
+    VULNERABLE_ADULT = "VULNERABLE_ADULT"
+    MODERN_SLAVERY = "MODERN_SLAVERY"
+    MISSING_IN_AREA = "MISSING_IN_AREA"
+    UNANSWERED = "UNANSWERED"
 
 
 class Operation(StrEnum):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 import fastavro
 
 from deploy.backup.errors import DamagedBackupError
-from streams import restricted, shared
+from streams import disruptions, hub, ocg, restricted, shared
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.ports import Record
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
+_EVENT_MODULES: Final = (shared, ocg, disruptions, hub, restricted)
 SCHEMA: Final = fastavro.parse_schema(
     {
         "type": "record",
@@ -113,7 +114,12 @@ def _kept(plain: Any) -> Kept:  # noqa: ANN401 - as the library gives it
 
 def classes_of(spec: TopicSpec) -> tuple[type[Any], ...]:
     """Return the classes of the events that a topic may carry."""
-    return tuple(getattr(restricted, name, None) or getattr(shared, name) for name in spec.events)
+    return tuple(_class_of(name) for name in spec.events)
+
+
+def _class_of(name: str) -> type[Any]:
+    found: type[Any] = next(vars(one)[name] for one in _EVENT_MODULES if name in vars(one))
+    return found
 
 
 def is_readable(kept: Kept, classes: tuple[type[Any], ...]) -> bool:

@@ -8,15 +8,17 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from streams import restricted, shared
+from streams import disruptions, hub, ocg, restricted, shared
 from streams.hints import fields_of, inner_of, is_record, item_of
 from streams.topics import SHARED_TOPICS, partner_topics
 
 NAMES = {
     name for spec in (*SHARED_TOPICS, *partner_topics("example-partner")) for name in spec.events
 }
+MODULES = (shared, ocg, disruptions, hub, restricted)
 ON_TOPICS = tuple(
-    getattr(shared, name, None) or getattr(restricted, name) for name in sorted(NAMES)
+    next(getattr(module, name) for module in MODULES if name in vars(module))
+    for name in sorted(NAMES)
 )
 SEALED_CONTENT = (restricted.Report, restricted.Identity)
 EVERY_EVENT = ON_TOPICS + SEALED_CONTENT

@@ -6,12 +6,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from streams import codes
 from streams.codec import full_name
 from streams.hints import fields_of, inner_of, is_record, item_of
 from streams.taxonomy import RelationKind
 from streams.values import Activity, Theme
 
-TAXONOMY = {RelationKind, Theme, Activity}
+TAXONOMY = {RelationKind, Theme, Activity} | {
+    kind for kind in vars(codes).values() if isinstance(kind, type) and issubclass(kind, StrEnum)
+}
 """Code lists that grow by a version of the taxonomy, not of the schema: strings in Avro."""
 
 ATTRIBUTES = {

@@ -27,7 +27,8 @@ FILE = Path(__file__).with_suffix(".txt")
 PRINCIPALS = {
     "adm": "administrator", "key": "keys", "ano": "anonymiser", "lin": "linker", "gat": "gate",
     "dsk": "desk", "dut": "duty", "era": "eraser", "rec": "reconciler", "pol": "police",
-    "saf": "safeguarding", "aud": "audit", "loxley": "partner:loxley-homes",
+    "dis": "disruption", "saf": "safeguarding", "met": "meters", "aud": "audit",
+    "loxley": "partner:loxley-homes",
     "school": "partner:owlerton-school",
 }  # fmt: skip
 PARTNERS = ("loxley-homes", "owlerton-school")
