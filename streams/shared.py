@@ -424,15 +424,6 @@ class PossibleLinkTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradeRelayed:
-    """Police graded a report that safeguarding has too; under the safeguarding id."""
-
-    report_id: UUID
-    revision: int
-    grading: Grading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AgeBandChanged:
     """A person comes into another age band in this ISO week; the enclave knows the day."""
 
@@ -460,6 +451,15 @@ class NoticeTold:
 
 
 # --- on both, each under the reader's own ids --------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeRelayed:
+    """Police graded a revision of a report; here it has one place among the evidence."""
+
+    report_id: UUID
+    revision: int
+    grading: Grading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,6 +270,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         readers=("police", "meters", "audit", "gate"),
         events=(
             "PoliceReportShared",
+            "GradeRelayed",
             "SourceHistoryTold",
             "HubViewRelayed",
             "ProtectionRelayed",
