@@ -26,7 +26,13 @@ from streams.codec import decode, encode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
 from streams.ports import Outgoing
-from streams.shared import AlertRaised, AlertUpdated, OperationRecorded
+from streams.shared import (
+    AlertRaised,
+    AlertUpdated,
+    DecisionRefused,
+    NominalEnrolled,
+    OperationRecorded,
+)
 from streams.topics import (
     ALERTS,
     OPERATIONS,
@@ -36,6 +42,7 @@ from streams.topics import (
     SHARED_TOPICS,
 )
 from tests.invented_evidence import History, police_events, safeguarding_events
+from tests.staff import let_act
 
 EVENTS = 900
 PATIENCE_SECONDS = 30
@@ -48,8 +55,15 @@ def town(tmp_path_factory):
     settings = Settings(home=tmp_path_factory.mktemp("projections"))
     settings.make_folders()
     with LocalBroker(settings):
-        asyncio.run(ensure_topics(settings, SHARED_TOPICS))
+        asyncio.run(_prepare(settings))
         yield settings
+
+
+async def _prepare(settings):
+    await ensure_topics(settings, SHARED_TOPICS)
+    log = KafkaLog(settings.access("supervisor"), client_id="test-staff")
+    await let_act(log, "DC Invented")
+    await log.stop()
 
 
 @pytest.fixture
@@ -215,9 +229,13 @@ async def test_replay_until_tells_the_state_of_then_and_compares_nothing(town):
 
 
 async def looks(log):
+    return [one for one in await audited(log) if isinstance(one, OperationRecorded)]
+
+
+async def audited(log):
     found = []
     async for records in read_to_end(log, (OPERATIONS,)):
-        found += [decode(record.value, OperationRecorded) for record in records]
+        found += [decode(record.value, OperationRecorded, DecisionRefused) for record in records]
     return found
 
 
@@ -288,7 +306,6 @@ async def test_as_of_shows_what_was_known_then(town):
 async def test_police_enrol_a_nominal_on_what_they_saw(town, log):
     people = json.loads(rivelin(town, "person", "list", "--json", *PURPOSE).stdout)
     person = people[0]["entity_id"]
-    ends = await log.ends((POLICE, POLICE_DECISIONS))
     done = rivelin(town, "nominal", "enrol", person[:20], *PURPOSE)
     assert done.returncode == 0, done.stderr
     role = start(town, "role", "ocg-network")
@@ -301,4 +318,15 @@ async def test_police_enrol_a_nominal_on_what_they_saw(town, log):
     assert shown["is_nominal"]
     decided = [one for one in await looks(log) if one.operation == "ALTERATION"]
     assert [one.subject for one in decided] == [f"nominal enrol {person}"]
-    assert (await log.ends((POLICE_DECISIONS,)))[POLICE_DECISIONS] == ends[POLICE_DECISIONS] + 1
+    told = [one async for some in read_to_end(log, (POLICE_DECISIONS,)) for one in some]
+    (enrolled,) = [decode(one.value, NominalEnrolled) for one in told]
+    assert (str(enrolled.person_id), enrolled.decided_by) == (person, "DC Invented")
+
+
+async def test_who_has_no_role_is_refused_and_what_they_asked_is_on_record(town, log):
+    stranger = ("--purpose", "DISRUPT_ORGANISED_CRIME", "--as", "Sam Stranger")
+    listed = rivelin(town, "network", "list", *stranger)
+    assert (listed.returncode, listed.stdout) == (4, "")
+    assert "rivelin staff assign" in listed.stderr
+    refused = [one for one in await audited(log) if isinstance(one, DecisionRefused)]
+    assert [(one.actor, one.subject) for one in refused] == [("Sam Stranger", "network list")]

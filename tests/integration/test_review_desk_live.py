@@ -194,6 +194,7 @@ def test_a_partner_approves_its_own_report_and_the_desk_releases_what_is_about_i
 
 
 def test_the_hub_sees_no_doubt_that_was_decided(terminal, link):
-    purpose = ("--purpose", "SAFEGUARD_CHILDREN")
-    assert terminal.json("alert", "list", *purpose) == []
+    hub = ("--as", "Hana Hub", "--role", "HUB_PRACTITIONER")
+    terminal.run("staff", "assign", *hub[1:], "--agency", "hub")
+    assert terminal.json("alert", "list", *hub[:2], "--purpose", "SAFEGUARD_CHILDREN") == []
     assert terminal.json("quarantine", "list", *IDA) == []

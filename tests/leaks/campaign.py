@@ -266,6 +266,8 @@ def decide_and_look(settings: Settings, *, thorough: bool) -> Screens:
     screens = Screens(settings, thorough=thorough)
     police, hub = "DISRUPT_ORGANISED_CRIME", "SAFEGUARD_CHILDREN"
     by = ("--as", "Ida Reviewer")
+    for role in ("ANALYST", "HUB_PRACTITIONER"):
+        screens.do("staff", "assign", "Ida Reviewer", "--role", role)
     links = screens.see("links", "list", *by)
     for link in links[:1]:
         screens.do("links", "decide", link["link_id"], "same", *by)

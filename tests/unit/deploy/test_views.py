@@ -8,17 +8,20 @@ import pytest
 
 from consumers.network.look import find_entity, networks, person
 from consumers.ocg_network import OcgNetwork
+from consumers.safeguarding import Safeguarding
 from consumers.store import NoStoreError, ProjectionStore, store_path
 from deploy.settings import Settings
 from deploy.views import Asker, Question, answer, asker_of, instant
 from streams.codec import decode
+from streams.codes import StaffRole
 from streams.errors import BrokerUnreachableError, DeniedError, InvalidInputError
 from streams.memory import MemoryLog
-from streams.shared import OperationRecorded
+from streams.shared import DecisionRefused, OperationRecorded
 from streams.taxonomy import RelationKind
 from streams.topics import OPERATIONS
 from streams.values import Operation, Purpose
 from tests.invented_evidence import Desk, Told, key, merged
+from tests.staff import let_act
 
 CO = RelationKind.CO_OFFENDER
 ASKER = Asker("DC Invented", Purpose.DISRUPT_ORGANISED_CRIME)
@@ -30,6 +33,7 @@ async def desk(tmp_path):
     store = ProjectionStore.open(store_path(tmp_path, projection), projection)
     desk = Desk(projection, MemoryLog(), store)
     await desk.hear(Told("R1").tie("ada", CO, "bob", "cyd").police())
+    await let_act(desk.log, ASKER.name, StaffRole.ANALYST)
     return desk
 
 
@@ -72,16 +76,31 @@ async def test_an_id_that_was_merged_leads_to_the_person_it_is_now(desk, tmp_pat
     assert shown["entity_id"] == key("ada")
 
 
-async def test_a_look_that_cannot_be_recorded_is_not_answered(desk, tmp_path):
-    class DeafLog(MemoryLog):
-        async def append(self, outgoing):
-            raise BrokerUnreachableError("nobody answers")
+async def test_a_look_that_cannot_be_recorded_is_not_answered(desk, tmp_path, monkeypatch):
+    async def unheard(_):
+        raise BrokerUnreachableError("nobody answers")
 
     read = []
     question = Question(OcgNetwork(), "network list", lambda *_: read.append("read"))
+    monkeypatch.setattr(desk.log, "append", unheard)
     with pytest.raises(BrokerUnreachableError):
-        await answer(question, ASKER, DeafLog(), tmp_path)
+        await answer(question, ASKER, desk.log, tmp_path)
     assert read == []
+
+
+async def test_who_has_no_role_sees_nothing_and_the_attempt_is_on_record(desk, tmp_path):
+    stranger = Asker("Sam Stranger", Purpose.DISRUPT_ORGANISED_CRIME)
+    with pytest.raises(DeniedError, match="ANALYST"):
+        await answer(listing(), stranger, desk.log, tmp_path)
+    (refused,) = [decode(one.value, DecisionRefused) for one in desk.log.records(OPERATIONS)]
+    assert (refused.actor, refused.subject) == ("Sam Stranger", "network list")
+    assert refused.act == "LOOK_AT_POLICE_VIEW"
+
+
+async def test_a_police_role_opens_no_view_of_the_hub(desk, tmp_path):
+    asked = Question(Safeguarding(), "alert list", lambda *_: [])
+    with pytest.raises(DeniedError, match="HUB_LEAD"):
+        await answer(asked, ASKER, desk.log, tmp_path)
 
 
 async def test_as_of_answers_from_the_log_up_to_that_instant(desk, tmp_path):
@@ -95,6 +114,7 @@ async def test_as_of_answers_from_the_log_up_to_that_instant(desk, tmp_path):
 
 async def test_where_no_projection_ran_there_is_nothing_to_see(tmp_path):
     log = MemoryLog()
+    await let_act(log, ASKER.name, StaffRole.ANALYST)
     with pytest.raises(NoStoreError):
         await answer(listing(), ASKER, log, tmp_path)
     assert looks(log) == []
