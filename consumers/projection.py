@@ -30,16 +30,20 @@ class Rewrite:
 class Notice:
     """An event to publish. `notice_id` is the same in every rebuild, so none goes out twice."""
 
+    topic: str
     notice_id: str
     value: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Where a projection publishes, and how to tell which notice a record of that topic is."""
+    """One topic that a projection publishes on, and which notice a record of it is.
+
+    None is for what somebody else wrote there: a person's decision, say.
+    """
 
     topic: str
-    notice_id_of: Callable[[bytes], str]
+    notice_id_of: Callable[[bytes], str | None]
 
 
 class Projection(Protocol):
@@ -59,7 +63,7 @@ class Projection(Protocol):
 
     topics: tuple[str, ...]
     tables: tuple[Table, ...]
-    publication: Publication | None
+    publications: tuple[Publication, ...]
 
     def apply(self, record: Record) -> None:
         """Fold one record in; one that cannot be read becomes a row of `unreadable`.
@@ -103,6 +107,7 @@ OUTBOX: Final = Table(
     "outbox",
     _METADATA,
     Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("topic", String, nullable=False),
     Column("notice_id", String, nullable=False, unique=True),
     Column("value", LargeBinary, nullable=False),
     sqlite_autoincrement=True,

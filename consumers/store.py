@@ -168,10 +168,12 @@ class ProjectionStore:
             _send_later(connection, notices)
             _move(connection, positions)
 
-    def pending(self, limit: int) -> Sequence[tuple[str, bytes]]:
-        """Return the oldest events of the outbox, in order: id and bytes."""
+    def pending(self, limit: int, topic: str | None = None) -> Sequence[tuple[str, bytes]]:
+        """Return the oldest events of the outbox, in order: id and bytes; of one topic, or all."""
+        oldest = select(OUTBOX.c.notice_id, OUTBOX.c.value).order_by(OUTBOX.c.sequence)
+        if topic is not None:
+            oldest = oldest.where(OUTBOX.c.topic == topic)
         with self._engine.connect() as connection:
-            oldest = select(OUTBOX.c.notice_id, OUTBOX.c.value).order_by(OUTBOX.c.sequence)
             return [(row.notice_id, row.value) for row in connection.execute(oldest.limit(limit))]
 
     def sent(self, notice_ids: Iterable[str]) -> None:
@@ -278,7 +280,10 @@ def _statement(words: Insert | Delete, columns: Sequence[Column[Any]]) -> _State
 
 
 def _send_later(connection: Connection, notices: Iterable[Notice]) -> None:
-    rows = [{"notice_id": notice.notice_id, "value": notice.value} for notice in notices]
+    rows = [
+        {"topic": notice.topic, "notice_id": notice.notice_id, "value": notice.value}
+        for notice in notices
+    ]
     if rows:
         connection.execute(insert(OUTBOX), rows)
 

@@ -36,10 +36,10 @@ class ProjectionRunner:
         self._store = store
         self._source: Source = log.source()
         self._positions: dict[str, int] = {}
-        publication = projection.publication
         self._unlocked = Unlocked(projection.name)
-        self._relay = (
-            None if publication is None else OutboxRelay(store, log, publication, self._unlocked)
+        self._relays = tuple(
+            OutboxRelay(store, log, publication, self._unlocked)
+            for publication in projection.publications
         )
 
     async def start(self) -> None:
@@ -47,8 +47,8 @@ class ProjectionRunner:
         restore(self._projection, self._store)
         known = self._store.positions()
         self._positions = {topic: known.get(topic, 0) for topic in self._projection.topics}
-        if self._relay is not None:
-            await self._relay.start()
+        for relay in self._relays:
+            await relay.start()
         await self._source.start(self._positions)
 
     async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
@@ -60,8 +60,8 @@ class ProjectionRunner:
             commit = partial(self._store.commit, *changes, since=self._positions)
             await self._unlocked.do(commit)
             self._positions = positions
-        if self._relay is not None:
-            await self._relay.send()
+        for relay in self._relays:
+            await relay.send()
         return len(records)
 
     async def run_forever(self, stop: asyncio.Event) -> None:
@@ -85,8 +85,8 @@ class ProjectionRunner:
     async def stop(self) -> None:
         """Close reader, writer and store."""
         await self._source.stop()
-        if self._relay is not None:
-            await self._relay.stop()
+        for relay in self._relays:
+            await relay.stop()
         self._store.close()
 
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
@@ -94,7 +94,7 @@ class ProjectionRunner:
 
 
 class OutboxRelay:
-    """Publishes the outbox, each notice exactly once.
+    """Publishes what the outbox holds for one topic, each notice exactly once.
 
     A notice leaves the outbox after its transaction is committed. Dying
     between the two, or rebuilding the store from the log, would send it again;
@@ -124,12 +124,12 @@ class OutboxRelay:
         async for records in read_to_end(self._log, (self._publication.topic,)):
             for record in records:
                 if record.value is not None:
-                    self._held.add(self._publication.notice_id_of(record.value))
+                    self._hold(self._publication.notice_id_of(record.value))
 
     async def send(self) -> int:
         """Send what is due; return how many notices went out."""
         count = 0
-        while due := self._store.pending(SEND_LIMIT):
+        while due := self._store.pending(SEND_LIMIT, self._publication.topic):
             fresh = [(name, value) for name, value in due if name not in self._held]
             if fresh:
                 topic = self._publication.topic
@@ -138,6 +138,10 @@ class OutboxRelay:
             await self._unlocked.do(partial(self._store.sent, names))
             count += len(fresh)
         return count
+
+    def _hold(self, notice_id: str | None) -> None:
+        if notice_id is not None:
+            self._held.add(notice_id)
 
     async def stop(self) -> None:
         """Close the writer."""

@@ -40,10 +40,10 @@ class OcgNetwork:
     """The projection `ocg_network`. It publishes nothing."""
 
     name: ClassVar[str] = "ocg_network"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     topics: tuple[str, ...] = (POLICE, POLICE_DECISIONS)
     tables: tuple[Table, ...] = NETWORK_TABLES
-    publication: Publication | None = None
+    publications: tuple[Publication, ...] = ()
 
     def __init__(self) -> None:
         self.fold = NetworkFold()

@@ -60,7 +60,7 @@ class Safeguarding:
     """The projection `safeguarding`; it publishes alerts at the log time of what caused them."""
 
     name: ClassVar[str] = "safeguarding"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     topics: tuple[str, ...] = (SAFEGUARDING,)
     tables: tuple[Table, ...] = (
         *NETWORK_TABLES,
@@ -69,7 +69,7 @@ class Safeguarding:
         POSSIBLE_LINKS,
         POSSIBLE_ALERTS,
     )
-    publication: Publication | None = Publication(ALERTS, notice_id_of)
+    publications: tuple[Publication, ...] = (Publication(ALERTS, notice_id_of),)
 
     def __init__(self) -> None:
         self.fold = NetworkFold()

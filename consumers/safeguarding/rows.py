@@ -19,6 +19,7 @@ from consumers.safeguarding.tables import (
 from streams.codec import decode, encode
 from streams.shared import AlertRaised, AlertUpdated
 from streams.taxonomy import RelationKind
+from streams.topics import ALERTS
 from streams.values import AlertRule
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def rewrites_of(alert: Alert) -> tuple[Rewrite, Rewrite]:
 def notice_of(alert: Alert) -> Notice:
     """Return the event to publish for an alert's latest version."""
     event = event_of(alert)
-    return Notice(_notice_id(event), encode(event))
+    return Notice(ALERTS, _notice_id(event), encode(event))
 
 
 def notice_id_of(value: bytes) -> str:

@@ -44,7 +44,7 @@ class CountingProjection:
     version = 1
     topics: tuple[str, ...] = (SAFEGUARDING, POLICE_DECISIONS)
     tables: tuple[Table, ...] = (PLACES, CHAINS)
-    publication: Publication | None = Publication(ALERTS, lambda value: value.decode())
+    publications: tuple[Publication, ...] = (Publication(ALERTS, lambda value: value.decode()),)
 
     def __init__(self) -> None:
         self.chains = dict.fromkeys(self.topics, Memory())
@@ -63,7 +63,7 @@ class CountingProjection:
         ]
         if record.value == URGENT_MARK:
             name = place_of(record)
-            self._notices.append(Notice(name.decode(), name))
+            self._notices.append(Notice(ALERTS, name.decode(), name))
 
     def take_rewrites(self) -> Sequence[Rewrite]:
         """Return what rows have become."""

@@ -184,8 +184,9 @@ async def test_dying_between_sending_and_noting_it_sends_nothing_twice():
     assert sent
     with desk.store._engine.begin() as connection:  # as if the outbox had not been cleared
         for number, record in enumerate(sent):
-            name = desk.projection.publication.notice_id_of(record.value)
-            connection.execute(OUTBOX.insert().values(notice_id=name, value=record.value))
+            name = desk.projection.publications[0].notice_id_of(record.value)
+            row = {"topic": ALERTS, "notice_id": name, "value": record.value}
+            connection.execute(OUTBOX.insert().values(row))
             assert number >= 0
     again = Desk(Safeguarding(), log, desk.store)
     await again.read()
