@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from consumers.audit.replay import Bound, compare, position_at, replay, sum_up
+from consumers.audit.replay import Bound, compare, replay, sum_up
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.store import ProjectionStore, store_path
-from deploy.views import instant
-from streams.errors import InvalidInputError
+from deploy.moments import bound_of, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,13 +79,8 @@ async def replay_until(
 
 
 async def _bound(log: Log, until: str) -> Bound:
-    topic, _, offset = until.rpartition(":")
-    if not topic[:1].isalpha():
-        return Bound(until=instant(until))
-    known = sorted({one for kind in PROJECTIONS for one in kind().topics})
-    if topic not in known or not offset.isdecimal():
-        raise InvalidInputError(f"a position is TOPIC:OFFSET; topics are {', '.join(known)}")
-    return await position_at(log, topic, int(offset))
+    known = {one for kind in PROJECTIONS for one in kind().topics}
+    return await bound_of(log, moment(until, known))
 
 
 def _tell(tell: Tell, total: int, done: int) -> None:

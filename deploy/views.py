@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.audit.replay import Bound, replay
+from consumers.audit.replay import replay
 from consumers.store import ProjectionStore, store_path
 from deploy.authority import Act, allow
+from deploy.moments import bound_of
 from streams.codec import encode
 from streams.errors import DeniedError, InvalidInputError
 from streams.instants import to_millisecond
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from consumers.projection import Projection
+    from deploy.moments import Moment
     from deploy.settings import Settings
     from streams.ports import Log
 
@@ -116,7 +118,7 @@ class Question:
 
 
 async def answer(
-    question: Question, asker: Asker, log: Log, folder: Path, as_of: datetime | None = None
+    question: Question, asker: Asker, log: Log, folder: Path, as_of: Moment | None = None
 ) -> Any:  # noqa: ANN401 - plain values of whatever was asked
     """Record the look, then answer from the live store, or from the log up to `as_of`.
 
@@ -147,22 +149,8 @@ async def _found(question: Question, connection: Connection, asker: Asker, log: 
 
 
 async def _open(
-    projection: Projection, log: Log, folder: Path, as_of: datetime | None
+    projection: Projection, log: Log, folder: Path, as_of: Moment | None
 ) -> ProjectionStore:
     if as_of is None:
         return ProjectionStore.look(store_path(folder, projection), projection)
-    return await replay(projection, log, Bound(until=as_of))
-
-
-def instant(text: str) -> datetime:
-    """Read an instant with its time zone, such as 2026-11-25T09:30Z.
-
-    Raises: InvalidInputError.
-    """
-    try:
-        at: datetime | None = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidInputError("an instant is given as 2026-11-25T09:30Z, with its time zone")
-    return at.astimezone(UTC)
+    return await replay(projection, log, await bound_of(log, as_of))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from deploy.decisions import Choose, Decision
+    from deploy.moments import Moment
     from deploy.settings import Settings
     from deploy.views import Asker, Question
 
@@ -30,7 +31,11 @@ PurposeCode = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", help="As it stood at an instant, such as 2026-11-25T09:30Z."),
+    typer.Option(
+        "--as-of",
+        help="As it stood at an instant, such as 2026-11-25T09:30Z, or below a position, such as"
+        " police.intelligence:12345.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
 Id = Annotated[str, typer.Argument(help="An id, or the beginning of one.")]
@@ -80,22 +85,24 @@ def asker(name: str | None, purpose: str | None) -> tuple[Settings, Asker]:
 def ask(question: Question, name: str | None, purpose: str | None, as_of: str | None) -> Any:  # noqa: ANN401 - plain values of whatever was asked
     """Ask for a person whose role allows it; the look goes on the record before the answer.
 
+    `as_of` is an instant or a position, as it was typed.
+
     Raises: DeniedError, InvalidInputError, NoStoreError, BrokerUnreachableError.
     """
-    from deploy.views import instant  # noqa: PLC0415 - keeps --help quick
+    from deploy.moments import moment  # noqa: PLC0415 - keeps --help quick
 
     settings, who = asker(name, purpose)
-    moment = None if as_of is None else instant(as_of)
+    at = None if as_of is None else moment(as_of, question.projection.topics)
     with progress("looking …"):
-        return asyncio.run(_answer(settings, question, who, moment))
+        return asyncio.run(_answer(settings, question, who, at))
 
 
-async def _answer(settings: Settings, question: Question, who: Asker, moment: Any) -> Any:  # noqa: ANN401 - see _ask
+async def _answer(settings: Settings, question: Question, who: Asker, at: Moment | None) -> Any:  # noqa: ANN401 - see _ask
     from deploy.roles import principal_of  # noqa: PLC0415 - keeps --help quick
     from deploy.views import answer, connected  # noqa: PLC0415 - the same
 
     async with connected(settings, principal_of(question.projection.name)) as log:
-        return await answer(question, who, log, settings.stores_dir, moment)
+        return await answer(question, who, log, settings.stores_dir, at)
 
 
 def decide(

@@ -10,15 +10,16 @@ from consumers.network.look import find_entity, networks, person
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.store import NoStoreError, ProjectionStore, store_path
+from deploy.moments import Position, instant, moment
 from deploy.settings import Settings
-from deploy.views import Asker, Question, answer, asker_of, instant
+from deploy.views import Asker, Question, answer, asker_of
 from streams.codec import decode
 from streams.codes import StaffRole
 from streams.errors import BrokerUnreachableError, DeniedError, InvalidInputError
 from streams.memory import MemoryLog
 from streams.shared import DecisionRefused, OperationRecorded
 from streams.taxonomy import RelationKind
-from streams.topics import OPERATIONS
+from streams.topics import OPERATIONS, POLICE
 from streams.values import Operation, Purpose
 from tests.invented_evidence import Desk, Told, key, merged
 from tests.staff import let_act
@@ -112,6 +113,17 @@ async def test_as_of_answers_from_the_log_up_to_that_instant(desk, tmp_path):
     assert (len(now), len(before)) == (2, 1)
 
 
+async def test_as_of_a_position_answers_from_what_lies_below_it(desk, tmp_path):
+    await desk.hear(Told("R2").tie("dee", CO, "eve", "fay").police())
+    both, one = [
+        await answer(listing(), ASKER, desk.log, tmp_path, Position(POLICE, below))
+        for below in (2, 1)
+    ]
+    assert (len(both), len(one)) == (2, 1)
+    with pytest.raises(InvalidInputError, match="no record below"):
+        await answer(listing(), ASKER, desk.log, tmp_path, Position(POLICE, 0))
+
+
 async def test_where_no_projection_ran_there_is_nothing_to_see(tmp_path):
     log = MemoryLog()
     await let_act(log, ASKER.name, StaffRole.ANALYST)
@@ -143,3 +155,11 @@ def test_an_instant_has_its_time_zone():
     for text in ("2026-11-25T09:30", "then", ""):
         with pytest.raises(InvalidInputError):
             instant(text)
+
+
+def test_a_moment_is_an_instant_or_a_position_in_a_topic_of_the_view():
+    assert moment("2026-11-25T09:30Z", [POLICE]) == instant("2026-11-25T09:30Z")
+    assert moment(f"{POLICE}:17", [POLICE]) == Position(POLICE, 17)
+    for text in (f"{POLICE}:x", f"{POLICE}:-1", "safeguarding.intelligence:3", "police:"):
+        with pytest.raises(InvalidInputError, match=r"TOPIC:OFFSET.*police\.intelligence"):
+            moment(text, [POLICE])
