@@ -96,6 +96,12 @@ class NetworkFold:
                 assert_never(event)
         return self._settle()
 
+    def hold_role(self, person: str, seen: int | None) -> Touched:
+        """Take in that an id holds a confirmed role, or none; see `Nominals.confirm`."""
+        self.nominals.confirm(person, seen)
+        self._entities.touched.add(self.ledger.root(person))
+        return self._settle()
+
     # --- what can be asked -------------------------------------------------------
 
     def standing(self, entity: str) -> Standing | None:
@@ -293,9 +299,15 @@ class NetworkFold:
             is_child=entity.is_child,
             is_suspect=entity.suspected > 0,
             is_victim=entity.victim > 0,
-            is_nominal=self.nominals.holds(self.ledger.aliases(entity_id)),
+            is_nominal=self._is_nominal(entity_id, entity),
             network=self._components.network(entity_id),
         )
+
+    def _is_nominal(self, entity_id: str, entity: Entity) -> bool:
+        """Enrolled, or in a confirmed role, which of a child or of a victim only does not count."""
+        ids = tuple(self.ledger.aliases(entity_id))
+        at_risk = entity.is_child or (entity.victim > 0 and not entity.suspected)
+        return self.nominals.is_enrolled(ids) or (not at_risk and self.nominals.holds_role(ids))
 
 
 def _part(entity: Entity) -> Part:

@@ -1,4 +1,4 @@
-"""Who is a nominal: decisions of police, and the splits that void them."""
+"""Who is a nominal: enrolments and confirmed roles of police, and the splits that void them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ class Decision:
 class Nominals:
     """Decisions by person id, which may come before the person does, and the last split of each.
 
-    A role does not survive a split, it is confirmed again (ARCHITECTURE.md,
-    rule 4): a split voids what was decided before it on the person and on
-    every id merged into it. Decisions and splits stand on two topics, so both
-    are kept and compared by offset; the order of reading does not matter.
+    A nominal is enrolled, or holds a confirmed role in a mapped OCG (`streams.roles`); the end of
+    one does not end the other. Neither survives a split, it is decided again (ARCHITECTURE.md,
+    rule 4): a split voids what was decided before it on the person and on every id merged into
+    it. Decisions and splits stand on two topics, so both are kept and compared by offset; the
+    order of reading does not matter.
     """
 
     def __init__(self) -> None:
         self.decisions: dict[str, Decision] = {}
         self.splits: dict[str, int] = {}
+        #: Who holds a confirmed role, and the most that a standing confirmation had seen.
+        self.roles: dict[str, int] = {}
 
     def enrol(self, person: str, seen: int, at: int) -> None:
         """Take an enrolment in; of two, the one that saw more stands."""
@@ -47,13 +50,23 @@ class Nominals:
         known = self.decisions.get(person, Decision())
         self.decisions[person] = replace(known, discharged=at)
 
+    def confirm(self, person: str, seen: int | None) -> None:
+        """Take in whether an id holds a confirmed role; it tells all there is of that id's roles.
+
+        `seen` is the most that a standing confirmation had seen, None without a role.
+        """
+        if seen is None:
+            self.roles.pop(person, None)
+        else:
+            self.roles[person] = seen
+
     def split(self, ids: Iterable[str], at: int) -> None:
         """Remember that the person behind these ids was split."""
         for person in ids:
             self.splits[person] = max(at, self.splits.get(person, NEVER))
 
-    def holds(self, ids: Iterable[str]) -> bool:
-        """Tell whether the person behind these ids is a nominal.
+    def is_enrolled(self, ids: Iterable[str]) -> bool:
+        """Tell whether police enrolled the person behind these ids.
 
         A discharge of any of the ids ends every earlier enrolment.
         """
@@ -63,3 +76,7 @@ class Nominals:
             decision.enrolled > discharged and decision.seen > self.splits.get(person, NEVER)
             for person, decision in known
         )
+
+    def holds_role(self, ids: Iterable[str]) -> bool:
+        """Tell whether the person behind these ids holds a role that no split has voided."""
+        return any(self.roles.get(person, NEVER) > self.splits.get(person, NEVER) for person in ids)

@@ -115,19 +115,19 @@ def test_decisions_and_splits_give_one_answer_in_any_order_between_their_topics(
             nominals.split(["ada"], at=7)
         else:
             next(decisions)()
-    assert nominals.holds(["ada"])
+    assert nominals.is_enrolled(["ada"])
     nominals.split(["ada"], at=9)
-    assert not nominals.holds(["ada"])
+    assert not nominals.is_enrolled(["ada"])
 
 
 def test_a_discharge_ends_enrolments_under_every_id_of_the_person():
     nominals = Nominals()
     nominals.enrol("bob", seen=1, at=0)
-    assert nominals.holds(["ada", "bob"])
+    assert nominals.is_enrolled(["ada", "bob"])
     nominals.discharge("ada", at=1)
-    assert not nominals.holds(["ada", "bob"])
+    assert not nominals.is_enrolled(["ada", "bob"])
     nominals.enrol("ada", seen=1, at=2)
-    assert nominals.holds(["ada", "bob"])
+    assert nominals.is_enrolled(["ada", "bob"])
 
 
 # --- cutting -----------------------------------------------------------------------------------
@@ -150,3 +150,25 @@ def test_cutting_a_leaf_off_a_large_component_walks_the_small_side_only():
 def test_what_is_still_joined_elsewhere_is_not_cut_off():
     ring = {"a": ["b"], "b": ["a", "c"], "c": ["b"]}
     assert cut_off(ring.__getitem__, "a", "c") is None
+
+
+def test_a_confirmed_role_and_an_enrolment_end_each_by_itself():
+    nominals = Nominals()
+    nominals.enrol("ada", seen=5, at=1)
+    nominals.confirm("ada", 5)
+    nominals.discharge("ada", at=2)
+    assert nominals.holds_role(["ada"])
+    assert not nominals.is_enrolled(["ada"])
+    nominals.enrol("ada", seen=5, at=3)
+    nominals.confirm("ada", None)
+    assert not nominals.holds_role(["ada"])
+    assert nominals.is_enrolled(["ada"])
+
+
+def test_a_role_confirmed_before_a_split_is_void_and_one_that_saw_it_stands():
+    nominals = Nominals()
+    nominals.confirm("ada", 5)
+    nominals.split(["ada"], at=5)
+    assert not nominals.holds_role(["ada"])
+    nominals.confirm("ada", 6)
+    assert nominals.holds_role(["bob", "ada"])
