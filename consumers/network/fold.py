@@ -52,10 +52,15 @@ class Changes:
 
 @dataclass(slots=True)
 class Touched:
-    """What one event touched: pairs whose evidence changed; standings before and after."""
+    """What one event touched: pairs whose evidence changed; standings before and after.
+
+    `ties` and `reports` name what was told, told otherwise or taken back.
+    """
 
     pairs: AbstractSet[PairKey] = frozenset()
     standings: dict[str, tuple[Standing | None, Standing | None]] = field(default_factory=dict)
+    ties: AbstractSet[TieKey] = frozenset()
+    reports: AbstractSet[str] = frozenset()
 
 
 class NetworkFold:
@@ -74,6 +79,7 @@ class NetworkFold:
         self._ties = TieBook(self.ledger.reports)
         self._entities = Entities()
         self._components = Components(policy.minimum_people, self._entities.part)
+        self._touched_reports: set[str] = set()
 
     def apply(self, event: NetworkEvent, at: int) -> Touched:
         """Fold one event in; `at` is its offset. Total: what refers to something unseen waits."""
@@ -117,6 +123,11 @@ class NetworkFold:
         """Return how many live reports mention an entity."""
         known = self._entities.get(entity)
         return 0 if known is None else known.reports.distinct
+
+    def reports_of(self, entity: str) -> Sequence[str]:
+        """Return the live reports that mention an entity, in order; one for each mention."""
+        known = self._entities.get(entity)
+        return () if known is None else known.reports
 
     def links(self, entity: str) -> Sequence[str]:
         """Return the entities that network ties of enough weight join to this one."""
@@ -229,6 +240,7 @@ class NetworkFold:
 
     def _put(self, before: Evidence | None, after: Evidence | None) -> None:
         """Replace what a report said; None where it said, or says, nothing."""
+        self._touched_reports |= {one.report_id for one in (before, after) if one is not None}
         if before is not None:
             self._entities.remove(before)
             self._ties.remove(before)
@@ -246,14 +258,15 @@ class NetworkFold:
         """Bring components and standings up to date with what the event touched."""
         entities = set(self._entities.touched)
         self._describe(entities)
-        pairs = set(self._ties.touched)
+        pairs, ties = set(self._ties.touched), set(self._ties.touched_ties)
         self._relink()
         moved, networks = self._components.settle()
-        self.changes.ties |= self._ties.touched_ties
+        self.changes.ties |= ties
         self.changes.pairs |= pairs
         self.changes.networks |= networks
         self._ties.clear()
-        return Touched(pairs, self._restand(entities | moved))
+        reports, self._touched_reports = self._touched_reports, set()
+        return Touched(pairs, self._restand(entities | moved), ties, reports)
 
     def _describe(self, entities: AbstractSet[str]) -> None:
         for entity_id in entities:
