@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, create_engine, delete, event, insert, inspect, select, type_coerce
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import NullType
 
@@ -285,7 +286,8 @@ def _send_later(connection: Connection, notices: Iterable[Notice]) -> None:
         for notice in notices
     ]
     if rows:
-        connection.execute(insert(OUTBOX), rows)
+        # Of two processes on one store, of which one is about to be fenced, either may be first.
+        connection.execute(insert_or(OUTBOX).on_conflict_do_nothing(["notice_id"]), rows)
 
 
 def _require_still(connection: Connection, positions: Positions) -> None:

@@ -6,15 +6,19 @@ import gc
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from consumers.deadlines import HasDeadlines, notices_of
+from streams.instants import to_millisecond
 from streams.loop import BATCH_LIMIT, IDLE_WAIT, read_to_end
 from streams.ports import Outgoing
 from streams.store import Unlocked
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
-    from datetime import timedelta
+    from collections.abc import Callable, Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
 
+    from consumers.deadlines import Deadlines
     from consumers.projection import Notice, Projection, Publication, Rewrite
     from consumers.store import ProjectionStore
     from streams.ports import Log, Positions, Record, Sink, Source
@@ -28,10 +32,17 @@ class ProjectionRunner:
 
     The rows are the state: on start the fold is taken from them and reading
     goes on from their positions, so a crash at any record loses nothing and
-    counts nothing twice.
+    counts nothing twice. `clock` tells when a deadline of the projection has
+    passed; without one none ever does.
     """
 
-    def __init__(self, projection: Projection, store: ProjectionStore, log: Log) -> None:
+    def __init__(
+        self,
+        projection: Projection,
+        store: ProjectionStore,
+        log: Log,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self._projection = projection
         self._store = store
         self._source: Source = log.source()
@@ -41,6 +52,9 @@ class ProjectionRunner:
             OutboxRelay(store, log, publication, self._unlocked)
             for publication in projection.publications
         )
+        self._watch: DeadlineWatch | None = None
+        if clock is not None and isinstance(projection, HasDeadlines):
+            self._watch = DeadlineWatch(projection.deadlines, store, clock, self._unlocked)
 
     async def start(self) -> None:
         """Take up the state of the rows, send what is still due, read on."""
@@ -49,6 +63,8 @@ class ProjectionRunner:
         self._positions = {topic: known.get(topic, 0) for topic in self._projection.topics}
         for relay in self._relays:
             await relay.start()
+        if self._watch is not None:
+            await self._watch.start()
         await self._source.start(self._positions)
 
     async def turn(self, wait: timedelta = IDLE_WAIT, limit: int = BATCH_LIMIT) -> int:
@@ -60,6 +76,8 @@ class ProjectionRunner:
             commit = partial(self._store.commit, *changes, since=self._positions)
             await self._unlocked.do(commit)
             self._positions = positions
+        if self._watch is not None:
+            await self._watch.look(self._source, self._positions)
         for relay in self._relays:
             await relay.send()
         return len(records)
@@ -146,6 +164,53 @@ class OutboxRelay:
     async def stop(self) -> None:
         """Close the writer."""
         await self._sink.stop()
+
+
+class DeadlineWatch:
+    """Puts into the outbox what has passed, once all is folded that was written by then.
+
+    A deadline that a person met while the runner was down, or far behind, is not due any longer
+    once that is folded; so it looks again at the end of the log as of the moment it was noticed.
+    """
+
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        store: ProjectionStore,
+        clock: Callable[[], datetime],
+        unlocked: Unlocked,
+    ) -> None:
+        self._deadlines = deadlines
+        self._store = store
+        self._clock = clock
+        self._unlocked = unlocked
+        self._told: set[UUID] = set()
+        self._ends: Positions | None = None
+
+    async def start(self) -> None:
+        """Take back what was due before the start and not sent: by now it may be met."""
+        while stale := self._store.pending(SEND_LIMIT, self._deadlines.topic):
+            names = tuple(name for name, _ in stale)
+            await self._unlocked.do(partial(self._store.sent, names))
+
+    async def look(self, source: Source, positions: Positions) -> None:
+        """Tell of what is due by the clock and was not told by this process."""
+        at = to_millisecond(self._clock())
+        due = [one for one in self._deadlines.due(at) if one.deadline_id not in self._told]
+        if not due or not await self._is_read_on(source, positions):
+            return
+        notices = notices_of(due, self._deadlines.topic, at)
+        await self._unlocked.do(partial(self._store.commit, (), notices, {}, since=positions))
+        self._told.update(one.deadline_id for one in due)
+
+    async def _is_read_on(self, source: Source, positions: Positions) -> bool:
+        """Tell whether all is in the rows that stood on the log when a deadline was noticed."""
+        if self._ends is None:
+            self._ends = await source.ends()
+        if any(positions[topic] < end for topic, end in self._ends.items()):
+            return False
+        self._ends = None
+        return True
 
 
 def _spare_the_collector() -> None:

@@ -259,6 +259,18 @@ def _time_of(log: KafkaLog) -> datetime:
     return to_millisecond(log.now() or datetime.now(UTC))
 
 
+def _deadline_time(log: KafkaLog) -> datetime:
+    """Return the time by which a deadline has passed: the later of this machine's and the broker's.
+
+    A clock that is slow or set back puts nothing off; one that is ahead tells early, and a child
+    is looked at too soon rather than too late. The broker's alone stands still after a start,
+    until a record comes.
+    """
+    here = _now()
+    there = log.now()
+    return here if there is None else max(here, to_millisecond(there))
+
+
 def _now() -> datetime:
     return to_millisecond(datetime.now(UTC))
 
@@ -314,7 +326,7 @@ def _build_projection(name: str, projection: Projection, settings: Settings) -> 
     log = _kafka(name, settings)
     store = ProjectionStore.open(store_path(settings.stores_dir, projection), projection)
     _tell_set_aside(store.set_aside)
-    return log, ProjectionRunner(projection, store, log)
+    return log, ProjectionRunner(projection, store, log, clock=lambda: _deadline_time(log))
 
 
 def _tell_set_aside(damaged: Path | None) -> None:

@@ -81,10 +81,14 @@ class ReferralDeclined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertClosed:
-    """A named person closes an alert; new evidence after it asks to look again."""
+    """A named person closes an alert; new evidence after it asks to look again.
+
+    `seen` is the version of the alert that they had before them.
+    """
 
     alert_id: UUID
     reason: CloseReason
+    seen: int
     decided_by: str
     decided_at: datetime
 
