@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
-from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
 
 from streams.codes import DeadlineKind
+from streams.instants import LONDON
 from streams.ocg import (
     DeadlinePassed,
     OcgArchived,
@@ -30,6 +29,7 @@ from streams.ocg import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
+    from uuid import UUID
 
     from streams.codes import OcgRole
 
@@ -55,10 +55,6 @@ ROLE_EVENTS: Final[tuple[type[RoleEvent], ...]] = (
     RoleEnded,
     DeadlinePassed,
 )
-
-#: Days of police work begin and end here; a role lasts to the end of its last day.
-LONDON: Final = ZoneInfo("Europe/London")
-_DEADLINES: Final = UUID("6f1b3c1e-4a0d-5c57-9d0e-2f6f0c8f2b11")
 
 
 class OcgStatus(StrEnum):
@@ -107,11 +103,6 @@ class Frame:
 def expiry_of(last_day: date) -> datetime:
     """Return the instant at which a role ends that lasts to the end of this day in London."""
     return datetime.combine(last_day + timedelta(days=1), time(), LONDON)
-
-
-def role_deadline_id(ocg_id: UUID, person_id: UUID, last_day: date) -> UUID:
-    """Return the id of a role's deadline, the same whoever computes it, so that it passes once."""
-    return uuid5(_DEADLINES, f"{ocg_id} {person_id} {last_day.isoformat()}")
 
 
 class ConfirmedRoles:

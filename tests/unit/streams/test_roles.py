@@ -18,7 +18,7 @@ from streams.ocg import (
     RoleConfirmed,
     RoleEnded,
 )
-from streams.roles import ConfirmedRoles, OcgStatus, RoleChange, expiry_of, role_deadline_id
+from streams.roles import ConfirmedRoles, OcgStatus, RoleChange, expiry_of
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 WHO = {"decided_by": "DS Invented", "decided_at": AT}
@@ -88,7 +88,7 @@ def split(ocg: str, new: str, *members: str) -> OcgSplit:
 def expired(ocg: str, person: str, last_day: date = LAST_DAY) -> DeadlinePassed:
     due = expiry_of(last_day)
     return DeadlinePassed(
-        deadline_id=role_deadline_id(an_id(ocg), an_id(person), last_day),
+        deadline_id=an_id(f"{ocg} {person} {last_day}"),
         kind=DeadlineKind.ROLE_EXPIRED,
         subject_id=an_id(ocg),
         person_id=an_id(person),
