@@ -7,6 +7,7 @@ associate, people named in error, a foster sibling, a shared surname.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -62,7 +63,10 @@ class Casting:
         self._households: set[int] = set()
         self._phones = iter(dice.shuffled(range(official.PHONES)))
         self._serials = iter(range(9_000_001, 9_999_999))
-        self._pairs = siblings(census.ties)
+        self._siblings: defaultdict[int, set[int]] = defaultdict(set)
+        for one, other in map(tuple, siblings(census.ties)):
+            self._siblings[one].add(other)
+            self._siblings[other].add(one)
 
     def adult(self, youngest: int = 19, oldest: int = 55) -> int:
         """Return an adult whose household has no part yet."""
@@ -96,11 +100,15 @@ class Casting:
 
     def siblings_of(self, number: int) -> list[int]:
         """Return the true siblings, of any age."""
-        return sorted(next(iter(pair - {number})) for pair in self._pairs if number in pair)
+        return sorted(self._siblings.get(number, ()))
 
     def phone(self) -> str:
         """Return a test number nobody else has. Raises: StopIteration after a thousand."""
         return official.phone(next(self._phones))
+
+    def own_phone(self) -> str | None:
+        """Return a number for a person's own telephone, where there are enough."""
+        return self.phone()
 
     def known_to_police(self, number: int) -> None:
         """Give this person a PNC id, as an arrest would."""
@@ -125,7 +133,7 @@ def form_group(number: int, casting: Casting, census: Census, dice: Dice) -> Gro
         casting.known_to_police(member)
     resident = casting.adult(25, 70)
     for user in (*core[:1], *periphery[:2]):
-        _equip(census, user, casting.phone(), dice)
+        _equip(census, user, casting.own_phone(), dice)
     return Group(
         number=number,
         name=_name(number),
@@ -146,7 +154,7 @@ def _name(number: int) -> str:
     return name if round_ < len(_WHO) else f"{name} {round_}"
 
 
-def _equip(census: Census, number: int, phone: str, dice: Dice) -> None:
+def _equip(census: Census, number: int, phone: str | None, dice: Dice) -> None:
     person = census.people[number]
     letters = "".join(dice.pick("BCDFGHJKLMNPRSTVWXY") for _ in range(5))
     handle = f"{person.given_name.split()[0].lower()}_{dice.between(100, 999)}s{number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import combinations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ADULT_AGE: Final = 18
 _SCHOOL_START: Final = 4
+_LEAP_YEARS: Final = 4
 _DAYS_A_YEAR: Final = 365.25
 
 
@@ -102,6 +104,13 @@ SHAPES: Final[Mapping[str, float]] = {
 }
 
 
+_KINDS: Final[Mapping[str, AddressKind]] = {
+    "hostel": AddressKind.HOSTEL,
+    "family hostel": AddressKind.HOSTEL,
+    "childrens home": AddressKind.CHILDREN_HOME,
+}
+
+
 @dataclass(slots=True)
 class Census:
     """What is known of the town so far; people are added family by family."""
@@ -135,9 +144,7 @@ class Families:
         before = len(self._census.people)
         self._origin = self._names.origin()
         self._family_name = self._names.family(self._origin)
-        self._home = self._streets.new(
-            AddressKind.HOSTEL if shape == "hostel" else AddressKind.HOME
-        )
+        self._home = self._streets.new(_KINDS.get(shape, AddressKind.HOME))
         self._taken = set()
         getattr(self, f"_{shape.replace(' ', '_')}")(dice)
         household = Household(
@@ -206,6 +213,48 @@ class Families:
             self._origin = self._names.origin()
             self._family_name = self._names.family(self._origin)
             self._adult(dice, Sex.MALE if dice.chance(0.7) else Sex.FEMALE, (18, 45))
+
+    # --- shapes that only labelled cases ask for
+
+    def _step_family(self, dice: Dice) -> None:
+        """Each parent brings a child; the two have no parent in common and are named siblings."""
+        mother = self._adult(dice, Sex.FEMALE, (34, 46))
+        earlier = self._names.family(self._names.origin())
+        hers = self._child(dice, [mother], self._born(dice, (11, 15)), family_name=earlier)
+        father = self._adult(dice, Sex.MALE, (34, 50))
+        his = self._child(dice, [father], self._born(dice, (8, 15)))
+        self._bind(hers, RelationKind.SIBLING, his)
+
+    def _childrens_home(self, dice: Dice) -> None:
+        for _ in range(dice.between(3, 4)):
+            self._stranger(dice, (11, 15))
+
+    def _family_hostel(self, dice: Dice) -> None:
+        """A hostel where young people live beside adults; nobody is kin."""
+        for ages in ((16, 16), (14, 16), (19, 40)):
+            self._stranger(dice, ages)
+
+    def _leap_day(self, dice: Dice) -> None:
+        """One parent and a child of the last 29 February that has come of age: on a 1 March."""
+        parent = self._adult(dice, Sex.FEMALE, (38, 50))
+        last = self._as_of.year - ADULT_AGE
+        self._child(dice, [parent], date(last - last % _LEAP_YEARS, 2, 29))
+
+    def _two_children(self, dice: Dice) -> None:
+        parent = self._adult(dice, Sex.FEMALE, (36, 48))
+        for ages in ((12, 15), (5, 10)):
+            self._child(dice, [parent], self._born(dice, ages))
+
+    def _kinship_pair(self, dice: Dice) -> None:
+        carer = self._adult(dice, Sex.FEMALE, (48, 68))
+        for ages in ((12, 15), (5, 10)):
+            child = self._child(dice, [], self._born(dice, ages))
+            self._bind(carer, RelationKind.KINSHIP_CARER, child)
+
+    def _stranger(self, dice: Dice, ages: tuple[int, int]) -> None:
+        self._origin = self._names.origin()
+        self._family_name = self._names.family(self._origin)
+        self._adult(dice, Sex.MALE if dice.chance(0.6) else Sex.FEMALE, ages)
 
     # --- people
 
@@ -280,19 +329,22 @@ def number_people(census: Census, as_of: date, dice: Dice) -> None:
     """Give everybody an NHS number, and a school and UPN to those of school age."""
     serials = dice.some(range(1_000_000), 2 * len(census.people) + 10)
     numbers = (number for serial in serials if (number := official.nhs_number(serial)))
+    pupils: Counter[tuple[int, int]] = Counter()
     for person in list(census.people):
         school = school_for(person.age_on(as_of), dice.between(0, 9))
         census.change(
             person.number,
             nhs_number=next(numbers),
             school=school,
-            upn=_upn(person, school, as_of) if school else None,
+            upn=_upn(person, school, as_of, pupils) if school else None,
         )
 
 
-def _upn(person: Person, school: School, as_of: date) -> str:
+def _upn(person: Person, school: School, as_of: date, pupils: Counter[tuple[int, int]]) -> str:
+    """Number the pupils of a school and year; beyond a thousand further invented schools help."""
     entry = as_of.year - max(0, person.age_on(as_of) - _SCHOOL_START)
-    block, serial = divmod(person.number, 1000)
+    block, serial = divmod(pupils[school.number, entry], 1000)
+    pupils[school.number, entry] += 1
     return official.upn(school.number + 20 * (block % 4), entry - block // 4 * 20, serial)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from producers.town.official import uprn
@@ -63,6 +64,9 @@ _STREET_STEMS: Final = (
     "Loomside Mosspike Nettlecar Quarrydene Rushbank Saltersby Tanpit Underclough Vixenholme "
     "Wheelbrook Yarrowfield Crucible Bellpit Daleswain Fennimore"
 )
+_STEMS: Final = tuple(_STREET_STEMS.split())
+_QUARTERS: Final = ("Upper", "Nether", "Old", "New", "Great", "Little", "Middle", "Far")
+_CROWDED: Final = 20
 _STREET_ENDS: Final = ("Road", "Street", "Close", "Avenue", "Rise", "Lane", "Drive", "Walk")
 
 
@@ -112,13 +116,16 @@ class Streets:
         return address
 
     def _unused_line(self, kind: AddressKind) -> str:
-        while True:
-            stem = self._dice.pick(_STREET_STEMS.split())
+        for attempt in count():
+            stem = self._dice.pick(_STEMS)
+            if attempt >= _CROWDED:  # most houses of the plain streets stand already
+                stem = f"{self._dice.pick(_QUARTERS)} {stem}"
             house = f"{self._dice.between(1, 240)} {stem} {self._dice.pick(_STREET_ENDS)}"
             line = house if kind is AddressKind.HOME else f"{stem} House, {house}"
             if line not in self._lines:
                 self._lines.add(line)
                 return line
+        raise AssertionError("counting never ends")
 
     def _postcode(self, outcode: str) -> str:
         letters = self._dice.pick(_INWARD_LETTERS) + self._dice.pick(_INWARD_LETTERS)

@@ -6,12 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from producers.town.errors import Misremembered, misremember
+from producers.town.errors import Misremembered, misremember, misremember_always, right
 from producers.town.official import with_wrong_check
-from producers.town.people import is_child
+from producers.town.people import age, is_child
 from streams.parts import Grading, Handling, SourceFacts
 from streams.restricted import Identity, Node, PersonFacts, Place, Relation, Report
 from streams.values import (
@@ -25,7 +26,8 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from producers.town.dice import Dice
     from producers.town.errors import Mistake
@@ -80,7 +82,8 @@ class Terms:
     """Under what a report is shared: `channel` None is the body's own for the matter.
 
     `protected` and `conflict` mark the first of the cast; who is `careful` makes no mistake;
-    police who have `doubted` it grade it as suspected false.
+    police who have `doubted` it grade it as suspected false; `ageless` of the cast are people
+    whose age nobody knew.
     """
 
     handling: Handling = P
@@ -90,35 +93,52 @@ class Terms:
     conflict: bool = False
     careful: bool = False
     doubted: bool = False
+    ageless: frozenset[int] = frozenset()
 
 
 ORDINARY: Final = Terms()
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Mistakes as they come: this share of all mentions holds one, of these kinds by weight."""
+
+    share: float
+    kinds: Mapping[Mistake, float]
+
+
 class Writers:
     """Everybody who writes reports. Ids depend on the seed and the order of writing alone.
 
-    `strength` scales the rates of mistakes in errors.py; 0 makes none.
+    `strength` scales the rates of mistakes in errors.py; 0 makes none. With `ground` mistakes
+    are made as that says, whoever writes, and nothing is kept readable.
     """
 
     def __init__(
-        self, seed: int, people: Sequence[Person], dice: Dice, strength: float = 1.0
+        self,
+        seed: int,
+        people: Sequence[Person],
+        dice: Dice,
+        strength: float = 1.0,
+        ground: Ground | None = None,
     ) -> None:
         self._seed = seed
         self._people = people
         self._dice = dice
         self._strength = strength
+        self._ground = ground
         self._written: defaultdict[str, int] = defaultdict(int)
         self._namesakes = _namesakes(people)
 
     def tell(self, scene: Scene, body: Body, terms: Terms = ORDINARY) -> Submission:
         """Write one report about a scene."""
         strength = 0.0 if terms.careful else self._strength
-        people = [self._written_down(part.person, scene, body, strength) for part in scene.cast]
+        write = partial(self._written_down, scene=scene, body=body, strength=strength)
+        people = [_forgetting(write(part.person), part, terms) for part in scene.cast]
         who = tuple((f"p{i}", part.person) for i, part in enumerate(scene.cast, start=1))
         what = tuple((f"t{i}", thing.key) for i, thing in enumerate(scene.things, start=1))
         nodes = [
-            self._person(label, part, scene, body, written.identity)
+            self._person(label, part, scene, body, written, terms)
             for (label, _), part, written in zip(who, scene.cast, people, strict=True)
         ]
         nodes[0] = replace(nodes[0], protected=terms.protected, conflict=terms.conflict)
@@ -196,6 +216,10 @@ class Writers:
         """
         person, day = self._people[number], scene.at.date()
         identity = self._identity(person, body)
+        if self._ground is not None:
+            is_wrong = self._dice.chance(self._ground.share)
+            kinds = self._ground.kinds if is_wrong else {}
+            return misremember_always(identity, person, self._dice, kinds)
         written = misremember(identity, person, self._dice, strength)
         born_on = written.identity.born_on
         is_readable = (
@@ -203,18 +227,27 @@ class Writers:
             if born_on is None
             else is_child(born_on, day) is person.is_child_on(day)
         )
-        return written if is_readable else Misremembered(identity, None)
+        return written if is_readable else right(identity, person)
 
-    def _person(self, label: str, part: Part, scene: Scene, body: Body, identity: Identity) -> Node:
+    def _person(  # noqa: PLR0913, PLR0917 - what a node is made of
+        self, label: str, part: Part, scene: Scene, body: Body, written: Misremembered, terms: Terms
+    ) -> Node:
         person = self._people[part.person]
-        age = person.age_on(scene.at.date())
+        age = None if part.person in terms.ageless else self._age(person, written, scene.at.date())
         return Node(
             label=label,
             kind=NodeKind.PERSON,
-            identity=identity,
+            identity=written.identity,
             reference=f"{body.reference}-{40_000 + 7 * person.number}",
-            person=PersonFacts(sex=person.sex, age=age, role=part.role),
+            person=PersonFacts(sex=written.sex, age=age, role=part.role),
         )
+
+    def _age(self, person: Person, written: Misremembered, day: date) -> int:
+        """Return the true age; where mistakes are not made good, that of the date as written."""
+        born_on = written.identity.born_on
+        if self._ground is None or born_on is None:
+            return person.age_on(day)
+        return max(0, age(born_on, day))
 
     def _identity(self, person: Person, body: Body) -> Identity:
         numbers = {
@@ -260,6 +293,13 @@ class Writers:
             for part in scene.cast
         )
         return f"{names} came to notice near {scene.where.line} ({scene.where.postcode})."
+
+
+def _forgetting(written: Misremembered, part: Part, terms: Terms) -> Misremembered:
+    """Leave the birth date of somebody out whose age nobody knew."""
+    if part.person not in terms.ageless:
+        return written
+    return replace(written, identity=replace(written.identity, born_on=None))
 
 
 def unconditional(earlier: Submission) -> Submission:

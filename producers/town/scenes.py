@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from producers.town.partners import Matter
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from producers.town.dice import Dice
     from producers.town.groups import Group
     from producers.town.organisations import School
-    from producers.town.people import Census, Person
+    from producers.town.people import Census, Person, Tie
     from producers.town.places import Address
 
 #: Scenes lie this many days before the day the town is seen on.
@@ -117,13 +119,16 @@ class Stage:
 
     def __init__(self, census: Census, as_of: date, dice: Dice) -> None:
         self._people = census.people
-        self._ties = census.ties
-        self._as_of = as_of
+        self._raising: defaultdict[int, list[tuple[int, Tie]]] = defaultdict(list)
+        for place, tie in enumerate(census.ties):
+            if tie.kind in _RAISING:
+                self._raising[tie.object].append((place, tie))
+        self.as_of = as_of
         self._dice = dice
 
     def when(self, newest: int = NEWEST_DAYS, oldest: int = OLDEST_DAYS) -> datetime:
         """Return an instant some days before the day the town is seen on."""
-        day = self._as_of - timedelta(days=self._dice.between(newest, oldest))
+        day = self.as_of - timedelta(days=self._dice.between(newest, oldest))
         hour = time(self._dice.between(6, 22), self._dice.between(0, 59), tzinfo=UTC)
         return datetime.combine(day, hour)
 
@@ -217,7 +222,7 @@ class Stage:
 
     def family(self, children: Sequence[int], story: str = "family") -> Scene:
         """Children are seen with those who raise them: parent and carer ties as they truly are."""
-        raising = [tie for tie in self._ties if tie.object in children and tie.kind in _RAISING]
+        raising = self._raising_of(children)
         adults = sorted({tie.subject for tie in raising})
         cast = [Part(child, Role.OTHER) for child in children]
         cast += [Part(adult, Role.CARER) for adult in adults]
@@ -246,11 +251,16 @@ class Stage:
             claims.append(Claim(key_of(person), RelationKind.ATTENDS, things[1].key))
         return self._welfare("concern", [Part(person, Role.OTHER)], claims, who.home, things)
 
+    def _raising_of(self, children: Sequence[int]) -> list[Tie]:
+        """Return who raises them, in the order of the census."""
+        found = (one for child in set(children) for one in self._raising[child])
+        return [tie for _, tie in sorted(found, key=itemgetter(0))]
+
     # --- the two frames
 
     def _suspect(self, person: int) -> Part:
         """Children who work a line are its victims first."""
-        is_child = self._people[person].is_child_on(self._as_of)
+        is_child = self._people[person].is_child_on(self.as_of)
         return Part(person, Role.VICTIM if is_child else Role.SUSPECT)
 
     def _crime(self, story: str, cast: tuple[Part, ...], claim: Claim, fact: CodedFact) -> Scene:

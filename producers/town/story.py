@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from producers.town.partners import (
@@ -50,12 +51,12 @@ if TYPE_CHECKING:
     from producers.town.dice import Dice
     from producers.town.groups import Casting, Group
     from producers.town.partners import Body
-    from producers.town.people import Census
+    from producers.town.people import Census, Household
     from producers.town.reports import Submission, Writers
     from producers.town.scenes import Scene, Stage
 
-_WATCH_CRIME: Final = (POLICE, PROBATION, HOUSING, COUNCIL, VOLUNTARY)
-_WATCH_CHILDREN: Final = (YOUTH_JUSTICE, COUNCIL, HOSPITAL, NORTH_SCHOOLS, SOUTH_SCHOOLS)
+WATCH_CRIME: Final = (POLICE, PROBATION, HOUSING, COUNCIL, VOLUNTARY)
+WATCH_CHILDREN: Final = (YOUTH_JUSTICE, COUNCIL, HOSPITAL, NORTH_SCHOOLS, SOUTH_SCHOOLS)
 _WATCH_FAMILIES: Final = (COUNCIL, SCHOOL_NURSING, NORTH_SCHOOLS, SOUTH_SCHOOLS)
 _WATCH_EVERYBODY: Final = (*_WATCH_FAMILIES, FIRE, HOUSING, VOLUNTARY, HOSPITAL)
 
@@ -107,6 +108,9 @@ class Story:
         self._dice = dice
         self._sent: list[Submission] = []
         self._origins = 0
+        self._raised: defaultdict[int, set[int]] = defaultdict(set)
+        for tie in census.ties:
+            self._raised[census.people[tie.object].household].add(tie.object)
 
     def _cast(self, casting: Casting) -> Extras:
         """Choose the small parts."""
@@ -141,12 +145,12 @@ class Story:
         stage, dice = self._stage, self._dice
         for tie in group.ties:
             if tie.kind is RelationKind.CO_OFFENDER:
-                self._several(stage.together(tie.subject, tie.object), _WATCH_CRIME)
+                self._several(stage.together(tie.subject, tie.object), WATCH_CRIME)
             elif tie.kind is RelationKind.ASSOCIATE:
                 scene = stage.associates(tie.subject, tie.object, Activity.MONEY_MOVED)
-                self._several(scene, _WATCH_CRIME)
+                self._several(scene, WATCH_CRIME)
             else:
-                self._several(stage.exploitation(tie.subject, tie.object), _WATCH_CHILDREN)
+                self._several(stage.exploitation(tie.subject, tie.object), WATCH_CHILDREN)
         runner, users = group.core[0], (*group.periphery[:2], group.exploited[2])
         self._several(stage.deal_line(group, runner, users), (POLICE, YOUTH_JUSTICE))
         for member in (*group.core, *group.periphery[:1]):
@@ -161,11 +165,13 @@ class Story:
             self._several(self._stage.friends(child, friend), _WATCH_FAMILIES, most=1)
 
     def _family_of(self, member: int) -> None:
-        members = self._census.households[self._census.people[member].household].members
-        raised = [tie.object for tie in self._census.ties if tie.object in members]
-        children = sorted(set(raised))
+        children = self._raised_in(self._census.people[member].household)
         if len(children) > 1:
             self._several(self._stage.family(children), _WATCH_FAMILIES)
+
+    def _raised_in(self, household: int) -> list[int]:
+        """Return who has a parent, carer or sibling in the household, in order."""
+        return sorted(self._raised.get(household, ()))
 
     # --- what must change nothing
 
@@ -227,15 +233,17 @@ class Story:
         for household in self._dice.some(
             self._census.households, len(self._census.households) // 2
         ):
-            raised = {tie.object for tie in self._census.ties if tie.object in household.members}
-            children = sorted(raised)
-            if len(children) > 1:
-                scene = self._stage.family(children)
-            elif children:
-                scene = self._stage.alone(children[0])
-            else:
-                scene = self._stage.alone(self._dice.pick(household.members))
-            self._several(scene, _WATCH_EVERYBODY, most=2, is_known=False)
+            self._of_household(household)
+
+    def _of_household(self, household: Household) -> None:
+        children = self._raised_in(household.number)
+        if len(children) > 1:
+            scene = self._stage.family(children)
+        elif children:
+            scene = self._stage.alone(children[0])
+        else:
+            scene = self._stage.alone(self._dice.pick(household.members))
+        self._several(scene, _WATCH_EVERYBODY, most=2, is_known=False)
 
     # --- writing
 
@@ -245,7 +253,13 @@ class Story:
         return told
 
     def _several(
-        self, scene: Scene, bodies: Sequence[Body], most: int = 3, *, is_known: bool = True
+        self,
+        scene: Scene,
+        bodies: Sequence[Body],
+        most: int = 3,
+        *,
+        is_known: bool = True,
+        terms: Terms = ORDINARY,
     ) -> None:
         """Let one to `most` bodies tell the same scene; half the time they quote one origin.
 
@@ -257,7 +271,8 @@ class Story:
         shared = len(tellers) > 1 and self._dice.chance(0.5)
         origin = f"SM-2026-{self._origins:04d}" if shared else None
         for place, body in enumerate(tellers):
-            self._one(scene, body, Terms(origin=origin, careful=is_known and place == 0))
+            is_careful = is_known and place == 0
+            self._one(scene, body, replace(terms, origin=origin, careful=is_careful))
 
     def _in_time(self) -> tuple[Submission, ...]:
         """Sort by when each report was written; steps on the same report keep their order."""

@@ -28,7 +28,7 @@ AS_OF: Final = date(2026, 9, 1)
 HOUSEHOLDS: Final = 80
 GROUPS: Final = 2
 #: Shapes every town with groups has, whatever chance says, since the story needs them.
-_ALWAYS: Final = ("half siblings", "twins", "namesakes", "kinship care", "foster care", "hostel")
+ALWAYS: Final = ("half siblings", "twins", "namesakes", "kinship care", "foster care", "hostel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,5 +92,5 @@ def build_town(
 
 
 def _shapes(dice: Dice, households: int, groups: int) -> Sequence[str]:
-    needed = _ALWAYS * groups
+    needed = ALWAYS * groups
     return [*needed, *(dice.weighted(SHAPES) for _ in range(households - len(needed)))]
