@@ -36,7 +36,7 @@ class UsageTeller:
 
     def __init__(self, keys: Keys, used: Collection[UUID]) -> None:
         self._keys = keys
-        self._ids = [AudienceIds(one, keys.audience[one]) for one in Audience]
+        self._ids = [AudienceIds(one, keys.audience) for one in Audience]
         self._used = used
 
     def tell(
@@ -60,8 +60,13 @@ class UsageTeller:
 
     def _shift(self, partner: str, week: str) -> int:
         """Return 0 to 4, the same for a partner and week whenever it is asked."""
-        named = f"rivelin usage 1\x1f{partner}\x1f{week}".encode()
-        return hmac.digest(self._keys.audience[Audience.SAFEGUARDING], named, "sha256")[0] % _SHIFTS
+        return keyed_shift(self._keys, "usage 1", partner, week)
+
+
+def keyed_shift(keys: Keys, *named: str) -> int:
+    """Return 0 to 4, which only the enclave can compute: marks between bands move by it."""
+    words = "\x1f".join(("rivelin " + named[0], *named[1:])).encode()
+    return hmac.digest(keys.audience[Audience.SAFEGUARDING], words, "sha256")[0] % _SHIFTS
 
 
 def band(count: int) -> CountBand:

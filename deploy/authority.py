@@ -66,6 +66,7 @@ class Act(StrEnum):
     DECIDE_ON_FINDING = "decide on a finding"
     LIST_PROVISION = "list or offer provision"
     NOTIFY_SLAVERY = "notify suspected modern slavery"
+    LOOK_AT_METERS = "look at the meters"
     GIVE_HUB_VIEW = "give the hub's view, or declare protection"
 
 
@@ -105,6 +106,7 @@ ALLOWED: Final[Mapping[Act, frozenset[StaffRole]]] = {
     Act.DECIDE_ON_FINDING: _LEAD,
     Act.LIST_PROVISION: _HUB,
     Act.NOTIFY_SLAVERY: _HUB,
+    Act.LOOK_AT_METERS: frozenset(StaffRole),
     Act.GIVE_HUB_VIEW: _LEAD,
 }
 
@@ -127,6 +129,24 @@ def require(registry: Registry, name: str, act: Act, at: datetime) -> None:
         )
 
 
+async def allow_meters(log: Log, name: str, partner: str | None, at: datetime) -> None:
+    """Let a person see an agency's own meters if they act for it, or audit; all see the whole.
+
+    Raises: DeniedError, recorded.
+    """
+    await allow(log, name, Act.LOOK_AT_METERS, f"meters show {partner or 'all'}", at)
+    held = (await registry_in(log)).roles_of(name, at)
+    is_own = any(one.agency == partner or one.role is StaffRole.AUDITOR for one in held)
+    if partner is not None and not is_own:
+        await _refused(log, name, Act.LOOK_AT_METERS, f"meters show {partner}", at)
+        raise NotYourRoleError("an agency's own meters are for those who act for it, and auditors")
+
+
+async def _refused(log: Log, name: str, act: Act, subject: str, at: datetime) -> None:
+    event = DecisionRefused(actor=name, act=act.name, subject=subject, at=at)
+    await log.append([Outgoing(OPERATIONS, encode(event))])
+
+
 async def allow(log: Log, name: str, act: Act, subject: str, at: datetime) -> None:
     """Let a person do it by the register as it is now; a refusal goes on the record.
 
@@ -138,6 +158,5 @@ async def allow(log: Log, name: str, act: Act, subject: str, at: datetime) -> No
     try:
         require(await registry_in(log), name, act, at)
     except DeniedError:
-        refused = DecisionRefused(actor=name, act=act.name, subject=subject, at=at)
-        await log.append([Outgoing(OPERATIONS, encode(refused))])
+        await _refused(log, name, act, subject, at)
         raise

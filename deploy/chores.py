@@ -1,4 +1,4 @@
-"""What is due by the calendar: keys that roll over, weeks whose use partners are told."""
+"""What is due by the calendar: keys that roll over, what partners are told, meters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.keys import key_ring
+from deploy.meters import measure
 from deploy.rotation import roll_over
 from deploy.usage import tell_usage
 from deploy.views import connected
@@ -33,6 +34,10 @@ async def do_chores(settings: Settings, at: datetime) -> Done:
     ring = key_ring(settings)
     async with connected(settings, "supervisor") as log:
         rolled = await roll_over(log, ring, at.replace(microsecond=0))
-        told = await tell_usage(log, await asyncio.to_thread(ring.load), at)
-    lines = (f"partners were told of {told} weeks",) if told else ()
+        keys = await asyncio.to_thread(ring.load)
+        told = await tell_usage(log, keys, at)
+    async with connected(settings, "meters") as log:
+        measured = await measure(log, keys, at)
+    lines = [f"partners were told of {told} weeks"] if told else []
+    lines += [f"{measured} meters and source histories were measured"] if measured else []
     return Done((*rolled.lines, *lines), bool(rolled.destroyed))

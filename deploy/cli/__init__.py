@@ -49,6 +49,7 @@ COMMAND_MODULES = (
     "deploy.cli.evaluate",
     "deploy.cli.weights",
     "deploy.cli.staff",
+    "deploy.cli.meters",
     "deploy.cli.network",
     "deploy.cli.nominal",
     "deploy.cli.alert",

@@ -18,7 +18,7 @@ from streams.registry import Registry
 from streams.shared import RoleRevoked
 from tests.staff import assigned
 
-LOOKS = {Act.LOOK_AT_POLICE_VIEW, Act.LOOK_AT_HUB_VIEW, Act.LOOK_AT_DISRUPTIONS}
+LOOKS = {one for one in Act if one.name.startswith("LOOK_AT")}
 
 
 def register(*events):
