@@ -19,6 +19,7 @@ class Part(Enum):
 
     PERSON = auto()
     CHILD = auto()
+    VICTIM = auto()  # a grown-up whom reports call a victim and none a suspect
     OTHER = auto()  # an organisation or a phone line
 
 

@@ -6,21 +6,27 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from consumers.network import ages
 from consumers.network.bag import Bag
 from consumers.network.components import Part
-from streams.values import ChildAtEvent, NodeKind, Role
+from streams.values import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumers.network.evidence import Evidence, NodeFacts
+    from consumers.network.evidence import Evidence, NodeFacts, Sign
+    from streams.values import AgeBand
 
 _STANDINGS_KEPT: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an entity stands after an event; `network` is the candidate network it is in."""
+    """How an entity stands after an event; `network` is the candidate network it is in.
+
+    `is_deal_line`: a phone that somebody is said to run or use as one. `is_cuckooed`: an address
+    where somebody is said to be cuckooed.
+    """
 
     kind: NodeKind
     is_child: bool
@@ -28,6 +34,8 @@ class Standing:
     is_victim: bool
     is_nominal: bool
     network: str | None
+    is_deal_line: bool = False
+    is_cuckooed: bool = False
 
     @property
     def is_suspected_nominal(self) -> bool:
@@ -42,6 +50,11 @@ class Standing:
         """Whether a tie to this person puts a child at risk: a nominal or suspected one."""
         return self.is_nominal or self.is_suspected_nominal
 
+    @property
+    def is_only_victim(self) -> bool:
+        """Whether reports call this person a victim and none a suspect."""
+        return self.is_victim and not self.is_suspect
+
 
 @lru_cache(maxsize=_STANDINGS_KEPT)
 def standing_of(  # noqa: PLR0913 - one argument for each field
@@ -52,9 +65,19 @@ def standing_of(  # noqa: PLR0913 - one argument for each field
     is_victim: bool,
     is_nominal: bool,
     network: str | None,
+    is_marked: bool,
 ) -> Standing:
     """Return the standing of these facts, mostly one that others in the network have too."""
-    return Standing(kind, is_child, is_suspect, is_victim, is_nominal, network)
+    return Standing(
+        kind=kind,
+        is_child=is_child,
+        is_suspect=is_suspect,
+        is_victim=is_victim,
+        is_nominal=is_nominal,
+        network=network,
+        is_deal_line=is_marked and kind is NodeKind.PHONE,
+        is_cuckooed=is_marked and kind is NodeKind.ADDRESS,
+    )
 
 
 class Entity:
@@ -62,28 +85,33 @@ class Entity:
 
     `standing` and `part` are as of the last event; the rest may be ahead of
     them while one is folded. What a bag would be empty of is None: most are.
+    `told_age` is the last age that was told of the person itself, by no report.
     """
 
     __slots__ = (
+        "_ages",
         "_things",
-        "child_weeks",
-        "other_weeks",
+        "marked",
         "part",
         "persons",
         "reports",
+        "seeming",
         "standing",
         "suspected",
+        "told_age",
         "victim",
     )
 
     def __init__(self) -> None:
         self.reports = Bag()
-        self.child_weeks: Bag | None = None
-        self.other_weeks: Bag | None = None
+        self._ages: Bag | None = None  # see `ages`
         self._things: Bag | None = None  # kinds of the mentions that are no person
-        self.persons = 0  # mentions as a person, and in these roles
-        self.suspected = 0
+        self.persons = 0  # mentions as a person
+        self.seeming = 0  # of which tell no age, but speak of a child
+        self.suspected = 0  # mentions in these roles
         self.victim = 0
+        self.marked = 0  # mentions as a deal line, or as a cuckooed address
+        self.told_age = ""
         self.part = Part.OTHER
         self.standing: Standing | None = None
 
@@ -94,36 +122,59 @@ class Entity:
 
     @property
     def is_child(self) -> bool:
-        """Whether the last week that says yes is not followed by a later one that says no."""
-        said_yes, said_no = self.child_weeks or _EMPTY, self.other_weeks or _EMPTY
-        return bool(said_yes) and said_yes.last >= said_no.last
+        """Whether the last that was told of the age says child; if nothing was, whether one seems.
 
-    def add(self, evidence: Evidence, facts: NodeFacts) -> None:
+        So an age that was told in any week stands above signs of a child: then it is not unknown.
+        """
+        age = self._age
+        return ages.is_child(age) if age else self.seeming > 0
+
+    @property
+    def age_band(self) -> AgeBand:
+        """The band that was told last."""
+        return ages.band_of(self._age)
+
+    @property
+    def _age(self) -> str:
+        return max(self._ages.last if self._ages else "", self.told_age)
+
+    @property
+    def is_only_victim(self) -> bool:
+        """Whether reports call this person a victim and none a suspect."""
+        return self.victim > 0 and not self.suspected
+
+    def counted_as(self) -> Part:
+        """Return what the entity counts as in a network."""
+        if not self.persons:
+            return Part.OTHER
+        if self.is_child:
+            return Part.CHILD
+        return Part.VICTIM if self.is_only_victim else Part.PERSON
+
+    def add(self, evidence: Evidence, facts: NodeFacts, sign: Sign) -> None:
         """Take a mention in."""
         self.reports.add(evidence.report_id)
-        self._count(facts, 1)
-        if facts.kind is not NodeKind.PERSON:
+        self._count(sign, 1)
+        if not sign.is_person:
             self._things = _with(self._things, facts.kind)
-        if facts.child is ChildAtEvent.YES:
-            self.child_weeks = _with(self.child_weeks, evidence.week)
-        elif facts.child is ChildAtEvent.NO:
-            self.other_weeks = _with(self.other_weeks, evidence.week)
+        if sign.age:
+            self._ages = _with(self._ages, ages.said(evidence.week, sign.age))
 
-    def remove(self, evidence: Evidence, facts: NodeFacts) -> None:
+    def remove(self, evidence: Evidence, facts: NodeFacts, sign: Sign) -> None:
         """Take a mention back."""
         self.reports.take(evidence.report_id)
-        self._count(facts, -1)
-        if facts.kind is not NodeKind.PERSON:
+        self._count(sign, -1)
+        if not sign.is_person:
             self._things = _without(self._things, facts.kind)
-        if facts.child is ChildAtEvent.YES:
-            self.child_weeks = _without(self.child_weeks, evidence.week)
-        elif facts.child is ChildAtEvent.NO:
-            self.other_weeks = _without(self.other_weeks, evidence.week)
+        if sign.age:
+            self._ages = _without(self._ages, ages.said(evidence.week, sign.age))
 
-    def _count(self, facts: NodeFacts, by: int) -> None:
-        self.persons += by * (facts.kind is NodeKind.PERSON)
-        self.suspected += by * (facts.role is Role.SUSPECT)
-        self.victim += by * (facts.role is Role.VICTIM)
+    def _count(self, sign: Sign, by: int) -> None:
+        self.persons += by * sign.is_person
+        self.seeming += by * (sign.seems_child and not sign.age)
+        self.suspected += by * sign.is_suspect
+        self.victim += by * sign.is_victim
+        self.marked += by * sign.is_marked
 
 
 _EMPTY: Final = Bag()
@@ -150,16 +201,18 @@ class Entities:
 
     def add(self, evidence: Evidence) -> None:
         """Take in the mentions of a report."""
-        for facts, entity_id in zip(evidence.shape.nodes, evidence.entities, strict=True):
+        shape = evidence.shape
+        for facts, sign, entity_id in zip(shape.nodes, shape.signs, evidence.entities, strict=True):
             if entity_id not in self._entities:
                 self._entities[entity_id] = Entity()
-            self._entities[entity_id].add(evidence, facts)
+            self._entities[entity_id].add(evidence, facts, sign)
             self.touched.add(entity_id)
 
     def remove(self, evidence: Evidence) -> None:
         """Take them back."""
-        for facts, entity_id in zip(evidence.shape.nodes, evidence.entities, strict=True):
-            self._entities[entity_id].remove(evidence, facts)
+        shape = evidence.shape
+        for facts, sign, entity_id in zip(shape.nodes, shape.signs, evidence.entities, strict=True):
+            self._entities[entity_id].remove(evidence, facts, sign)
             self.touched.add(entity_id)
 
     def get(self, entity_id: str) -> Entity | None:

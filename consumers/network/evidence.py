@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from consumers.network import ages
 from streams.shared import (
+    AgeBandChanged,
+    GradeRelayed,
     NominalDischarged,
     NominalEnrolled,
     NominalRelayed,
@@ -15,22 +18,26 @@ from streams.shared import (
     PersonSplit,
     PoliceReportShared,
     ReportWithdrawn,
+    SafeguardingNode,
     SafeguardingReportShared,
 )
 from streams.taxonomy import CRIMINAL_ACTIVITIES, RELATIONS, Bond, RelationKind, joins
-from streams.values import ChildAtEvent, GradingScheme, NodeKind, Role
+from streams.values import AgeBand, ChildAtEvent, GradingScheme, NodeKind, Role, Theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.parts import Grading, Handling
+    from streams.parts import CodedFact, Grading, Handling
+    from streams.shared import PoliceNode
 
 ReportShared: TypeAlias = PoliceReportShared | SafeguardingReportShared
 NetworkEvent: TypeAlias = (
     ReportShared
     | ReportWithdrawn
+    | GradeRelayed
     | PersonsMerged
     | PersonSplit
+    | AgeBandChanged
     | NominalEnrolled
     | NominalDischarged
     | NominalRelayed
@@ -45,15 +52,26 @@ _UNGRADED_RANK: Final = 5
 _SUSPECTED_FALSE_RANK: Final = 6
 _SHAPES_KEPT: Final = 16_384
 
+#: What tells of a child where nobody told the age (domain.md section 8, rule 31): who has a parent
+#: or carer to name, who is at a school, and who is exploited as a child.
+_CARED_FOR: Final = frozenset(
+    {RelationKind.PARENT, RelationKind.KINSHIP_CARER, RelationKind.FOSTER_CARER}
+)
+#: What makes a phone a deal line and an address a cuckooed one.
+_MARKING: Final = frozenset(
+    {RelationKind.RUNS_LINE, RelationKind.USES_LINE, RelationKind.CUCKOOED_AT}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One node of a report without its id."""
+    """One node of a report without its id. Police nodes have no age band."""
 
     number: int
     kind: NodeKind
     child: ChildAtEvent
     role: Role
+    age_band: AgeBand = AgeBand.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +84,37 @@ class StatedRelation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """What one mention adds to what is known of its entity, by the rest of its report.
+
+    `age` is a rank of `ages`, "" if the report does not tell. A report that is suspected
+    false adds an age it tells, for that is no intelligence, and nothing else.
+    """
+
+    is_person: bool
+    age: str
+    seems_child: bool
+    is_suspect: bool
+    is_victim: bool
+    is_marked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What a report says apart from who, when and where.
 
-    Many reports have the same shape, so equal ones are kept once.
-    `criminal` tells whether a coded fact makes associates a network tie.
+    Many reports have the same shape, so equal ones are kept once. `grading` is the grade that
+    stands: that of police once they gave one. `criminal` tells whether a coded fact makes
+    associates a network tie; it and `signs`, one a node, follow from the rest.
     """
 
     nodes: tuple[NodeFacts, ...]
     relations: tuple[StatedRelation, ...]
-    criminal: bool
+    facts: tuple[CodedFact, ...]
     grading: Grading
     handling: Handling
+    criminal: bool
+    signs: tuple[Sign, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +132,13 @@ class Evidence:
 
 def evidence_of(event: ReportShared) -> Evidence:
     """Take from a report what networks and alerts are made of."""
-    nodes = tuple(
-        NodeFacts(node.node, node.kind, node.child_at_event, node.role) for node in event.nodes
-    )
+    nodes = tuple(map(_facts_of, event.nodes))
     kinds = {node.number: node.kind for node in nodes}
     relations = tuple(
         StatedRelation(relation.subject, relation.object, relation.kind)
         for relation in event.relations
         if _is_possible(kinds, relation.subject, relation.object, relation.kind)
     )
-    criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in event.facts)
     return evidence(
         report_id=str(event.report_id),
         revision=event.revision,
@@ -112,8 +146,20 @@ def evidence_of(event: ReportShared) -> Evidence:
         week=event.event_week,
         district=event.district,
         entities=[str(node.entity_id) for node in event.nodes],
-        shape=shape_of(nodes, relations, criminal, event.grading, event.handling),
+        shape=shape_of(nodes, relations, event.facts, event.grading, event.handling),
     )
+
+
+def _facts_of(node: PoliceNode | SafeguardingNode) -> NodeFacts:
+    band = node.age_band if isinstance(node, SafeguardingNode) else AgeBand.UNKNOWN
+    return NodeFacts(node.node, node.kind, node.child_at_event, node.role, band)
+
+
+def graded(evidence: Evidence, grading: Grading) -> Evidence:
+    """Return the same report under another grade."""
+    was = evidence.shape
+    shape = shape_of(was.nodes, was.relations, was.facts, grading, was.handling)
+    return evidence if shape == was else replace(evidence, shape=shape)
 
 
 def evidence(  # noqa: PLR0913 - one argument for each field
@@ -142,12 +188,43 @@ def evidence(  # noqa: PLR0913 - one argument for each field
 def shape_of(
     nodes: tuple[NodeFacts, ...],
     relations: tuple[StatedRelation, ...],
-    criminal: bool,  # noqa: FBT001 - the parts of a shape, in its order
+    facts: tuple[CodedFact, ...],
     grading: Grading,
     handling: Handling,
 ) -> Shape:
     """Return the shape of these parts, the same object for equal parts."""
-    return Shape(nodes, relations, criminal, grading, handling)
+    criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in facts)
+    signs = _signs(nodes, relations, facts, is_false=is_suspected_false(grading))
+    return Shape(nodes, relations, facts, grading, handling, criminal, signs)
+
+
+def _signs(
+    nodes: tuple[NodeFacts, ...],
+    relations: tuple[StatedRelation, ...],
+    facts: tuple[CodedFact, ...],
+    *,
+    is_false: bool,
+) -> tuple[Sign, ...]:
+    exploited = any(fact.theme is Theme.CHILD_CRIMINAL_EXPLOITATION for fact in facts)
+    cared_for = {one.object for one in relations if one.kind in _CARED_FOR}
+    at_school = {one.subject for one in relations if one.kind is RelationKind.ATTENDS}
+    marked = {one.object for one in relations if one.kind in _MARKING}
+
+    def seems_child(node: NodeFacts) -> bool:
+        told = node.number in cared_for or node.number in at_school
+        return told or (exploited and node.role is Role.VICTIM)
+
+    return tuple(
+        Sign(
+            is_person=node.kind is NodeKind.PERSON,
+            age=ages.rank(node.child, node.age_band),
+            seems_child=not is_false and seems_child(node),
+            is_suspect=not is_false and node.role is Role.SUSPECT,
+            is_victim=not is_false and node.role is Role.VICTIM,
+            is_marked=not is_false and node.number in marked,
+        )
+        for node in nodes
+    )
 
 
 def claims_of(evidence: Evidence) -> Mapping[TieKey, bool]:
@@ -188,6 +265,11 @@ def is_suspected_false(grading: Grading) -> bool:
     and is listed beside the evidence of a tie that others carry.
     """
     return weakness(grading)[0] == _SUSPECTED_FALSE_RANK
+
+
+def is_ungraded(grading: Grading) -> bool:
+    """Tell whether nobody has graded the report yet."""
+    return grading.scheme is GradingScheme.UNGRADED
 
 
 def weakness(grading: Grading) -> tuple[int, int, str]:

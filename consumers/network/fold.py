@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
-from consumers.network.components import Components, Part
+from consumers.network import ages
+from consumers.network.components import Components
 from consumers.network.entities import Entities, standing_of
-from consumers.network.evidence import evidence_of
+from consumers.network.evidence import evidence_of, graded
 from consumers.network.ledger import Ledger
 from consumers.network.nominals import Nominals
 from consumers.network.policy import POLICY
 from consumers.network.ties import TieBook
 from streams.shared import (
+    AgeBandChanged,
+    GradeRelayed,
     NominalDischarged,
     NominalEnrolled,
     NominalRelayed,
@@ -22,6 +25,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
+from streams.values import AgeBand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from consumers.network.evidence import Evidence, NetworkEvent, TieKey
     from consumers.network.policy import Policy
     from consumers.network.ties import Pair, PairKey, Tie
+    from streams.parts import Grading
     from streams.shared import Mention
 
 
@@ -42,6 +47,8 @@ class Changes:
     reports: set[str] = field(default_factory=set)
     redirects: set[str] = field(default_factory=set)
     waiting: set[tuple[str, int]] = field(default_factory=set)
+    grades: set[tuple[str, int]] = field(default_factory=set)
+    ages: set[str] = field(default_factory=set)
     splits: set[str] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
     entities: set[str] = field(default_factory=set)
@@ -88,10 +95,14 @@ class NetworkFold:
                 self._share(evidence_of(event))
             case ReportWithdrawn(report_id=report_id):
                 self._withdraw(str(report_id))
+            case GradeRelayed(report_id=report_id, revision=revision, grading=grading):
+                self._grade(str(report_id), revision, grading)
             case PersonsMerged(kept_id=kept, absorbed_id=absorbed):
                 self._merge(str(kept), str(absorbed))
             case PersonSplit(entity_id=entity, new_entity_id=new, mentions=mentions):
                 self._split(str(entity), str(new), mentions, at)
+            case AgeBandChanged(person_id=person, age_band=band, week=week):
+                self._tell_age(str(person), ages.said_of(week, band))
             case NominalEnrolled(person_id=person, seen=seen):
                 self._enrol(str(person), seen, at)
             case NominalRelayed(person_id=person, is_nominal=True):
@@ -128,6 +139,11 @@ class NetworkFold:
         """Return the live reports that mention an entity, in order; one for each mention."""
         known = self._entities.get(entity)
         return () if known is None else known.reports
+
+    def age_band(self, entity: str) -> AgeBand:
+        """Return the age band that was told last; police are told none."""
+        known = self._entities.get(entity)
+        return AgeBand.UNKNOWN if known is None else known.age_band
 
     def links(self, entity: str) -> Sequence[str]:
         """Return the entities that network ties of enough weight join to this one."""
@@ -178,11 +194,26 @@ class NetworkFold:
         if not self.ledger.accepts(report_id, evidence.revision):
             return
         self.changes.waiting |= self.ledger.waiting_keys(report_id)
+        self.changes.grades |= self.ledger.drop_grades(report_id, evidence.revision)
         self._put(self.ledger.reports.get(report_id), self.ledger.resolve(evidence))
+
+    def _grade(self, report_id: str, revision: int, grading: Grading) -> None:
+        if not self.ledger.grade(report_id, revision, grading):
+            return
+        self.changes.grades.add((report_id, revision))
+        known = self.ledger.reports.get(report_id)
+        if known is not None and known.revision == revision:
+            self._put(known, graded(known, grading))
+
+    def _tell_age(self, person: str, age: str | None) -> None:
+        if age is not None and self.ledger.tell_age(person, age):
+            self.changes.ages.add(person)
+            self._entities.touched.add(self.ledger.root(person))
 
     def _withdraw(self, report_id: str) -> None:
         self.changes.waiting |= self.ledger.waiting_keys(report_id)
         self.ledger.take_waiting(report_id)
+        self.changes.grades |= self.ledger.drop_grades(report_id)
         self.ledger.withdrawn.add(report_id)
         self.changes.reports.add(report_id)
         known = self.ledger.reports.get(report_id)
@@ -205,7 +236,7 @@ class NetworkFold:
         voided = set(self.ledger.aliases(entity))
         self.nominals.split(voided, at)
         self.changes.splits |= voided
-        self._entities.touched |= {entity, new}
+        self._entities.touched |= {entity, new, self.ledger.root(new)}
         self.ledger.release(new)
         self.changes.redirects.add(new)
         for report_id, numbers in _by_report(mentions).items():
@@ -272,7 +303,8 @@ class NetworkFold:
         for entity_id in entities:
             entity = self._entities.get(entity_id)
             if entity is not None and entity.reports:
-                part = _part(entity)
+                entity.told_age = self.ledger.told_age(entity_id)
+                part = entity.counted_as()
                 if part is not entity.part:
                     self._components.recount(entity_id, entity.part, part)
                     entity.part = part
@@ -314,19 +346,14 @@ class NetworkFold:
             is_victim=entity.victim > 0,
             is_nominal=self._is_nominal(entity_id, entity),
             network=self._components.network(entity_id),
+            is_marked=entity.marked > 0,
         )
 
     def _is_nominal(self, entity_id: str, entity: Entity) -> bool:
         """Enrolled, or in a confirmed role, which of a child or of a victim only does not count."""
         ids = tuple(self.ledger.aliases(entity_id))
-        at_risk = entity.is_child or (entity.victim > 0 and not entity.suspected)
+        at_risk = entity.is_child or entity.is_only_victim
         return self.nominals.is_enrolled(ids) or (not at_risk and self.nominals.holds_role(ids))
-
-
-def _part(entity: Entity) -> Part:
-    if not entity.persons:
-        return Part.OTHER
-    return Part.CHILD if entity.is_child else Part.PERSON
 
 
 def _by_report(mentions: tuple[Mention, ...]) -> Mapping[str, AbstractSet[int]]:

@@ -11,8 +11,11 @@ from consumers.network.evidence import NodeFacts, StatedRelation, evidence, shap
 from consumers.network.handling import from_text, to_text
 from consumers.network.nominals import Decision
 from consumers.network.tables import (
+    AGES,
     DECISIONS,
     ENTITIES,
+    FACTS,
+    GRADES,
     MENTIONS,
     NETWORKS,
     PAIRS,
@@ -24,9 +27,18 @@ from consumers.network.tables import (
     WAITING_SPLITS,
 )
 from consumers.projection import Rewrite
-from streams.parts import Grading
+from streams.parts import CodedFact, Grading
 from streams.taxonomy import RelationKind
-from streams.values import ChildAtEvent, GradingScheme, NodeKind, Role
+from streams.values import (
+    Activity,
+    AgeBand,
+    ChildAtEvent,
+    FourP,
+    GradingScheme,
+    NodeKind,
+    Role,
+    Theme,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,6 +62,8 @@ def take_rewrites(fold: NetworkFold) -> Sequence[Rewrite]:
         rewrites += _report_rewrites(fold, report_id)
     rewrites += [_redirect(fold, absorbed) for absorbed in changes.redirects]
     rewrites += [_waiting(fold, key) for key in changes.waiting]
+    rewrites += [_grade(fold, key) for key in changes.grades]
+    rewrites += [_ages(fold, person) for person in changes.ages]
     rewrites += [_split(fold, person) for person in changes.splits]
     rewrites += [_decision(fold, person) for person in changes.decisions]
     rewrites += [_entity(fold, entity_id) for entity_id in changes.entities]
@@ -68,16 +82,17 @@ def _report_rewrites(fold: NetworkFold, report_id: str) -> tuple[Rewrite, ...]:
     evidence = fold.ledger.reports.get(report_id)
     if evidence is None:
         report = {**dict.fromkeys(REPORTS.c.keys()), **key, "is_withdrawn": True}
-        return (Rewrite(REPORTS, key, (report,)), Rewrite(MENTIONS, key), Rewrite(RELATIONS, key))
+        gone = (Rewrite(table, key) for table in (MENTIONS, RELATIONS, FACTS))
+        return (Rewrite(REPORTS, key, (report,)), *gone)
     return (
         Rewrite(REPORTS, key, (_report_row(evidence),)),
         Rewrite(MENTIONS, key, _mention_rows(evidence)),
         Rewrite(RELATIONS, key, _relation_rows(evidence)),
+        Rewrite(FACTS, key, _fact_rows(evidence)),
     )
 
 
 def _report_row(evidence: Evidence) -> Row:
-    grading = evidence.shape.grading
     return {
         "report_id": evidence.report_id,
         "is_withdrawn": False,
@@ -86,9 +101,7 @@ def _report_row(evidence: Evidence) -> Row:
         "event_week": evidence.week,
         "district": evidence.district,
         "is_criminal": evidence.shape.criminal,
-        "scheme": grading.scheme.value,
-        "source": grading.source,
-        "assessment": grading.assessment,
+        **_grading_columns(evidence.shape.grading),
         "handling": to_text(evidence.shape.handling),
     }
 
@@ -102,6 +115,7 @@ def _mention_rows(evidence: Evidence) -> Sequence[Row]:
             "entity_id": entity_id,
             "child_at_event": node.child.value,
             "role": node.role.value,
+            "age_band": node.age_band.value,
         }
         for node, entity_id in zip(evidence.shape.nodes, evidence.entities, strict=True)
     ]
@@ -118,6 +132,38 @@ def _relation_rows(evidence: Evidence) -> Sequence[Row]:
         }
         for number, relation in enumerate(evidence.shape.relations)
     ]
+
+
+def _fact_rows(evidence: Evidence) -> Sequence[Row]:
+    return [
+        {
+            "report_id": evidence.report_id,
+            "number": number,
+            "theme": fact.theme.value,
+            "activity": fact.activity.value,
+            "four_p": fact.four_p.value,
+        }
+        for number, fact in enumerate(evidence.shape.facts)
+    ]
+
+
+def _grading_columns(grading: Grading) -> Row:
+    return {
+        "scheme": grading.scheme.value,
+        "source": grading.source,
+        "assessment": grading.assessment,
+    }
+
+
+def _grade(fold: NetworkFold, key: tuple[str, int]) -> Rewrite:
+    grading = fold.ledger.grades.get(key[0], {}).get(key[1])
+    names = {"report_id": key[0], "revision": key[1]}
+    return _one(GRADES, names, None if grading is None else _grading_columns(grading))
+
+
+def _ages(fold: NetworkFold, person: str) -> Rewrite:
+    key = {"person_id": person}
+    return Rewrite(AGES, key, [{**key, "age": age} for age in fold.ledger.ages[person]])
 
 
 def _redirect(fold: NetworkFold, absorbed: str) -> Rewrite:
@@ -158,6 +204,9 @@ def _entity(fold: NetworkFold, entity_id: str) -> Rewrite:
         "is_suspected_nominal": standing.is_suspected_nominal,
         "network_id": standing.network,
         "reports": fold.report_count(entity_id),
+        "is_deal_line": standing.is_deal_line,
+        "is_cuckooed": standing.is_cuckooed,
+        "age_band": fold.age_band(entity_id).value,
     }
     return _one(ENTITIES, {"entity_id": entity_id}, rest)
 
@@ -176,6 +225,8 @@ def _tie(fold: NetworkFold, tie_key: TieKey) -> Rewrite:
         "weakest_scheme": tie.weakest.scheme.value,
         "weakest_source": tie.weakest.source,
         "weakest_assessment": tie.weakest.assessment,
+        "tentative": tie.tentative,
+        "doubted": tie.doubted,
     }
     return _one(TIES, key, rest)
 
@@ -187,7 +238,14 @@ def _pair(fold: NetworkFold, pair_key: PairKey) -> Rewrite:
     if pair is None or weight < fold.policy.minimum_weight:
         return Rewrite(PAIRS, key)
     first, last = pair.weeks
-    return _one(PAIRS, key, {"weight": weight, "first_week": first, "last_week": last})
+    rest = {
+        "weight": weight,
+        "first_week": first,
+        "last_week": last,
+        "tentative": pair.tentative,
+        "doubted": pair.doubted,
+    }
+    return _one(PAIRS, key, rest)
 
 
 def _network(fold: NetworkFold, network: str) -> Rewrite:
@@ -198,6 +256,7 @@ def _network(fold: NetworkFold, network: str) -> Rewrite:
     rest = {
         "people": component.counts[Part.PERSON],
         "children": component.counts[Part.CHILD],
+        "victims": component.counts[Part.VICTIM],
         "others": component.counts[Part.OTHER],
     }
     return _one(NETWORKS, key, rest)
@@ -212,6 +271,10 @@ def restore(fold: NetworkFold, read: Read) -> None:
         fold.ledger.redirect(row["absorbed_id"], row["kept_id"])
     for row in read(WAITING_SPLITS):
         fold.ledger.wait(row["report_id"], row["node"], row["entity_id"])
+    for row in read(GRADES):
+        fold.ledger.grade(row["report_id"], row["revision"], _grading(row))
+    for row in read(AGES):
+        fold.ledger.tell_age(row["person_id"], row["age"])
     fold.nominals.splits.update((row["person_id"], row["last_at"]) for row in read(SPLITS))
     fold.nominals.decisions.update(
         (row["person_id"], Decision(row["enrolled"], row["seen"], row["discharged"]))
@@ -221,23 +284,26 @@ def restore(fold: NetworkFold, read: Read) -> None:
 
 
 def _evidence(fold: NetworkFold, read: Read) -> Iterator[Evidence]:
-    """Yield the live reports, remembering the withdrawn ones; all three tables go by report id."""
-    mentions, relations = _ByReport(read(MENTIONS)), _ByReport(read(RELATIONS))
+    """Yield the live reports, remembering the withdrawn ones; all tables go by report id."""
+    parts = [_ByReport(read(table)) for table in (MENTIONS, RELATIONS, FACTS)]
     for report in read(REPORTS):
         report_id = report["report_id"]
         if report["is_withdrawn"]:
             fold.ledger.withdrawn.add(report_id)
         else:
-            yield _one_evidence(report, mentions.get(report_id), relations.get(report_id))
+            yield _one_evidence(report, *(part.get(report_id) for part in parts))
 
 
-def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]) -> Evidence:
+def _one_evidence(
+    report: Row, mentions: Sequence[Row], relations: Sequence[Row], facts: Sequence[Row]
+) -> Evidence:
     nodes = tuple(
         NodeFacts(
             row["node"],
             NodeKind(row["kind"]),
             ChildAtEvent(row["child_at_event"]),
             Role(row["role"]),
+            AgeBand(row["age_band"]),
         )
         for row in mentions
     )
@@ -245,10 +311,13 @@ def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]
         StatedRelation(row["subject"], row["object"], RelationKind(row["kind"]))
         for row in relations
     )
-    grading = Grading(
-        scheme=GradingScheme(report["scheme"]),
-        source=report["source"],
-        assessment=report["assessment"],
+    coded = tuple(
+        CodedFact(
+            theme=Theme(row["theme"]),
+            activity=Activity(row["activity"]),
+            four_p=FourP(row["four_p"]),
+        )
+        for row in facts
     )
     handling = from_text(report["handling"])
     return evidence(
@@ -258,7 +327,13 @@ def _one_evidence(report: Row, mentions: Sequence[Row], relations: Sequence[Row]
         week=report["event_week"],
         district=report["district"],
         entities=[row["entity_id"] for row in mentions],
-        shape=shape_of(nodes, stated, report["is_criminal"], grading, handling),
+        shape=shape_of(nodes, stated, coded, _grading(report), handling),
+    )
+
+
+def _grading(row: Row) -> Grading:
+    return Grading(
+        scheme=GradingScheme(row["scheme"]), source=row["source"], assessment=row["assessment"]
     )
 
 

@@ -43,7 +43,7 @@ REPORTS: Final = _table(
     _text("event_week", optional=True),
     _text("district", optional=True),
     Column("is_criminal", Boolean, nullable=True),
-    _text("scheme", optional=True),
+    _text("scheme", optional=True),  # the grade that stands: of police, once they gave one
     _text("source", optional=True),
     _text("assessment", optional=True),
     _text("handling", optional=True),  # JSON: code, recipients, conditions
@@ -56,6 +56,7 @@ MENTIONS: Final = _table(
     _text("entity_id"),
     _text("child_at_event"),
     _text("role"),
+    _text("age_band"),
 )
 RELATIONS: Final = _table(
     "relations",
@@ -65,6 +66,23 @@ RELATIONS: Final = _table(
     _number("object"),
     _text("kind"),
 )
+FACTS: Final = _table(
+    "facts",
+    _key("report_id"),
+    _key("number", Integer),
+    _text("theme"),
+    _text("activity"),
+    _text("four_p"),
+)
+GRADES: Final = _table(
+    "grades",  # by police, of the revision that stands and of those still to come
+    _key("report_id"),
+    _key("revision", Integer),
+    _text("scheme"),
+    _text("source", optional=True),
+    _text("assessment", optional=True),
+)
+AGES: Final = _table("ages", _key("person_id"), _key("age"))  # see consumers.network.ages
 REDIRECTS: Final = _table("redirects", _key("absorbed_id"), _text("kept_id"))
 WAITING_SPLITS: Final = _table(
     "waiting_splits", _key("report_id"), _key("node", Integer), _text("entity_id")
@@ -87,6 +105,9 @@ ENTITIES: Final = _table(
     _flag("is_suspected_nominal"),
     _text("network_id", optional=True),
     _number("reports"),
+    _flag("is_deal_line"),
+    _flag("is_cuckooed"),
+    _text("age_band"),
 )
 TIES: Final = _table(
     "ties",
@@ -100,6 +121,8 @@ TIES: Final = _table(
     _text("weakest_scheme"),
     _text("weakest_source", optional=True),
     _text("weakest_assessment", optional=True),
+    _flag("tentative"),
+    _number("doubted"),
 )
 PAIRS: Final = _table(
     "pairs",
@@ -108,18 +131,29 @@ PAIRS: Final = _table(
     _number("weight"),
     _text("first_week"),
     _text("last_week"),
+    _flag("tentative"),
+    _number("doubted"),
 )
 NETWORKS: Final = _table(
-    "networks", _key("network_id"), _number("people"), _number("children"), _number("others")
+    "networks",
+    _key("network_id"),
+    _number("people"),  # who count towards three: neither children nor victims only
+    _number("children"),
+    _number("victims"),
+    _number("others"),
 )
 
 Index("mentions_by_entity", MENTIONS.c.entity_id)
+Index("facts_by_theme", FACTS.c.theme)
 Index("entities_by_network", ENTITIES.c.network_id)
 
 NETWORK_TABLES: Final = (
     REPORTS,
     MENTIONS,
     RELATIONS,
+    FACTS,
+    GRADES,
+    AGES,
     REDIRECTS,
     WAITING_SPLITS,
     SPLITS,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from consumers.network.bag import Bag
-from consumers.network.evidence import claims_of, is_network, is_suspected_false, weakness
+from consumers.network.evidence import (
+    claims_of,
+    is_network,
+    is_suspected_false,
+    is_ungraded,
+    weakness,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,15 +30,19 @@ class Tie:
     `evidence` holds report ids, `origins` the origin of each report that
     supports the tie; the distinct ones are its weight. A report that is
     suspected false is evidence without support, and a tie without any support
-    does not stand.
+    does not stand. `network_…` counts the same among reports that state it as a
+    network tie, which of an associate not all do.
     """
 
     __slots__ = (
         "evidence",
         "first_week",
+        "graded",
         "kind",
         "last_week",
+        "network_graded",
         "network_origins",
+        "network_stated",
         "object_id",
         "origins",
         "subject_id",
@@ -45,6 +55,9 @@ class Tie:
         self.origins = Bag()
         always = is_network(self.kind, criminal=False)
         self.network_origins = self.origins if always else Bag()
+        self.graded = 0  # supporting reports that somebody graded
+        self.network_graded = 0
+        self.network_stated = 0  # reports, supporting or not
         self.first_week = ""
         self.last_week = ""
         self.weakest: Grading | None = None
@@ -59,32 +72,58 @@ class Tie:
         """Whether a report that is not suspected false says so."""
         return bool(self.origins)
 
+    @property
+    def tentative(self) -> bool:
+        """Whether the tie rests on ungraded reports alone."""
+        return self.stands and not self.graded
+
+    @property
+    def doubted(self) -> int:
+        """How many of its reports are suspected false."""
+        return len(self.evidence) - len(self.origins)
+
+    @property
+    def network_doubted(self) -> int:
+        """How many of those that state it as a network tie are."""
+        return self.network_stated - len(self.network_origins)
+
     def add(self, evidence: Evidence, *, network: bool) -> None:
         """Take in a report that states the tie."""
+        grading = evidence.shape.grading
         self.evidence.add(evidence.report_id)
-        self._weaken(evidence.shape.grading)
-        if not is_suspected_false(evidence.shape.grading):
-            self._support(evidence, network=network)
+        self.network_stated += network
+        self._weaken(grading)
+        if not is_suspected_false(grading):
+            self._count(grading, 1, network=network)
+            self._widen(evidence.week)
+            for origins in self._origins(network=network):
+                origins.add(evidence.origin_id)
 
     def remove(self, evidence: Evidence, reports: Mapping[str, Evidence], *, network: bool) -> None:
         """Take a report back; `reports` holds the others that state the tie."""
+        grading = evidence.shape.grading
         self.evidence.take(evidence.report_id)
-        if not is_suspected_false(evidence.shape.grading):
-            self.origins.take(evidence.origin_id)
-            if network and self.network_origins is not self.origins:
-                self.network_origins.take(evidence.origin_id)
+        self.network_stated -= network
+        if not is_suspected_false(grading):
+            self._count(grading, -1, network=network)
+            for origins in self._origins(network=network):
+                origins.take(evidence.origin_id)
         if self._is_extreme(evidence):
             self._measure(reports)
+
+    def _count(self, grading: Grading, by: int, *, network: bool) -> None:
+        if not is_ungraded(grading):
+            self.graded += by
+            self.network_graded += by * network
+
+    def _origins(self, *, network: bool) -> tuple[Bag, ...]:
+        if network and self.network_origins is not self.origins:
+            return (self.origins, self.network_origins)
+        return (self.origins,)
 
     def _weaken(self, grading: Grading) -> None:
         if self.weakest is None or weakness(grading) > weakness(self.weakest):
             self.weakest = grading
-
-    def _support(self, evidence: Evidence, *, network: bool) -> None:
-        self.origins.add(evidence.origin_id)
-        if network and self.network_origins is not self.origins:
-            self.network_origins.add(evidence.origin_id)
-        self._widen(evidence.week)
 
     def _widen(self, week: str) -> None:
         self.first_week = min(self.first_week or week, week)
@@ -119,6 +158,16 @@ class Pair:
         if len(origins) <= 1:
             return origins[0].distinct if origins else 0
         return len(set().union(*origins))
+
+    @property
+    def tentative(self) -> bool:
+        """Whether the network ties rest on ungraded reports alone."""
+        return not any(tie.network_graded for tie in self.ties)
+
+    @property
+    def doubted(self) -> int:
+        """How many statements of network ties between the two are suspected false."""
+        return sum(tie.network_doubted for tie in self.ties)
 
     @property
     def weeks(self) -> tuple[str, str]:

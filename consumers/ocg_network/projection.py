@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from consumers.network import NetworkFold
 from consumers.network.rows import restore, take_rewrites
-from consumers.network.tables import NETWORK_TABLES
+from consumers.network.tables import DECISIONS, NETWORK_TABLES
+from consumers.network.then import nominals, only
 from consumers.projection import unreadable
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.evidence import require_schema
 from streams.shared import (
+    GradeRelayed,
     NominalDischarged,
     NominalEnrolled,
     PersonsMerged,
@@ -22,17 +24,22 @@ from streams.shared import (
 from streams.topics import POLICE, POLICE_DECISIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Table
+    from sqlalchemy import Connection, Table
 
     from consumers.network import NetworkEvent
-    from consumers.projection import Notice, Publication, Read, Rewrite
+    from consumers.projection import Flag, Notice, Publication, Read, Rewrite
     from streams.ports import Record
 
 _EVENTS: Mapping[str, tuple[type[NetworkEvent], ...]] = {
-    POLICE: (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit),
+    POLICE: (PoliceReportShared, ReportWithdrawn, GradeRelayed, PersonsMerged, PersonSplit),
     POLICE_DECISIONS: (NominalEnrolled, NominalDischarged),
+}
+#: Network tables are a function of the evidence alone; who is a nominal is laid over them.
+_PAST: Mapping[str, tuple[Table, ...]] = {
+    POLICE: tuple(table for table in NETWORK_TABLES if table is not DECISIONS),
+    POLICE_DECISIONS: (DECISIONS,),
 }
 
 
@@ -44,6 +51,7 @@ class OcgNetwork:
     topics: tuple[str, ...] = (POLICE, POLICE_DECISIONS)
     tables: tuple[Table, ...] = NETWORK_TABLES
     publications: tuple[Publication, ...] = ()
+    past: Mapping[str, tuple[Table, ...]] = _PAST
 
     def __init__(self) -> None:
         self.fold = NetworkFold()
@@ -75,3 +83,9 @@ class OcgNetwork:
     def restore(self, read: Read) -> None:
         """Take the state from the rows."""
         restore(self.fold, read)
+
+    def flags(self, read: Read, connection: Connection) -> Iterable[Flag]:
+        """Return who is a nominal as of a moment, which decisions and evidence tell together."""
+        then = OcgNetwork()
+        then.restore(only(read, self.past[POLICE_DECISIONS]))
+        return (nominals(then.fold, connection),)

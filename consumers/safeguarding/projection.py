@@ -28,6 +28,8 @@ from streams.codec import decode
 from streams.errors import DecodeError
 from streams.evidence import require_schema
 from streams.shared import (
+    AgeBandChanged,
+    GradeRelayed,
     NominalRelayed,
     PersonsMerged,
     PersonSplit,
@@ -38,20 +40,22 @@ from streams.shared import (
 from streams.topics import ALERTS, SAFEGUARDING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
+    from sqlalchemy import Connection, Table
 
     from consumers.network import NetworkEvent
-    from consumers.projection import Notice, Read, Rewrite
+    from consumers.projection import Flag, Notice, Read, Rewrite
     from streams.ports import Record
 
 _EVENTS: Final[tuple[type[NetworkEvent], ...]] = (
     SafeguardingReportShared,
     ReportWithdrawn,
+    GradeRelayed,
     PersonsMerged,
     PersonSplit,
+    AgeBandChanged,
     NominalRelayed,
 )
 
@@ -70,6 +74,7 @@ class Safeguarding:
         POSSIBLE_ALERTS,
     )
     publications: tuple[Publication, ...] = (Publication(ALERTS, notice_id_of),)
+    past: Mapping[str, tuple[Table, ...]] = {SAFEGUARDING: tables}
 
     def __init__(self) -> None:
         self.fold = NetworkFold()
@@ -107,6 +112,10 @@ class Safeguarding:
         notices = tuple(self._notices)
         self._notices.clear()
         return notices
+
+    def flags(self, _read: Read, _connection: Connection) -> Iterable[Flag]:
+        """Return nothing: all that the hub sees of its evidence is a function of one topic."""
+        return ()
 
     def restore(self, read: Read) -> None:
         """Take the state from the rows."""

@@ -255,9 +255,11 @@ async def test_a_nominal_that_is_merged_away_makes_the_kept_person_one(desk):
 async def test_a_suspect_is_a_suspected_nominal_only_in_a_candidate_network(desk):
     await desk.hear(Told("R1").tie("ada", CO, "bob").suspect("ada").police())
     assert not desk.projection.fold.standing(key("ada")).is_suspected_nominal
-    await desk.hear(Told("R2").tie("bob", CO, "cyd").person("cyd", role=Role.VICTIM).police())
+    joined = Told("R2").tie("bob", CO, "cyd", "dee").person("cyd", role=Role.WITNESS)
+    await desk.hear(joined.person("dee", role=Role.VICTIM).police())
     assert desk.projection.fold.standing(key("ada")).is_suspected_nominal
-    assert not desk.projection.fold.standing(key("cyd")).is_suspected_nominal
+    for other in ("cyd", "dee"):
+        assert not desk.projection.fold.standing(key(other)).is_suspected_nominal
 
 
 async def test_a_child_is_never_a_suspected_nominal(desk):
