@@ -248,7 +248,7 @@ class Enclave:
     def shared(self, report, topic=POLICE):
         """The last event by which an audience was told of a report."""
         audience = Audience.POLICE if topic == POLICE else Audience.SAFEGUARDING
-        ids = AudienceIds(audience, self.keys.audience[audience])
+        ids = AudienceIds(audience, self.keys.audience)
         shared_id = ids.report(report.partner, report.report_id)
         kinds = (PoliceReportShared, SafeguardingReportShared)
         return [one for one in self.events(topic, *kinds) if one.report_id == shared_id][-1]

@@ -3,8 +3,13 @@
 For persons, entities and origins the function is a permutation of all
 16-byte values (one AES-256 block under a subkey): it needs no table, never
 collides and can be turned round inside the enclave, which is how a police
-decision about a person reaches safeguarding. For reports it is an HMAC over
-partner and report id, since two partners may use the same report id.
+decision about a person reaches safeguarding.
+
+Two partners may use the same report id. So a report first gets a number that
+only the enclave knows (an HMAC over partner and report id under a key made of
+both audience keys), and each audience sees a permutation of that number: the
+gate turns a police report id into that of the hub, and no partner or report id
+can be had back from either.
 
 Without the keys the ids of two audiences cannot be joined.
 """
@@ -19,21 +24,27 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from streams.values import Audience
+
 if TYPE_CHECKING:
-    from streams.values import Audience
+    from collections.abc import Mapping
 
 ID_BYTES: Final = 16
 _SUBKEY_BYTES: Final = 32
 
 
 class AudienceIds:
-    """One audience's ids. `key` holds 32 bytes or more and never leaves the enclave."""
+    """One audience's ids. Each of `keys` holds 32 bytes or more and never leaves the enclave."""
 
-    def __init__(self, audience: Audience, key: bytes) -> None:
+    def __init__(self, audience: Audience, keys: Mapping[Audience, bytes]) -> None:
         self.audience = audience
-        self._entities = _Permutation(_subkey(audience, key, "entity"))
-        self._origins = _Permutation(_subkey(audience, key, "origin"))
-        self._reports = _subkey(audience, key, "report")
+        both = b"".join(keys[one] for one in Audience)
+        self._entities = _Permutation(_subkey(audience.value, keys[audience], "entity"))
+        self._origins = _Permutation(_subkey(audience.value, keys[audience], "origin"))
+        self._reports = _Permutation(_subkey(audience.value, keys[audience], "report"))
+        self._requests = _Permutation(_subkey(audience.value, keys[audience], "request"))
+        self._copies = _subkey(audience.value, keys[audience], "copy")
+        self._numbers = _subkey("both", both, "report-number")
 
     def entity(self, entity_id: UUID) -> UUID:
         """Return the id under which this audience knows a person or another entity."""
@@ -49,8 +60,34 @@ class AudienceIds:
 
     def report(self, partner: str, report_id: UUID) -> UUID:
         """Return the id of a report; the same for all its revisions."""
+        return self._reports.forth(self._number(partner, report_id))
+
+    def report_at(self, other: AudienceIds, audience_id: UUID) -> UUID:
+        """Return under which id another audience knows the report that this one knows so."""
+        return other._reports.forth(self._reports.back(audience_id))
+
+    def request_at(self, other: AudienceIds, audience_id: UUID) -> UUID:
+        """Return under which id another audience knows a request or declaration of this one."""
+        return other._requests.forth(self._requests.back(audience_id))
+
+    def offered(self, partner: str, message_id: UUID) -> UUID:
+        """Return the id of a partner's message; two partners may use the same."""
+        return self._named(b"offered", partner, message_id)
+
+    def given_to(self, partner: str, audience_id: UUID) -> UUID:
+        """Return the id of what goes to several partners, for one of them.
+
+        No two get the same one, so that what they could compare says nothing.
+        """
+        return self._named(b"given", partner, audience_id)
+
+    def _number(self, partner: str, report_id: UUID) -> UUID:
         named = partner.encode() + b"\0" + report_id.bytes
-        return UUID(bytes=hmac.digest(self._reports, named, "sha256")[:ID_BYTES])
+        return UUID(bytes=hmac.digest(self._numbers, named, "sha256")[:ID_BYTES])
+
+    def _named(self, what: bytes, partner: str, one: UUID) -> UUID:
+        named = what + b"\0" + partner.encode() + b"\0" + one.bytes
+        return UUID(bytes=hmac.digest(self._copies, named, "sha256")[:ID_BYTES])
 
 
 class _Permutation:
@@ -69,6 +106,6 @@ class _Permutation:
         return UUID(bytes=self._decryptor.update(value.bytes))
 
 
-def _subkey(audience: Audience, key: bytes, label: str) -> bytes:
-    info = f"rivelin/gate/{audience.value}/{label}/1".encode()
+def _subkey(of: str, key: bytes, label: str) -> bytes:
+    info = f"rivelin/gate/{of}/{label}/1".encode()
     return HKDF(algorithm=SHA256(), length=_SUBKEY_BYTES, salt=None, info=info).derive(key)

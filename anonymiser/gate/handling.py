@@ -29,12 +29,14 @@ NEEDS_APPROVAL: Final = Reason(code="originator_approval_required", field="handl
 
 _EVERY: Final = frozenset(ConditionCode)
 #: Which conditions each reader of a shared topic can keep. The hub speaks with families and
-#: cannot act covertly (A1, A2). Audit acts on nothing it reads. Who is not named here keeps none.
+#: cannot act covertly (A1, A2). Audit and meters act on nothing they read, and the meters tell only
+#: of numbers. Who is not named here keeps none.
 KEEPS: Final[Mapping[str, frozenset[ConditionCode]]] = {
     "police": _EVERY,
     "safeguarding": frozenset({ConditionCode.A3, ConditionCode.S1, ConditionCode.S2}),
     "audit": _EVERY,
     "gate": _EVERY,
+    "meters": _EVERY,
 }
 CONFLICT_CODE: Final = "conflict_of_interest"
 

@@ -236,7 +236,7 @@ class Gate:
     ) -> None:
         """Start with no memory. `entropy` shuffles batches and must not be guessed."""
         self._sealing = keys.sealing
-        self._ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
+        self._ids = {one: AudienceIds(one, keys.audience) for one in Audience}
         self._registry = registry if registry is not None else Registry()
         self._policy = policy if policy is not None else ReleasePolicy()
         self._entropy = entropy

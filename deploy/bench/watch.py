@@ -48,8 +48,8 @@ class Watch:
         #: When each timed report was sent (seconds since 1970), and how long it took to police.
         self.police_times: list[tuple[float, float]] = []
         self.alert_times: list[tuple[float, float]] = []
-        self._police = AudienceIds(Audience.POLICE, keys.audience[Audience.POLICE])
-        self._hub = AudienceIds(Audience.SAFEGUARDING, keys.audience[Audience.SAFEGUARDING])
+        self._police = AudienceIds(Audience.POLICE, keys.audience)
+        self._hub = AudienceIds(Audience.SAFEGUARDING, keys.audience)
         self._police_due: dict[UUID, float] = {}
         self._alert_due: dict[UUID, float] = {}
         self._source = log.source()

@@ -127,7 +127,7 @@ class Identities:
     @classmethod
     def of(cls, town: Town, resolved: Resolved, keys: Keys, audience: Audience) -> Identities:
         """Make an audience's ids as the gate does."""
-        ids = AudienceIds(audience, keys.audience[audience])
+        ids = AudienceIds(audience, keys.audience)
         found: defaultdict[str, set[int]] = defaultdict(set)
         for step in town.submissions:
             for key, number in _mentions(step):

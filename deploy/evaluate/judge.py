@@ -62,7 +62,7 @@ class Outcome:
 async def judge(file: TieFile, told: Told, outcome: Outcome, seconds: float) -> NetworkEvaluation:
     """Compare what police see with the file, and search everything they see for identifiers."""
     resolved = await Resolved.read(outcome.log)
-    ids = AudienceIds(Audience.POLICE, outcome.keys.audience[Audience.POLICE])
+    ids = AudienceIds(Audience.POLICE, outcome.keys.audience)
     asked = await _asked(outcome.log)
     questions = ((resolved.now(left), resolved.now(right)) for left, right in asked)
     score = score_network(

@@ -168,7 +168,7 @@ def test_a_class_holds_what_is_put_into_it_and_nothing_is_doubled_above_the_boun
 def test_ids_of_two_audiences_cannot_be_joined(ids, seed):
     """Property 7: no id is common to both, and equal ids do not stay in the same order."""
     keys = keyring.new_keys(random.Random(seed).randbytes)
-    police, hub = (AudienceIds(one, keys.audience[one]) for one in Audience)
+    police, hub = (AudienceIds(one, keys.audience) for one in Audience)
     theirs, others = [police.entity(one) for one in ids], [hub.entity(one) for one in ids]
     assert not {*theirs} & {*others}
     assert len({*theirs}) == len({*others}) == len(ids)

@@ -138,7 +138,7 @@ async def evaluate_intruder(
     keys, log = new_keys(), MemoryLog(LogicalClock(_latest(told)))
     await _play(city, told, keys, log, progress or _silent, stages)
     resolved = await Resolved.read(log)
-    ids = {one: AudienceIds(one, keys.audience[one]) for one in Audience}
+    ids = {one: AudienceIds(one, keys.audience) for one in Audience}
     views = {one: await View.read(log, one) for one in Audience}
     truths = {one: truth_of(told, resolved, ids[one]) for one in Audience}
     found = {

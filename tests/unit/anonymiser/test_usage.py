@@ -14,8 +14,8 @@ from streams.values import Audience, CountBand
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 KEYS = keyring.new_keys(random.Random(4).randbytes)
 REPORTS = [UUID(int=number) for number in range(1, 201)]
-POLICE = AudienceIds(Audience.POLICE, KEYS.audience[Audience.POLICE])
-HUB = AudienceIds(Audience.SAFEGUARDING, KEYS.audience[Audience.SAFEGUARDING])
+POLICE = AudienceIds(Audience.POLICE, KEYS.audience)
+HUB = AudienceIds(Audience.SAFEGUARDING, KEYS.audience)
 
 
 def told(shared, used, week="2026-W40", ids=POLICE):

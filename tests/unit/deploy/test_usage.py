@@ -19,7 +19,7 @@ from streams.values import AlertRule, Audience, CountBand, Outcome
 from tests.enclave import PARTNERS, onboarded
 
 KEYS = keyring.new_keys(random.Random(4).randbytes)
-HUB = AudienceIds(Audience.SAFEGUARDING, KEYS.audience[Audience.SAFEGUARDING])
+HUB = AudienceIds(Audience.SAFEGUARDING, KEYS.audience)
 PARTNER = "loxley-council"
 MONDAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 DUE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

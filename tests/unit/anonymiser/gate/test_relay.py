@@ -26,7 +26,7 @@ from streams.values import Audience, LinkClosed, LinkQuestion, LinkVerdict, Node
 from tests.invented_evidence import NO, Told, an_id, merged, split
 
 AT = datetime(2026, 11, 25, 9, 30, tzinfo=UTC)
-IDS = AudienceIds(Audience.SAFEGUARDING, bytes(range(32)))
+IDS = AudienceIds(Audience.SAFEGUARDING, dict.fromkeys(Audience, bytes(range(32))))
 
 
 def inner(name):
