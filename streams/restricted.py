@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from streams.codes import PreventionCode
+from streams.codes import PreventionCode, ShareBand
 from streams.parts import (
     CodedFact,
     Grading,
@@ -19,11 +19,13 @@ from streams.parts import (
     Reason,
     SourceFacts,
 )
+from streams.shared import MeterFigures
 from streams.taxonomy import RelationKind
 from streams.values import (
     AgeBand,
     Answer,
     ChildAtEvent,
+    CountBand,
     DataCategory,
     ErasureReason,
     Gateway,
@@ -884,3 +886,29 @@ class PairPlanted:
     right: PlantedSide
     answers: tuple[PlantedAnswer, ...]
     planted_at: datetime
+
+
+# --- enclave.meters ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterMeasured:
+    """One partner's meters for a week, for the gate to tell it."""
+
+    partner: str
+    week: str
+    days: int
+    own: MeterFigures
+    others: MeterFigures | None
+    measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHistoryMeasured:
+    """How earlier reports of a report's source fared, for the gate to tell police; in bands."""
+
+    partner: str
+    report_id: UUID
+    reports: CountBand
+    corroborated: ShareBand | None
+    reliable: ShareBand | None

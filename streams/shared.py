@@ -278,6 +278,38 @@ class MessageGiven:
     given_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterFigures:
+    """What became of the reports of one agency, or of some together, by the end of a week.
+
+    `old` reports are those older than the window of days; of them tell `untriaged` (nobody
+    looked), `unlinked` and `without_outcome`. Shares and hours are None where too few to tell.
+    """
+
+    reports: int
+    old: int
+    untriaged: int
+    unlinked: ShareBand | None
+    without_outcome: ShareBand | None
+    acted_on: int | None
+    hours_to_action_p50: int | None
+    hours_to_action_p90: int | None
+    submissions: int
+    refused: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterTold:
+    """An agency's own meters for a week, and those of all others where they can hide in number."""
+
+    week: str
+    days: int
+    own: MeterFigures
+    others: MeterFigures | None
+    told_at: datetime
+
+
 # --- police.intelligence -----------------------------------------------------
 
 

@@ -99,6 +99,7 @@ ALARMS: Final = "enclave.alarms"
 REDRIVES: Final = "enclave.redrives"
 ERASURES: Final = "enclave.erasures"
 DESK: Final = "enclave.desk"
+METERS: Final = "enclave.meters"
 POLICE: Final = "police.intelligence"
 SAFEGUARDING: Final = "safeguarding.intelligence"
 POLICE_DECISIONS: Final = "police.decisions"
@@ -265,6 +266,12 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         events=("ErasureRecorded", "ErasureCertified"),
     ),
     TopicSpec(
+        METERS,
+        writers=("meters",),
+        readers=("meters", "gate", "audit"),
+        events=("MeterMeasured", "SourceHistoryMeasured"),
+    ),
+    TopicSpec(
         POLICE,
         writers=("gate",),
         readers=("police", "meters", "audit", "gate"),
@@ -335,13 +342,13 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         ALERTS,
         writers=("safeguarding",),
-        readers=("safeguarding", "gate", "audit"),
+        readers=("safeguarding", "gate", "meters", "audit"),
         events=("AlertRaised", "AlertUpdated"),
     ),
     TopicSpec(
         HUB_DECISIONS,
         writers=("safeguarding",),
-        readers=("safeguarding", "gate", "audit"),
+        readers=("safeguarding", "gate", "meters", "audit"),
         events=(
             "AlertClaimed",
             "ThresholdAssessed",
@@ -429,6 +436,7 @@ def partner_topics(partner: str) -> tuple[TopicSpec, ...]:
                 "NoticeGiven",
                 "NoticeCorrected",
                 "MessageGiven",
+                "MeterTold",
             ),
         ),
     )
