@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
     from streams.errors import DecodeError
     from streams.ports import Record
 
@@ -24,6 +28,34 @@ class Rewrite:
     table: Table
     key: Row
     rows: Sequence[Row] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one record changed. `schema_id` tells which event it is, None for one without."""
+
+    topic: str
+    offset: int
+    appended_at: datetime
+    schema_id: int | None
+    rewrites: Sequence[Rewrite] = ()
+
+
+def step_of(record: Record, rewrites: Sequence[Rewrite]) -> Step:
+    """Return the step that a record was."""
+    value = record.value or b""
+    framed = len(value) >= _FRAME_BYTES and value[0] == 0
+    schema_id = int.from_bytes(value[1:_FRAME_BYTES], "big") if framed else None
+    return Step(record.topic, record.offset, record.appended_at, schema_id, rewrites)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A column of a table that is true for `keys` and false for every other row."""
+
+    table: Table
+    column: str
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +114,26 @@ class Projection(Protocol):
         """Take the state from the rows; called once, before the first record."""
 
 
+@runtime_checkable
+class HasPast(Protocol):
+    """A projection whose tables can be seen as of a moment without folding the log again.
+
+    `past` names for each topic the tables that are a function of it alone. A look at a moment that
+    needs any other table is answered by a replay, which is exact as well, and slow.
+    """
+
+    past: Mapping[str, tuple[Table, ...]]
+
+    def flags(self, read: Read, connection: Connection) -> Iterable[Flag]:
+        """Return the columns of those tables that depend on more: computed from the others.
+
+        `read` and `connection` show the tables of `past` as they were at the moment.
+        """
+
+
 _METADATA: Final = MetaData()
+#: A zero byte and the schema id.
+_FRAME_BYTES: Final = 5
 
 UNREADABLE: Final = Table(
     "unreadable",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -14,11 +15,22 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, create_engine, delete, event, insert, inspect, select, type_coerce
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import NullType
 
-from consumers.projection import OUTBOX, POSITIONS, UNREADABLE
-from streams.errors import RivelinError
+from consumers.past import (
+    MOMENTS,
+    NO_PAST,
+    keep,
+    lay_flag,
+    lay_over,
+    moment_before,
+    past_of,
+    positions_until,
+)
+from consumers.projection import OUTBOX, POSITIONS, UNREADABLE, HasPast
+from streams.errors import InvalidInputError, RivelinError
 from streams.store import BUSY_SECONDS, set_aside_if_damaged
 
 if TYPE_CHECKING:
@@ -28,10 +40,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Connection, Delete, Engine, Insert, Table
 
-    from consumers.projection import Notice, Projection, Rewrite, Row
+    from consumers.projection import Notice, Projection, Rewrite, Row, Step
     from streams.ports import Positions
 
-_BOOKKEEPING: Final = (POSITIONS, OUTBOX)
+_BOOKKEEPING: Final = (POSITIONS, OUTBOX, MOMENTS)
 _BUSY_SECONDS: Final = 10
 #: A commit survives a crash of the process; one of the machine may undo the last ones, rows and
 #: positions together, and they are read again. A page is written back once for many changes.
@@ -55,6 +67,10 @@ class OvertakenError(RivelinError):
 
     Nothing was written. The process ends, and starts anew from the rows as they are.
     """
+
+
+class NoPastError(RivelinError):
+    """A table that is looked at is not kept through time: replay the log up to that moment."""
 
 
 class Snapshot:
@@ -100,9 +116,11 @@ class Snapshot:
 class ProjectionStore:
     """One SQLite file (or memory) for one projection. One writer, any number of readers."""
 
-    def __init__(self, engine: Engine, tables: Sequence[Table]) -> None:
+    def __init__(self, engine: Engine, projection: Projection) -> None:
         self._engine = engine
-        self.tables = (*tables, UNREADABLE)
+        self._projection = projection
+        self.past = projection.past if isinstance(projection, HasPast) else {}
+        self.tables = (*projection.tables, UNREADABLE)
         self.set_aside: Path | None = None
         _begin_for_reads_too(engine)
 
@@ -116,7 +134,7 @@ class ProjectionStore:
         damaged = set_aside_if_damaged(path)
         engine = create_engine(f"{_ADDRESS}/{path}", connect_args={"timeout": BUSY_SECONDS})
         _on_connect(engine, *_WRITER_PRAGMAS)
-        store = cls(engine, projection.tables)
+        store = cls(engine, projection)
         store.set_aside = damaged
         store.make()
         return store
@@ -135,37 +153,39 @@ class ProjectionStore:
                 f"{projection.name} has no store of version {projection.version} yet:"
                 " start it with `rivelin up`"
             )
-        return cls(engine, projection.tables)
+        return cls(engine, projection)
 
     @classmethod
     def in_memory(cls, projection: Projection) -> ProjectionStore:
         """Make a store that is gone when it is closed."""
         engine = create_engine(f"{_ADDRESS}/:memory:", poolclass=StaticPool)
-        store = cls(engine, projection.tables)
+        store = cls(engine, projection)
         store.make()
         return store
 
     def make(self) -> None:
         """Create what tables are missing."""
         with self._engine.begin() as connection:
-            for table in (*self.tables, *_BOOKKEEPING):
+            pasts = (past_of(table) for tables in self.past.values() for table in tables)
+            for table in (*self.tables, *_BOOKKEEPING, *pasts):
                 table.create(connection, checkfirst=True)
 
     def commit(
         self,
-        rewrites: Iterable[Rewrite],
+        steps: Sequence[Step],
         notices: Iterable[Notice],
         positions: Positions,
         since: Positions | None = None,
     ) -> None:
-        """Write changed rows, events to publish and positions in one transaction.
+        """Write changed rows and what they were, events to publish and positions: all or nothing.
 
         `since` are the positions that the rows were folded on from.
         Raises: OvertakenError if the store is elsewhere by now: the rows are another writer's.
         """
         with self._engine.begin() as connection:
             _require_still(connection, since or {})
-            _write(connection, rewrites)
+            _write(connection, (rewrite for step in steps for rewrite in step.rewrites))
+            keep(connection, steps, self.past)
             _send_later(connection, notices)
             _move(connection, positions)
 
@@ -189,6 +209,48 @@ class ProjectionStore:
         """Look at the store as of now; positions and rows belong together."""
         with self._engine.connect() as connection:
             yield Snapshot(connection, self.tables)
+
+    @contextmanager
+    def as_of(self, positions: Positions) -> Iterator[Snapshot]:
+        """Look at the store as it was at positions that it has passed, whatever was written since.
+
+        Raises: NoPastError at the reading of a table that is not kept through time.
+        """
+        with self._engine.connect() as connection, _no_past(), _writable(connection):
+            lay_over(connection, self.tables, self.past, positions)
+            snapshot = Snapshot(connection, self.tables)
+            if isinstance(self._projection, HasPast):
+                for flag in self._projection.flags(snapshot.rows, connection):
+                    lay_flag(connection, flag.table, flag.column, flag.keys)
+            yield snapshot
+
+    def keeps_past(self) -> bool:
+        """Tell whether the store knows its past from the first record on."""
+        if not self.past or not inspect(self._engine).has_table(MOMENTS.name):
+            return False
+        with self._engine.connect() as connection:
+            known = connection.execute(select(MOMENTS.c.topic).distinct()).scalars().all()
+            read = connection.execute(select(POSITIONS.c.topic)).scalars().all()
+        return bool(known) or not read
+
+    def positions_until(self, at: datetime) -> Positions:
+        """Return for each topic the offset before which lies what had come by an instant."""
+        with self._engine.connect() as connection:
+            return positions_until(connection, at, self._projection.topics)
+
+    def positions_at(self, topic: str, offset: int) -> Positions:
+        """Return this position, and of the other topics what had come by that moment.
+
+        Raises: InvalidInputError if the topic holds no record below the offset.
+        """
+        with self._engine.connect() as connection:
+            moment = moment_before(connection, topic, offset)
+            if moment is None:
+                raise InvalidInputError(f"{topic} holds no record below offset {offset}")
+            at = datetime.fromtimestamp(moment // 1_000, UTC) + timedelta(
+                milliseconds=moment % 1_000
+            )
+            return {**positions_until(connection, at, self._projection.topics), topic: offset}
 
     def positions(self) -> Positions:
         """Return the positions as of now."""
@@ -300,6 +362,31 @@ def _move(connection: Connection, positions: Positions) -> None:
     rows = [{"topic": topic, "position": position} for topic, position in positions.items()]
     if rows:
         connection.execute(insert(POSITIONS).prefix_with("OR REPLACE"), rows)
+
+
+# --- looking at the past ----------------------------------------------------------
+
+
+@contextmanager
+def _no_past() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if NO_PAST not in str(error.orig):
+            raise
+        raise NoPastError("this is not kept through time; replay the log") from None
+
+
+@contextmanager
+def _writable(connection: Connection) -> Iterator[None]:
+    """Let a connection that only reads have views of its own, which go with the transaction."""
+    reads_only = connection.exec_driver_sql("PRAGMA query_only").scalar()
+    connection.exec_driver_sql("PRAGMA query_only=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql(f"PRAGMA query_only={reads_only}")
 
 
 # --- connections ------------------------------------------------------------------

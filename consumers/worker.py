@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from consumers.deadlines import HasDeadlines, notices_of
+from consumers.projection import step_of
 from streams.instants import to_millisecond
 from streams.loop import BATCH_LIMIT, IDLE_WAIT, read_to_end
 from streams.ports import Outgoing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from consumers.deadlines import Deadlines
-    from consumers.projection import Notice, Projection, Publication, Rewrite
+    from consumers.projection import Notice, Projection, Publication, Step
     from consumers.store import ProjectionStore
     from streams.ports import Log, Positions, Record, Sink, Source
 
@@ -235,11 +236,13 @@ def take(
 
 def fold(
     projection: Projection, records: Sequence[Record], positions: Positions
-) -> tuple[Sequence[Rewrite], Sequence[Notice], Positions]:
+) -> tuple[Sequence[Step], Sequence[Notice], Positions]:
     """Fold records in; return what is to be committed, perhaps at the second attempt."""
+    steps: list[Step] = []
     for record in records:
         projection.apply(record)
-    return projection.take_rewrites(), projection.take_notices(), positions
+        steps.append(step_of(record, projection.take_rewrites()))
+    return steps, projection.take_notices(), positions
 
 
 def restore(projection: Projection, store: ProjectionStore) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from consumers.audit.replay import replay
-from consumers.store import ProjectionStore, store_path
+from consumers.store import NoPastError, ProjectionStore, store_path
 from deploy.authority import Act, allow
-from deploy.moments import bound_of
+from deploy.moments import bound_of, kept
 from streams.codec import encode
 from streams.errors import DeniedError, InvalidInputError
 from streams.instants import to_millisecond
@@ -120,37 +120,65 @@ class Question:
 async def answer(
     question: Question, asker: Asker, log: Log, folder: Path, as_of: Moment | None = None
 ) -> Any:  # noqa: ANN401 - plain values of whatever was asked
-    """Record the look, then answer from the live store, or from the log up to `as_of`.
+    """Record the look, then answer from the live store as it is, or as it was at a moment.
 
+    What the store has not kept through time, or not come to yet, is replayed from the log.
     Fails closed: if the look cannot be recorded there is no answer.
 
     Raises: DeniedError (recorded) where no role allows it, NoStoreError, InvalidInputError for an
     id that is not there or not one.
     """
     await allow(log, asker.name, question.act, question.subject, now())
-    store = await _open(question.projection, log, folder, as_of)
-    try:
-        with store.snapshot() as snapshot:
-            found = await _found(question, snapshot.connection, asker, log)
-            await record(log, asker, f"{question.subject} {found}".rstrip())
-            return question.read(snapshot.connection, found)
-    finally:
-        store.close()
-
-
-async def _found(question: Question, connection: Connection, asker: Asker, log: Log) -> str:
-    if question.find is None:
-        return ""
-    try:
-        return question.find(connection, question.typed)
-    except InvalidInputError:  # what was typed may be anything, so it does not go on the record
-        await record(log, asker, f"{question.subject}, none found")
-        raise
-
-
-async def _open(
-    projection: Projection, log: Log, folder: Path, as_of: Moment | None
-) -> ProjectionStore:
+    look = _Look(question, asker, log)
     if as_of is None:
-        return ProjectionStore.look(store_path(folder, projection), projection)
-    return await replay(projection, log, await bound_of(log, as_of))
+        return await look.live(folder)
+    try:
+        return await look.past(folder, as_of)
+    except NoPastError:
+        return await look.replayed(as_of)
+
+
+class _Look:
+    """One look of one person, which goes on the record once."""
+
+    def __init__(self, question: Question, asker: Asker, log: Log) -> None:
+        self._question = question
+        self._asker = asker
+        self._log = log
+        self._is_recorded = False
+
+    async def live(self, folder: Path) -> Any:  # noqa: ANN401 - see answer
+        projection = self._question.projection
+        live = ProjectionStore.look(store_path(folder, projection), projection)
+        with closing(live), live.snapshot() as snapshot:
+            return await self._read(snapshot.connection)
+
+    async def past(self, folder: Path, at: Moment) -> Any:  # noqa: ANN401 - see answer
+        async with kept(self._question.projection, self._log, folder) as past:
+            with past.store.as_of(past.positions(at)) as snapshot:
+                return await self._read(snapshot.connection)
+
+    async def replayed(self, at: Moment) -> Any:  # noqa: ANN401 - see answer
+        bound = await bound_of(self._log, at)
+        store = await replay(self._question.projection, self._log, bound)
+        with closing(store), store.snapshot() as snapshot:
+            return await self._read(snapshot.connection)
+
+    async def _read(self, connection: Connection) -> Any:  # noqa: ANN401 - see answer
+        found = await self._found(connection)
+        await self._record(f"{self._question.subject} {found}".rstrip())
+        return self._question.read(connection, found)
+
+    async def _found(self, connection: Connection) -> str:
+        if self._question.find is None:
+            return ""
+        try:
+            return self._question.find(connection, self._question.typed)
+        except InvalidInputError:  # what was typed may be anything: it does not go on the record
+            await self._record(f"{self._question.subject}, none found")
+            raise
+
+    async def _record(self, subject: str) -> None:
+        if not self._is_recorded:
+            await record(self._log, self._asker, subject)
+            self._is_recorded = True
