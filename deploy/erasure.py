@@ -22,14 +22,12 @@ from streams.errors import InvalidInputError, RivelinError
 from streams.loop import read_to_end
 from streams.ports import Outgoing
 from streams.restricted import (
+    ON_HELD,
     ErasureCertified,
     ErasureRecorded,
     MentionResolved,
-    MergeDecided,
-    PossibleLink,
     Quarantined,
     RecordRetokenised,
-    ReporterNoted,
     ReportHeld,
     ReportKeysWrapped,
     ReportWaiting,
@@ -55,7 +53,6 @@ TRANSPORT: Final = timedelta(days=8)
 #: Intake learns of an erasure within a tenth of a second; what it stored before is found later.
 SETTLE_SECONDS: Final = 1.0
 _ROUNDS_MAX: Final = 20
-_ON_HELD: Final = (ReportHeld, ReportWaiting, PossibleLink, MergeDecided, ReporterNoted)
 
 
 class NotShreddedError(RivelinError):
@@ -206,7 +203,7 @@ async def _refuse_waiting(log: Log, partner: str, report_id: UUID) -> None:
     async for records in read_to_end(log, (HELD,)):
         for record in records:
             key = record.key or b""
-            event = None if record.value is None else decode(record.value, *_ON_HELD)
+            event = None if record.value is None else decode(record.value, *ON_HELD)
             is_it = isinstance(event, ReportHeld | ReportWaiting) and (
                 (event.partner, event.report_id) == (partner, report_id)
             )

@@ -22,11 +22,9 @@ from streams.instants import to_millisecond
 from streams.loop import StageRunner, read_to_end
 from streams.ports import Outgoing
 from streams.restricted import (
-    MergeDecided,
-    PossibleLink,
+    ON_HELD,
     Quarantined,
     RecordRetokenised,
-    ReporterNoted,
     ReportHeld,
     ReportKeysWrapped,
     ReportLinked,
@@ -52,7 +50,6 @@ LEAD: Final = timedelta(days=7)
 #: How long a private sealing key is kept after partners stopped sealing to it (ADR-0005).
 KEPT: Final = timedelta(days=7)
 _BATCH: Final = 500
-_ON_HELD: Final = (ReportHeld, ReportWaiting, PossibleLink, MergeDecided, ReporterNoted)
 
 
 class KeyNotDueError(RivelinError):
@@ -160,7 +157,7 @@ def _note(waiting: dict[bytes, Submitted], key: bytes, submission: Submitted | N
 
 
 def _held(record: Record) -> Submitted | None:
-    event = None if record.value is None else decode(record.value, *_ON_HELD)
+    event = None if record.value is None else decode(record.value, *ON_HELD)
     if not isinstance(event, ReportHeld | ReportWaiting):
         return None  # what waits there beside reports was sealed by nobody
     return _submission(decode(event.linked, ReportLinked).submission)

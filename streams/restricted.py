@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from streams.codes import PreventionCode, ShareBand
@@ -207,13 +208,17 @@ class AnswerSubmitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSubmitted:
-    """A holder of a person has something to say to the other holders, in a code, by its report."""
+    """A holder of a person has something to say to the other holders, in a code, by its report.
+
+    `offset` is where it lies on the partner's topic: intake writes it, whatever the partner wrote.
+    """
 
     partner: str
     message_id: UUID
     report_id: UUID
     node: int
     code: PreventionCode
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -757,6 +762,77 @@ class ReporterNoted:
     partner: str
     type: PartnerType
     noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotedPerson:
+    """One person of a report: who it is, and what stops a notice.
+
+    By the birth date the person comes into the age band `turns` in ISO week `week` ("2026-W47"),
+    the first after the event; ADULT without a week: is one already. None without a birth date.
+    `contradicts` if the report's own age says otherwise.
+    """
+
+    node: int
+    entity_id: UUID
+    protected: bool
+    conflict: bool
+    turns: AgeBand | None
+    week: str | None
+    contradicts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MentionsNoted:
+    """Whom the latest revision of a report names; the gate finds the holders of a person by it."""
+
+    partner: str
+    report_id: UUID
+    revision: int
+    service: str
+    event_week: str
+    persons: tuple[NotedPerson, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSent:
+    """A holder was given a notice by this mention; kept to correct it. `notice_id` is the hub's."""
+
+    notice_id: UUID
+    partner: str
+    report_id: UUID
+    node: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageWaiting:
+    """A holder's message waits for the hub; ids are as its partner wrote them.
+
+    `entity_id` is whom it was offered about: a split since then voids it.
+    """
+
+    partner: str
+    message_id: UUID
+    report_id: UUID
+    node: int
+    code: PreventionCode
+    offset: int | None
+    entity_id: UUID
+    offered_at: datetime
+
+
+#: Everything that stands on `enclave.held`.
+ON_HELD: Final = (
+    ReportHeld,
+    ReportWaiting,
+    PossibleLink,
+    MergeDecided,
+    ReporterNoted,
+    MentionsNoted,
+    NoticeSent,
+    MessageWaiting,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,9 +195,18 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
         HELD,
         writers=("gate",),
         readers=("gate", "desk", "keys", "eraser"),
-        events=("ReportHeld", "PossibleLink", "ReportWaiting", "MergeDecided", "ReporterNoted"),
+        events=(
+            "ReportHeld",
+            "PossibleLink",
+            "ReportWaiting",
+            "MergeDecided",
+            "ReporterNoted",
+            "MentionsNoted",
+            "NoticeSent",
+            "MessageWaiting",
+        ),
         config=_COMPACTED,
-        key="partner, report id; of a possible link its two ids; batch, merge and reporter by name",
+        key="partner, report id; of a possible link its two ids; all others by name and ids",
     ),
     TopicSpec(
         REVIEW_COMMANDS,
@@ -262,7 +271,8 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         ERASURES,
         writers=("eraser",),
-        readers=("eraser", "anonymiser", "keys", "desk", "audit"),
+        # The gate forgets whom an erased report named.
+        readers=("eraser", "anonymiser", "gate", "keys", "desk", "audit"),
         events=("ErasureRecorded", "ErasureCertified"),
     ),
     TopicSpec(

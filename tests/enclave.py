@@ -20,6 +20,7 @@ from streams.memory import MemoryLog
 from streams.parts import CodedFact, Grading, Handling, SourceFacts
 from streams.ports import Outgoing
 from streams.restricted import (
+    ON_HELD,
     EnclaveMention,
     Identity,
     MentionResolved,
@@ -33,11 +34,8 @@ from streams.restricted import (
     Relation,
     Report,
     ReportAdmitted,
-    ReporterNoted,
-    ReportHeld,
     ReportLinked,
     ReportRetracted,
-    ReportWaiting,
     SplitDecided,
     SplitRequested,
     WithdrawalSubmitted,
@@ -99,7 +97,7 @@ _CLASSES = {
     POLICE: (PoliceReportShared, *_ON_BOTH),
     SAFEGUARDING: (SafeguardingReportShared, NominalRelayed, *_ON_BOTH),
     QUARANTINE: (Quarantined,),
-    HELD: (ReportHeld, ReportWaiting, MergeDecided, ReporterNoted, PossibleLink),
+    HELD: ON_HELD,
     OPERATIONS: (OperationRecorded, BatchReleased),
     OUTGOING: (ReportLinked,),
 }
