@@ -100,7 +100,8 @@ class Question:
     """What someone wants to see: of which projection, of which record if of one, and how.
 
     `subject` names the view ("network show"). `find` turns what was typed into
-    the id of the record; without it the question is about all of them.
+    the id of the record; without it the question is about all of them. `wants` is the act that
+    a role must allow where it is not simply a look at the whole projection.
     """
 
     projection: Projection
@@ -108,10 +109,13 @@ class Question:
     read: Callable[[Connection, str], Any]
     find: Callable[[Connection, str], str] | None = None
     typed: str = ""
+    wants: Act | None = None
 
     @property
     def act(self) -> Act:
         """Return what the asker's role must allow."""
+        if self.wants is not None:
+            return self.wants
         if self.projection.name == "safeguarding":
             return Act.LOOK_AT_HUB_VIEW
         return Act.LOOK_AT_POLICE_VIEW

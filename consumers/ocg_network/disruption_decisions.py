@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from consumers.ocg_network.disruptions import (
         Disruption,
         DisruptionBook,
-        HubRequest,
         OutcomeEvent,
     )
     from consumers.ocg_network.levers import CatalogueEntry
@@ -110,18 +109,26 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedView:
+    """The hub was asked; `view` is None until it has answered."""
+
+    request_id: str
+    view: HubView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What a decision rests on: the OCG's status, the target, live reports, the hub's answers.
 
-    `roles` are the confirmed roles of the person concerned in mapped OCGs; `requests` what the
-    hub was asked about the target, latest first, by lever.
+    `roles` are the confirmed roles of the person concerned in mapped OCGs; `views` the latest
+    that the hub was asked about the target, by lever.
     """
 
     ocg_status: OcgStatus | None = None
     target: Target | None = None
     reports: frozenset[str] = frozenset()
     roles: frozenset[OcgRole] = frozenset()
-    requests: Mapping[Lever, HubRequest] = field(default_factory=dict)
+    views: Mapping[Lever, AskedView] = field(default_factory=dict)
 
 
 # --- disruptions ------------------------------------------------------------------------------
@@ -227,15 +234,15 @@ def require_view(lever: Lever, ground: Ground) -> None:
     target = ground.target
     if target is None or not target.protects_child:
         return
-    request = ground.requests.get(lever)
-    if request is None:
+    asked = ground.views.get(lever)
+    if asked is None:
         raise HubViewMissingError(
             "a child lives or may live there, so the hub's view comes first:"
             f" rivelin disruption ask-view {target.entity_id} --lever {lever}"
         )
-    if request.view is None:
+    if asked.view is None:
         raise HubViewMissingError("the hub was asked and has not answered yet; look again later")
-    if request.view == HubView.HOLD_UNTIL_CHILD_SAFE:
+    if asked.view is HubView.HOLD_UNTIL_CHILD_SAFE:
         raise HubSaysHoldError("the hub says: hold until the child is safe; ask again afterwards")
 
 

@@ -49,11 +49,11 @@ CONCERNS_TABLE: Final = _table(
     *_columns("kind", "area", "theme", "week", "ocg_id", "cause", "cause_id", "decided_by"),
     *_columns("count", kind=Integer),
 )
-HUB_VIEWS_TABLE: Final = _table(
-    "hub_views",
-    "request_id",
-    *_columns("entity_id", "lever", "asked_by", "asked_at", "view"),
+# Question and answer stand on two topics, so on two tables: each is a function of one topic alone.
+HUB_REQUESTS_TABLE: Final = _table(
+    "hub_requests", "request_id", *_columns("entity_id", "lever", "asked_by", "asked_at")
 )
+HUB_ANSWERS_TABLE: Final = _table("hub_answers", "request_id", *_columns("view"))
 PROTECTIONS_TABLE: Final = _table(
     "protections",
     "declaration_id",
@@ -66,6 +66,7 @@ DISRUPTION_TABLES: Final = (
     OUTCOMES_TABLE,
     INTERVENTIONS_TABLE,
     CONCERNS_TABLE,
-    HUB_VIEWS_TABLE,
+    HUB_REQUESTS_TABLE,
+    HUB_ANSWERS_TABLE,
     PROTECTIONS_TABLE,
 )

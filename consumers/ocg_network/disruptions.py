@@ -15,7 +15,8 @@ from consumers.ocg_network.disruption_tables import (
     CONCERNS_TABLE,
     DISRUPTION_TABLES,
     DISRUPTIONS_TABLE,
-    HUB_VIEWS_TABLE,
+    HUB_ANSWERS_TABLE,
+    HUB_REQUESTS_TABLE,
     INTERVENTIONS_TABLE,
     OUTCOMES_TABLE,
     PROTECTIONS_TABLE,
@@ -217,14 +218,21 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubRequest:
-    """The hub's view of a lever at a place: asked, answered, or the one before the other."""
+    """Police asked for the hub's view of a lever at a place."""
 
     request_id: str
-    entity_id: str | None = None
-    lever: str | None = None
-    asked_by: str | None = None
-    asked_at: str | None = None
-    view: str | None = None
+    entity_id: str
+    lever: str
+    asked_by: str
+    asked_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubAnswer:
+    """What the hub said; the last word holds."""
+
+    request_id: str
+    view: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,17 +249,25 @@ class Protection:
         return not self.ended and day <= self.until
 
 
-Kept = TypeVar("Kept", Disruption, OutcomeRow, Intervention, Concern, HubRequest, Protection)
+Kept = TypeVar(
+    "Kept", Disruption, OutcomeRow, Intervention, Concern, HubRequest, HubAnswer, Protection
+)
 
 
 class DisruptionBook:
     """Disruptions, outcomes, interventions, concerns, and the hub's views that police were told.
 
-    Plugs into a projection: `events` by topic, `tables`, `apply`, `take_rewrites`, `restore`.
+    Plugs into a projection: `events` by topic, `tables` and the topic that each is a function of
+    (`past`), `apply`, `take_rewrites`, `restore`.
     """
 
     events: ClassVar[Mapping[str, tuple[type[Any], ...]]] = DISRUPTION_EVENTS
     tables: ClassVar[tuple[Table, ...]] = DISRUPTION_TABLES
+    past: ClassVar[Mapping[str, tuple[Table, ...]]] = {
+        DISRUPTIONS: (DISRUPTIONS_TABLE, OUTCOMES_TABLE, INTERVENTIONS_TABLE, CONCERNS_TABLE),
+        POLICE_DECISIONS: (HUB_REQUESTS_TABLE,),
+        POLICE: (HUB_ANSWERS_TABLE, PROTECTIONS_TABLE),
+    }
 
     def __init__(self) -> None:
         self.disruptions: dict[str, Disruption] = {}
@@ -259,6 +275,7 @@ class DisruptionBook:
         self.interventions: dict[str, Intervention] = {}
         self.concerns: dict[str, Concern] = {}
         self.requests: dict[str, HubRequest] = {}
+        self.answers: dict[str, HubAnswer] = {}
         self.protections: dict[str, Protection] = {}
         self._changed: set[tuple[str, str]] = set()
 
@@ -295,7 +312,8 @@ class DisruptionBook:
         self.outcomes = _kept(read(OUTCOMES_TABLE), OutcomeRow)
         self.interventions = _kept(read(INTERVENTIONS_TABLE), Intervention)
         self.concerns = _kept(read(CONCERNS_TABLE), Concern)
-        self.requests = _kept(read(HUB_VIEWS_TABLE), HubRequest)
+        self.requests = _kept(read(HUB_REQUESTS_TABLE), HubRequest)
+        self.answers = _kept(read(HUB_ANSWERS_TABLE), HubAnswer)
         self.protections = _kept(read(PROTECTIONS_TABLE), Protection)
 
     def _row(self, name: str, key: str) -> Rewrite:
@@ -365,22 +383,14 @@ class DisruptionBook:
         self._put(DISRUPTIONS_TABLE, self.disruptions, assessed)
 
     def _hear_hub(self, event: HubViewAsked | HubViewRelayed | ProtectionRelayed) -> None:
-        if isinstance(event, ProtectionRelayed):
-            self._protect(event)
-            return
-        key = str(event.request_id)
-        known = self.requests.get(key) or HubRequest(request_id=key)
-        if isinstance(event, HubViewRelayed):
-            known = replace(known, view=event.view.value)
-        elif known.asked_by is None:
-            known = replace(
-                known,
-                entity_id=str(event.entity_id),
-                lever=event.lever.value,
-                asked_by=event.decided_by,
-                asked_at=event.decided_at.isoformat(),
-            )
-        self._put(HUB_VIEWS_TABLE, self.requests, known)
+        match event:
+            case HubViewAsked():
+                self._first(HUB_REQUESTS_TABLE, self.requests, _request(event))
+            case HubViewRelayed(request_id=request_id, view=view):
+                answer = HubAnswer(request_id=str(request_id), view=view.value)
+                self._put(HUB_ANSWERS_TABLE, self.answers, answer)
+            case ProtectionRelayed():
+                self._protect(event)
 
     def _protect(self, event: ProtectionRelayed) -> None:
         protection = Protection(
@@ -397,7 +407,8 @@ _PLACES: Final[Mapping[str, tuple[Table, str]]] = {
     OUTCOMES_TABLE.name: (OUTCOMES_TABLE, "outcomes"),
     INTERVENTIONS_TABLE.name: (INTERVENTIONS_TABLE, "interventions"),
     CONCERNS_TABLE.name: (CONCERNS_TABLE, "concerns"),
-    HUB_VIEWS_TABLE.name: (HUB_VIEWS_TABLE, "requests"),
+    HUB_REQUESTS_TABLE.name: (HUB_REQUESTS_TABLE, "requests"),
+    HUB_ANSWERS_TABLE.name: (HUB_ANSWERS_TABLE, "answers"),
     PROTECTIONS_TABLE.name: (PROTECTIONS_TABLE, "protections"),
 }
 
@@ -469,6 +480,16 @@ def _concern(event: ConcernRecorded) -> Concern:
         cause=cause,
         cause_id=cause_id,
         decided_by=event.decided_by,
+    )
+
+
+def _request(event: HubViewAsked) -> HubRequest:
+    return HubRequest(
+        request_id=str(event.request_id),
+        entity_id=str(event.entity_id),
+        lever=event.lever.value,
+        asked_by=event.decided_by,
+        asked_at=event.decided_at.isoformat(),
     )
 
 

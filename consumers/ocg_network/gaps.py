@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from consumers.network.tables import MENTIONS, TIES
 from consumers.ocg_network.disruptions import State
-from consumers.ocg_network.ground import requests_about, rows_in, targets_of
+from consumers.ocg_network.ground import rows_in, targets_of, views_about
 from consumers.ocg_network.levers import TargetKind, catalogue
 from streams.codes import HubView
 from streams.taxonomy import RelationKind
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from consumers.ocg_network.disruption_decisions import Target
-    from consumers.ocg_network.disruptions import Disruption, HubRequest
+    from consumers.ocg_network.disruption_decisions import AskedView, Target
+    from consumers.ocg_network.disruptions import Disruption
     from consumers.ocg_network.levers import CatalogueEntry
     from streams.codes import Lever
 
@@ -69,7 +69,7 @@ class Chance:
     entity_id: str | None
     kind: TargetKind
     view_state: ViewState
-    view: str | None
+    view: HubView | None
     age_known: bool
 
 
@@ -93,18 +93,18 @@ class Reach:
     """What a lever could be used against, and what the hub was asked about each of it."""
 
     targets: tuple[Target, ...]
-    requests: Mapping[str, Mapping[Lever, HubRequest]]
+    views: Mapping[str, Mapping[Lever, AskedView]]
 
 
 def reach_of(connection: Connection, members: AbstractSet[str], day: str) -> Reach:
     """Return the people and things of an OCG as they stand, on a day (ISO date)."""
     entities = members | _things(connection, members)
     targets = targets_of(connection, entities, day)
-    requests = {
-        one: requests_about(connection, one) for one, target in targets.items() if _is_place(target)
+    views = {
+        one: views_about(connection, one) for one, target in targets.items() if _is_place(target)
     }
     usable = (one for one in targets.values() if not (one.is_child or one.is_victim_only))
-    return Reach(targets=tuple(usable), requests=requests)
+    return Reach(targets=tuple(usable), views=views)
 
 
 def gaps(reach: Reach, disruptions: Sequence[Disruption]) -> list[Gap]:
@@ -117,7 +117,7 @@ def _gap(entry: CatalogueEntry, reach: Reach, disruptions: Sequence[Disruption])
     mine = [one for one in disruptions if one.lever == entry.lever.value]
     done = {one.target_id for one in mine if one.state is State.EXECUTED}
     fitting = (one for one in reach.targets if _fits(entry, one) and one.entity_id not in done)
-    chances = [_chance(entry, one, reach.requests.get(one.entity_id, {})) for one in fitting]
+    chances = [_chance(entry, one, reach.views.get(one.entity_id, {})) for one in fitting]
     if TargetKind.GROUP in entry.targets and None not in done:
         chances.append(_GROUP)
     return Gap(
@@ -141,7 +141,7 @@ def _fits(entry: CatalogueEntry, target: Target) -> bool:
     return target.kind in entry.targets and not (entry.takes_the_home and target.shelters_victim)
 
 
-def _chance(entry: CatalogueEntry, target: Target, asked: Mapping[Lever, HubRequest]) -> Chance:
+def _chance(entry: CatalogueEntry, target: Target, asked: Mapping[Lever, AskedView]) -> Chance:
     request = asked.get(entry.lever) if target.protects_child else None
     return Chance(
         entity_id=target.entity_id,
@@ -152,14 +152,14 @@ def _chance(entry: CatalogueEntry, target: Target, asked: Mapping[Lever, HubRequ
     )
 
 
-def _view_state(target: Target, request: HubRequest | None) -> ViewState:
+def _view_state(target: Target, request: AskedView | None) -> ViewState:
     if not target.protects_child:
         return ViewState.NOT_NEEDED
     if request is None:
         return ViewState.ASK_FIRST
     if request.view is None:
         return ViewState.ASKED
-    hold = request.view == HubView.HOLD_UNTIL_CHILD_SAFE
+    hold = request.view is HubView.HOLD_UNTIL_CHILD_SAFE
     return ViewState.HOLD if hold else ViewState.GIVEN
 
 

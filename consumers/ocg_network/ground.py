@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from consumers.network.tables import ENTITIES, MENTIONS, REDIRECTS, REPORTS, TIES
-from consumers.ocg_network.disruption_decisions import Target
-from consumers.ocg_network.disruption_tables import HUB_VIEWS_TABLE, PROTECTIONS_TABLE
+from consumers.ocg_network.disruption_decisions import AskedView, Target
+from consumers.ocg_network.disruption_tables import (
+    HUB_ANSWERS_TABLE,
+    HUB_REQUESTS_TABLE,
+    PROTECTIONS_TABLE,
+)
 from consumers.ocg_network.disruptions import HubRequest, Protection
 from consumers.ocg_network.levers import TARGET_OF
-from streams.codes import Lever
+from streams.codes import HubView, Lever
 from streams.taxonomy import RelationKind
 from streams.values import ChildAtEvent, NodeKind
 
@@ -96,16 +100,22 @@ def _target(
     )
 
 
-def requests_about(connection: Connection, entity_id: str) -> Mapping[Lever, HubRequest]:
+def views_about(connection: Connection, entity_id: str) -> Mapping[Lever, AskedView]:
     """Return the latest that the hub was asked about a place or thing, by lever."""
     same = aliases(connection, root(connection, entity_id))
-    rows = rows_in(connection, select(HUB_VIEWS_TABLE), HUB_VIEWS_TABLE.c.entity_id, same)
+    rows = rows_in(connection, select(HUB_REQUESTS_TABLE), HUB_REQUESTS_TABLE.c.entity_id, same)
     asked = sorted((HubRequest(**row) for row in rows), key=_when_asked)
-    return {Lever(one.lever): one for one in asked if one.lever is not None}
+    ids = [one.request_id for one in asked]
+    told = rows_in(connection, select(HUB_ANSWERS_TABLE), HUB_ANSWERS_TABLE.c.request_id, ids)
+    answers = {row["request_id"]: HubView(row["view"]) for row in told}
+    return {
+        Lever(one.lever): AskedView(request_id=one.request_id, view=answers.get(one.request_id))
+        for one in asked
+    }
 
 
 def _when_asked(request: HubRequest) -> tuple[str, str]:
-    return request.asked_at or "", request.request_id
+    return request.asked_at, request.request_id
 
 
 def _is_victim_only(row: Mapping[str, Any]) -> bool:

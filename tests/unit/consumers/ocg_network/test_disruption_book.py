@@ -53,7 +53,9 @@ BY_TOPIC = {
 def state_of(book):
     """All it knows, as the rows tell it; the order of taking in is no part of it."""
     kept = (book.disruptions, book.outcomes, book.interventions, book.concerns)
-    return [dict(sorted(one.items())) for one in (*kept, book.requests, book.protections)]
+    return [
+        dict(sorted(one.items())) for one in (*kept, book.requests, book.answers, book.protections)
+    ]
 
 
 def rows_of(book):
@@ -84,6 +86,11 @@ def test_every_order_of_the_topics_gives_the_same_state(order):
                 in_turns.apply(queue.pop(0))
     assert state_of(one_after_another) == state_of(in_turns)
     assert rows_of(one_after_another) == rows_of(in_turns)
+
+
+def test_each_table_is_a_function_of_one_topic_and_stands_once():
+    told = [table for tables in DisruptionBook.past.values() for table in tables]
+    assert sorted(one.name for one in told) == sorted(one.name for one in DisruptionBook.tables)
 
 
 def test_a_tail_that_is_delivered_twice_changes_nothing():

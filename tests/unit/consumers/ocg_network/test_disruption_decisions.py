@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from consumers.ocg_network.disruption_decisions import (
+    AskedView,
     DisruptionSettledError,
     HubSaysHoldError,
     HubViewMissingError,
@@ -36,9 +37,7 @@ from tests.invented_disruptions import (
     HOME,
     OFFICER,
     VICTIM,
-    answered,
     arrested,
-    asked,
     assessed,
     book_of,
     by_disruption,
@@ -59,9 +58,8 @@ EMPTY = book_of()
 CLOSURE = {"lever": Lever.CLOSURE_ORDER, "target_id": an_id("home")}
 
 
-def view(view=HubView.NO_OBJECTION, *, is_answered=True):
-    events = [asked(), answered(view=view)] if is_answered else [asked()]
-    return {Lever.CLOSURE_ORDER: book_of(*events).requests[key("Q1")]}
+def view(view=HubView.NO_OBJECTION):
+    return {Lever.CLOSURE_ORDER: AskedView(request_id=key("Q1"), view=view)}
 
 
 # --- planning -------------------------------------------------------------------------
@@ -109,9 +107,7 @@ def test_at_a_home_with_a_child_the_plan_is_refused_with_the_command_to_ask():
 
 def test_a_view_that_was_asked_and_not_given_is_none_yet():
     with pytest.raises(HubViewMissingError, match="not answered"):
-        decide_plan(
-            planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, requests=view(is_answered=False))
-        )
+        decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, views=view(None)))
 
 
 def test_a_view_on_one_lever_says_nothing_of_another():
@@ -120,17 +116,17 @@ def test_a_view_on_one_lever_says_nothing_of_another():
         decide_plan(
             planned(target_id=an_id("home"), **possession),
             EMPTY,
-            ground(CHILDS_HOME, requests=view()),
+            ground(CHILDS_HOME, views=view()),
         )
 
 
 def test_hold_refuses_and_every_other_view_lets_the_plan_stand():
     hold = view(HubView.HOLD_UNTIL_CHILD_SAFE)
     with pytest.raises(HubSaysHoldError):
-        decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, requests=hold))
+        decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, views=hold))
     for other in set(HubView) - {HubView.HOLD_UNTIL_CHILD_SAFE}:
-        requests = view(other)
-        assert decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, requests=requests))
+        views = view(other)
+        assert decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, views=views))
 
 
 def test_a_home_where_only_victims_live_is_protected_and_not_taken():

@@ -1,0 +1,312 @@
+"""What people see of disruptions and outcomes, read from the rows of a store.
+
+The connection comes from the caller; nothing is written. Days are ISO dates.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import select
+
+from consumers.network.look import find, find_entity
+from consumers.network.tables import ENTITIES, MENTIONS, PAIRS, REPORTS
+from consumers.ocg_network.concerns import spikes
+from consumers.ocg_network.disruption_decisions import Ground, Target
+from consumers.ocg_network.disruption_tables import (
+    CONCERNS_TABLE,
+    DISRUPTIONS_TABLE,
+    HUB_ANSWERS_TABLE,
+    HUB_REQUESTS_TABLE,
+    INTERVENTIONS_TABLE,
+    OUTCOMES_TABLE,
+)
+from consumers.ocg_network.disruptions import Concern, Disruption, Intervention, OutcomeRow
+from consumers.ocg_network.gaps import NOT_AN_ORDER, gaps, reach_of
+from consumers.ocg_network.ground import live_reports, root, rows_in, target_of, views_about
+from consumers.ocg_network.levers import CATALOGUE_VERSION
+from consumers.ocg_network.removal import Measure, Network
+from consumers.ocg_network.tables import OCG_MEMBERS, OCGS
+from consumers.ocg_network.totals import balance, totals
+from streams.codes import OcgRole
+from streams.errors import InvalidInputError
+from streams.roles import OcgStatus
+from streams.values import NodeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Table
+
+Facts = dict[str, Any]
+Kept = TypeVar("Kept", Disruption, OutcomeRow, Intervention, Concern)
+
+
+# --- finding what was typed -------------------------------------------------------------------
+
+
+def find_ocg(connection: Connection, typed: str) -> str:
+    """Return the OCG of a reference, or whose id begins so; of an absorbed one who took it in.
+
+    Raises: InvalidInputError.
+    """
+    named = select(OCGS.c.ocg_id).where(OCGS.c.reference == typed.strip())
+    found = connection.scalar(named)
+    return ocg_now(connection)(found or find(connection, OCGS.c.ocg_id, typed, "OCG"))
+
+
+def find_disruption(connection: Connection, typed: str) -> str:
+    """Return the disruption whose id begins so.
+
+    Raises: InvalidInputError.
+    """
+    return find(connection, DISRUPTIONS_TABLE.c.disruption_id, typed, "disruption")
+
+
+def find_report(connection: Connection, typed: str) -> str:
+    """Return the report whose id begins so.
+
+    Raises: InvalidInputError.
+    """
+    return find(connection, REPORTS.c.report_id, typed, "report")
+
+
+def ocg_now(connection: Connection) -> Callable[[str], str]:
+    """Return how to get from an OCG's id to that of whom it was absorbed into."""
+    rows = connection.execute(select(OCGS.c.ocg_id, OCGS.c.absorbed_into))
+    into = {row.ocg_id: row.absorbed_into for row in rows}
+
+    def now(ocg_id: str) -> str:
+        while into.get(ocg_id):
+            ocg_id = into[ocg_id]
+        return ocg_id
+
+    return now
+
+
+# --- what a decision rests on -----------------------------------------------------------------
+
+
+def ground(
+    connection: Connection,
+    day: str,
+    *,
+    ocg_id: str | None = None,
+    target_id: str | None = None,
+    report_ids: Iterable[str] = (),
+) -> Ground:
+    """Return what police know of an OCG, a target and some reports, as of now."""
+    target = None if target_id is None else target_of(connection, target_id, day)
+    if target_id is not None and target is None:
+        target = Target(entity_id=target_id, kind=None)
+    return Ground(
+        ocg_status=None if ocg_id is None else status_of(connection, ocg_id),
+        target=target,
+        reports=live_reports(connection, report_ids),
+        roles=frozenset() if target is None else roles_of(connection, target.entity_id),
+        views={} if target is None else views_about(connection, target.entity_id),
+    )
+
+
+def status_of(connection: Connection, ocg_id: str) -> OcgStatus | None:
+    """Return whether an OCG is mapped; None for one that nobody mapped."""
+    status = connection.scalar(select(OCGS.c.status).where(OCGS.c.ocg_id == ocg_id))
+    return None if status is None else OcgStatus(status)
+
+
+def roles_of(connection: Connection, person_id: str) -> frozenset[OcgRole]:
+    """Return the confirmed roles of a person in mapped OCGs, under whatever id."""
+    held = select(OCG_MEMBERS.c.person_id, OCG_MEMBERS.c.role).join(
+        OCGS, OCGS.c.ocg_id == OCG_MEMBERS.c.ocg_id
+    )
+    mapped = held.where(OCGS.c.status == OcgStatus.MAPPED.value, OCG_MEMBERS.c.role.is_not(None))
+    rows = connection.execute(mapped).all()
+    return frozenset(
+        OcgRole(row.role) for row in rows if root(connection, row.person_id) == person_id
+    )
+
+
+def members_of(connection: Connection, ocg_id: str) -> frozenset[str]:
+    """Return the members of an OCG under the ids they go by now."""
+    told = select(OCG_MEMBERS.c.person_id).where(OCG_MEMBERS.c.ocg_id == ocg_id)
+    return frozenset(root(connection, one) for one in connection.execute(told).scalars())
+
+
+# --- disruptions and outcomes -----------------------------------------------------------------
+
+
+def disruptions(
+    connection: Connection, ocg_id: str | None = None, day: str | None = None
+) -> list[Facts]:
+    """Return every disruption as it stands, or stood at the end of a day; the latest plan first."""
+    told = (one.as_of(day) for one in _all(connection, DISRUPTIONS_TABLE, Disruption))
+    now = ocg_now(connection)
+    known = [one for one in told if one and (ocg_id is None or now(one.ocg_id or "") == ocg_id)]
+    return [_disruption(one) for one in sorted(known, key=_plan_order, reverse=True)]
+
+
+def disruption(connection: Connection, disruption_id: str) -> Facts:
+    """Return one disruption with what it brought."""
+    one = _disruption_of(connection, disruption_id)
+    brought = select(OUTCOMES_TABLE).where(OUTCOMES_TABLE.c.cause_id == disruption_id)
+    rows = connection.execute(brought.order_by(OUTCOMES_TABLE.c.occurred_on)).mappings()
+    return {**_disruption(one), "outcomes": [dict(row) for row in rows]}
+
+
+def outcomes(connection: Connection, ocg_id: str | None = None) -> list[Facts]:
+    """Return every outcome, the latest first, and whether what it is owed to is still known."""
+    found = _all(connection, OUTCOMES_TABLE, OutcomeRow)
+    reports = live_reports(connection, [one.cause_id for one in found])
+    planned = {one.disruption_id for one in _all(connection, DISRUPTIONS_TABLE, Disruption)}
+    now = ocg_now(connection)
+    return [
+        {**asdict(one), "cause_known": one.cause_id in reports or one.cause_id in planned}
+        for one in sorted(found, key=lambda one: (one.occurred_on, one.outcome_id), reverse=True)
+        if ocg_id is None or now(one.ocg_id or "") == ocg_id
+    ]
+
+
+def interventions(connection: Connection) -> list[Facts]:
+    """Return every intervention, the latest first."""
+    found = _all(connection, INTERVENTIONS_TABLE, Intervention)
+    return [asdict(one) for one in sorted(found, key=lambda one: one.occurred_on, reverse=True)]
+
+
+def concerns(connection: Connection) -> Facts:
+    """Return concerns by week, and every week of an area judged: a spike or none, and why."""
+    found = _all(connection, CONCERNS_TABLE, Concern)
+    judged = [{**asdict(one), "in_words": one.in_words} for one in spikes(found)]
+    told = sorted(found, key=lambda one: (one.week, one.area), reverse=True)
+    return {"concerns": [asdict(one) for one in told], "weeks": judged}
+
+
+def all_totals(connection: Connection, day: str | None = None) -> Facts:
+    """Return the sums per OCG, lever and strand; OCGs under their references."""
+    found = totals(
+        _all(connection, DISRUPTIONS_TABLE, Disruption),
+        _all(connection, OUTCOMES_TABLE, OutcomeRow),
+        day,
+        ocg_now(connection),
+    ).as_dict()
+    names = references(connection)
+    found["by_ocg"] = {names.get(key, key): one for key, one in found["by_ocg"].items()}
+    return found
+
+
+def strands(connection: Connection, day: str | None = None) -> list[Facts]:
+    """Return the balance of the 4P plan and Partnership."""
+    return [asdict(one) for one in balance(_all(connection, DISRUPTIONS_TABLE, Disruption), day)]
+
+
+def references(connection: Connection) -> Mapping[str, str]:
+    """Return each OCG's reference by its id."""
+    rows = connection.execute(select(OCGS.c.ocg_id, OCGS.c.reference))
+    return {row.ocg_id: row.reference for row in rows}
+
+
+def hub_views(connection: Connection) -> list[Facts]:
+    """Return what the hub was asked about places, and what it said; the latest first."""
+    told = connection.execute(select(HUB_ANSWERS_TABLE)).mappings()
+    answers = {row["request_id"]: row["view"] for row in told}
+    rows = connection.execute(
+        select(HUB_REQUESTS_TABLE).order_by(HUB_REQUESTS_TABLE.c.asked_at.desc())
+    )
+    return [{**row, "view": answers.get(row["request_id"])} for row in rows.mappings()]
+
+
+# --- gaps and removal -------------------------------------------------------------------------
+
+
+def lever_gaps(connection: Connection, ocg_id: str, day: str) -> Facts:
+    """Return the levers that an OCG's people and things make possible, and how each stands."""
+    reach = reach_of(connection, members_of(connection, ocg_id), day)
+    now = ocg_now(connection)
+    tried = [
+        one
+        for one in _all(connection, DISRUPTIONS_TABLE, Disruption)
+        if one.ocg_id is not None and now(one.ocg_id) == ocg_id
+    ]
+    found = [{**asdict(gap), "is_gap": gap.is_gap} for gap in gaps(reach, tried)]
+    return {
+        "ocg_id": ocg_id,
+        "reference": references(connection).get(ocg_id),
+        "catalogue": CATALOGUE_VERSION,
+        "levers": found,
+        "note": NOT_AN_ORDER,
+    }
+
+
+def removal(
+    connection: Connection,
+    members: Iterable[str],
+    *,
+    without: Sequence[str] = (),
+    top: int | None = None,
+    measure: Measure = Measure.BETWEENNESS,
+) -> Facts:
+    """Simulate taking adults out of the network that these entities and their ties are.
+
+    Raises: InvalidInputError, NotRemovableError.
+    """
+    nodes = frozenset(members)
+    pairs = rows_in(connection, select(PAIRS).where(PAIRS.c.weight > 0), PAIRS.c.low_id, nodes)
+    ties = [(pair["low_id"], pair["high_id"]) for pair in pairs if pair["high_id"] in nodes]
+    network = Network(nodes, ties, _removable(connection, nodes))
+    if top is not None:
+        return asdict(network.without_top(top, measure))
+    people = [find_entity(connection, one) for one in without]
+    if not people:
+        raise InvalidInputError("name adults with --without, or how many with --top")
+    return asdict(network.without(people))
+
+
+def network_members(connection: Connection, network_id: str) -> frozenset[str]:
+    """Return every entity of a candidate network."""
+    found = select(ENTITIES.c.entity_id).where(ENTITIES.c.network_id == network_id)
+    return frozenset(connection.execute(found).scalars())
+
+
+def around(connection: Connection, members: Iterable[str]) -> frozenset[str]:
+    """Return members of an OCG and whatever stands beside them in a report: the OCG's surround."""
+    named = frozenset(members)
+    told = rows_in(connection, select(MENTIONS.c.report_id), MENTIONS.c.entity_id, named)
+    reports = {row["report_id"] for row in told}
+    beside = rows_in(connection, select(MENTIONS.c.entity_id), MENTIONS.c.report_id, reports)
+    return named | {row["entity_id"] for row in beside}
+
+
+def _removable(connection: Connection, nodes: Iterable[str]) -> frozenset[str]:
+    rows = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, nodes)
+    return frozenset(
+        row["entity_id"]
+        for row in rows
+        if row["kind"] == NodeKind.PERSON.value
+        and not row["is_child"]
+        and (row["is_suspect"] or row["is_nominal"] or not row["is_victim"])
+    )
+
+
+# --- rows to records --------------------------------------------------------------------------
+
+
+def _all(connection: Connection, table: Table, kind: type[Kept]) -> list[Kept]:
+    return [kind(**row) for row in connection.execute(select(table)).mappings()]
+
+
+def _disruption_of(connection: Connection, disruption_id: str) -> Disruption:
+    wanted = select(DISRUPTIONS_TABLE).where(DISRUPTIONS_TABLE.c.disruption_id == disruption_id)
+    return Disruption(**connection.execute(wanted).mappings().one())
+
+
+def _plan_order(one: Disruption) -> tuple[str, str]:
+    return one.planned_on or "", one.disruption_id
+
+
+def _disruption(one: Disruption) -> Facts:
+    lists = {name: json.loads(getattr(one, name) or "[]") for name in _LISTS}
+    return {**asdict(one), **lists, "state": one.state.value, "impact": one.impact_shown}
+
+
+_LISTS = ("report_ids", "impact_reasons")
