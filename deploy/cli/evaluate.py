@@ -12,6 +12,7 @@ import typer
 from deploy.cli.evaluate_intruder import intruder
 from deploy.cli.evaluate_linkage import figure_rows, generate, linkage
 from deploy.cli.evaluate_narrative import narrative
+from deploy.cli.evaluate_town import safeguarding, town
 from deploy.cli.output import counting, show_json, show_table
 from streams.errors import InvalidInputError
 
@@ -40,6 +41,8 @@ def register(app: typer.Typer) -> None:
     evaluate.command()(generate)
     evaluate.command()(narrative)
     evaluate.command()(intruder)
+    evaluate.command()(safeguarding)
+    evaluate.command()(town)
     app.add_typer(evaluate, name="evaluate")
 
 

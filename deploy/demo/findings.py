@@ -65,7 +65,7 @@ class Resolved:
     """Which enclave id each mention has now, as the linker's own record says."""
 
     def __init__(self) -> None:
-        self._entity: dict[MentionKey, UUID] = {}
+        self._entity: defaultdict[tuple[str, UUID], dict[tuple[int, int], UUID]] = defaultdict(dict)
         self._kept: dict[UUID, UUID] = {}
         self.questions = 0
 
@@ -82,33 +82,33 @@ class Resolved:
         """Fold one decision in."""
         match decode(record.value or b"", *_RESOLUTIONS):
             case ReportAdmitted(partner=partner, report_id=report_id):
-                self._forget(partner, report_id)  # a revision takes the place of the earlier one
+                self._entity.pop((partner, report_id), None)  # a revision takes its place
             case MentionResolved() as one:
-                key = (one.partner, one.report_id, one.revision, one.node)
-                self._entity[key] = one.entity_id
+                told = self._entity[one.partner, one.report_id]
+                told[one.revision, one.node] = one.entity_id
             case MergeDecided(kept_id=kept, absorbed_id=absorbed):
                 self._kept[absorbed] = kept
             case ReportRetracted(partner=partner, report_id=report_id):
-                self._forget(partner, report_id)
+                self._entity.pop((partner, report_id), None)
             case SplitDecided() as split:
-                self._kept.pop(split.new_entity_id, None)
-                named = {(m.partner, m.report_id, m.node) for m in split.mentions}
-                for partner, report_id, revision, node in tuple(self._entity):
-                    if (partner, report_id, node) in named:
-                        key = (partner, report_id, revision, node)
-                        self._entity[key] = split.new_entity_id
+                self._part(split)
             case PossibleLink():
                 self.questions += 1
             case _:
                 return  # the rest changes nothing of who is who
 
-    def _forget(self, partner: str, report_id: UUID) -> None:
-        for key in [key for key in self._entity if key[:2] == (partner, report_id)]:
-            del self._entity[key]
+    def _part(self, split: SplitDecided) -> None:
+        self._kept.pop(split.new_entity_id, None)
+        for one in split.mentions:
+            told = self._entity.get((one.partner, one.report_id), {})
+            for revision, node in told:
+                if node == one.node:
+                    told[revision, node] = split.new_entity_id
 
     def entity(self, key: MentionKey) -> UUID | None:
         """Return the id of a mention, None for one that was never resolved."""
-        entity = self._entity.get(key)
+        partner, report_id, revision, node = key
+        entity = self._entity.get((partner, report_id), {}).get((revision, node))
         return None if entity is None else self.now(entity)
 
     def now(self, entity: UUID) -> UUID:
@@ -116,6 +116,11 @@ class Resolved:
         while entity in self._kept:
             entity = self._kept[entity]
         return entity
+
+    def absorbed(self) -> Iterator[tuple[UUID, UUID]]:
+        """Yield each id that was merged into another, and what it is now."""
+        for entity in self._kept:
+            yield entity, self.now(entity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,12 @@ class Identities:
                 if entity is not None:
                     found[str(ids.entity(entity))].add(number)
         return cls({one: frozenset(numbers) for one, numbers in found.items()})
+
+    def with_absorbed(self, resolved: Resolved, keys: Keys, audience: Audience) -> Identities:
+        """Return the same, with the ids that were merged into others since."""
+        ids = AudienceIds(audience, keys.audience)
+        gone = ((str(ids.entity(old)), str(ids.entity(now))) for old, now in resolved.absorbed())
+        return Identities({old: self.behind(now) for old, now in gone} | dict(self.people))
 
     def behind(self, audience_id: str) -> frozenset[int]:
         """Return who is behind an id; nobody is behind one of a thing."""
@@ -248,6 +259,14 @@ def _false_kin(view: Snapshot, identities: Identities, siblings: frozenset[froze
         not _are_siblings(identities.behind(left), identities.behind(right), siblings)
         for left, right in _sibling_ids(view)
     )
+
+
+def sibling_pairs(view: Snapshot, identities: Identities) -> Iterator[frozenset[int]]:
+    """Yield the pairs of the town's people that the hub takes for siblings."""
+    for left, right in _sibling_ids(view):
+        for one in identities.behind(left):
+            for other in identities.behind(right) - {one}:
+                yield frozenset((one, other))
 
 
 def _are_siblings(

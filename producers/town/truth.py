@@ -29,7 +29,7 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from producers.town.reports import Submission
@@ -98,6 +98,13 @@ def truth_of(town: Town) -> Truth:
         siblings=siblings(town.ties),
         persons=police.persons | hub.persons,
     )
+
+
+def exposures_of(
+    town: Town, steps: Sequence[Submission], outcomes: Sequence[Outcome | None]
+) -> frozenset[Exposure]:
+    """Work out the alerts that some submissions alone, in their order, must bring."""
+    return Picture(town, _in_force(steps, outcomes, Audience.SAFEGUARDING)).exposures()
 
 
 def outcome_of(step: Submission) -> Outcome | None:
