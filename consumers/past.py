@@ -1,7 +1,7 @@
 """The past of a store: every version that a row ever had, by the offset that made it.
 
 A table that is a function of one topic alone has, beside it, a table of its versions. One that
-held from an offset `since` until another (`until`, itself excluded) is what the rows were at every
+held from an offset (`held_since`) until another (`held_until`, itself excluded) is what the rows were at every
 position between, in whatever order the topics were read. So a look at a moment lays views over the
 tables and reads nothing from the log.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from consumers.projection import Rewrite, Row, Step
     from streams.ports import Positions
 
-#: `until` of the version that holds now: later than any offset.
+#: `held_until` of the version that holds now: later than any offset.
 OPEN: Final = 2**62
 SUFFIX: Final = "_past"
 #: Reading a table that has no past, at a moment, reads this one, which nobody makes.
@@ -55,12 +55,12 @@ def past_of(table: Table) -> Table:
         Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable)
         for one in table.columns
     ]
-    since = Column("since", Integer, primary_key=True)
-    until = Column("until", Integer, nullable=False)
+    since = Column("held_since", Integer, primary_key=True)
+    until = Column("held_until", Integer, nullable=False)
     past = Table(name, MetaData(), *columns, since, until, sqlite_with_rowid=False)
     for index in table.indexes:
         Index(f"{index.name}{SUFFIX}", *(past.c[column.name] for column in index.columns))
-    Index(f"{name}_since", past.c.since)
+    Index(f"{name}_since", past.c.held_since)
     return past
 
 
@@ -153,8 +153,8 @@ def _closing(table: Table, names: tuple[str, ...]) -> _Statement:
     where = " AND ".join(f'"{name}" = ?{number + 2}' for number, name in enumerate(names))
     latest = ""
     if set(names) == {column.name for column in table.primary_key.columns}:
-        latest = f" AND since = (SELECT max(since) FROM {past.name} WHERE {where})"  # noqa: S608 - names of our own tables
-    text = f"UPDATE {past.name} SET until = ?1 WHERE {where} AND until = {OPEN}{latest}"  # noqa: S608 - the same
+        latest = f" AND held_since = (SELECT max(held_since) FROM {past.name} WHERE {where})"  # noqa: S608 - names of our own tables
+    text = f"UPDATE {past.name} SET held_until = ?1 WHERE {where} AND held_until = {OPEN}{latest}"  # noqa: S608 - the same
     return _Statement.of(text, [table.c[name] for name in names])
 
 
@@ -252,7 +252,7 @@ def _lay(connection: Connection, table: Table, query: str) -> None:
 
 def _version(table: Table, position: int) -> str:
     last = position - 1
-    return f"{_selection(table, {})} WHERE since <= {last} AND until > {last}"
+    return f"{_selection(table, {})} WHERE held_since <= {last} AND held_until > {last}"
 
 
 def _selection(table: Table, values: Mapping[str, str]) -> str:

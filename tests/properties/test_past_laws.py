@@ -181,11 +181,11 @@ async def test_versions_of_a_row_never_overlap_and_leave_no_gap_while_it_lives()
     with desk.store.snapshot() as now:
         versions = list(now.rows(past_of(ENTITIES)))
         current = {row["entity_id"] for row in now.rows(ENTITIES)}
-    assert {one["entity_id"] for one in versions if one["until"] > 10_000} == current
+    assert {one["entity_id"] for one in versions if one["held_until"] > 10_000} == current
     for one, after in pairwise(versions):
-        assert one["since"] < one["until"]
+        assert one["held_since"] < one["held_until"]
         if one["entity_id"] == after["entity_id"]:
-            assert one["until"] <= after["since"]
+            assert one["held_until"] <= after["held_since"]
 
 
 async def test_what_is_not_kept_through_time_is_never_shown_as_it_is_now(desk):
