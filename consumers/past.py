@@ -1,9 +1,9 @@
 """The past of a store: every version that a row ever had, by the offset that made it.
 
 A table that is a function of one topic alone has, beside it, a table of its versions. One that
-held from an offset (`held_since`) until another (`held_until`, itself excluded) is what the rows were at every
-position between, in whatever order the topics were read. So a look at a moment lays views over the
-tables and reads nothing from the log.
+held from an offset (`held_since`) until another (`held_until`, itself excluded) is what the rows
+were at every position between, in whatever order the topics were read. So a look at a moment lays
+views over the tables and reads nothing from the log.
 """
 
 from __future__ import annotations

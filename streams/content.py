@@ -225,6 +225,15 @@ def _content(report: Report) -> Iterator[Fault]:
     yield from _text(report.narrative, "narrative", NARRATIVE_CHARS_MAX)
 
 
+def is_grade(grading: Grading) -> bool:
+    """Tell whether a grade names source and assessment, and both in the letters of its scheme.
+
+    Source: domain.md section 8, rule 14; the schemes swap letters and digits.
+    """
+    whole = grading.source is not None and grading.assessment is not None
+    return whole and not any(_grading(grading))
+
+
 def _grading(grading: Grading) -> Iterator[Fault]:
     scheme = _GRADES.get(grading.scheme)
     grades = (("grading.source", grading.source), ("grading.assessment", grading.assessment))

@@ -3,98 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID, uuid5
 
 import pytest
 
-from streams.codes import ArchiveReason, DeadlineKind, OcgRole, Rationale, RoleEnd
-from streams.ocg import (
-    DeadlinePassed,
-    OcgArchived,
-    OcgMapped,
-    OcgMerged,
-    OcgReactivated,
-    OcgSplit,
-    RoleConfirmed,
-    RoleEnded,
-)
 from streams.roles import ConfirmedRoles, OcgStatus, RoleChange, expiry_of
-
-AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
-WHO = {"decided_by": "DS Invented", "decided_at": AT}
-WHY = (Rationale.INTELLIGENCE,)
-LAST_DAY = date(2027, 5, 26)
-
-
-def an_id(name: str) -> UUID:
-    return uuid5(UUID(int=0), name)
-
-
-def mapped(ocg: str, *members: str) -> OcgMapped:
-    return OcgMapped(
-        ocg_id=an_id(ocg),
-        reference=ocg,
-        network_id=None,
-        members=tuple(map(an_id, members)),
-        areas=(),
-        reasons=WHY,
-        report_ids=(),
-        seen=0,
-        **WHO,
-    )
-
-
-def confirmed(ocg: str, person: str, seen: int = 5, last_day: date = LAST_DAY) -> RoleConfirmed:
-    return RoleConfirmed(
-        ocg_id=an_id(ocg),
-        person_id=an_id(person),
-        role=OcgRole.SIGNIFICANT,
-        reasons=WHY,
-        report_ids=(),
-        expires_on=last_day,
-        seen=seen,
-        **WHO,
-    )
-
-
-def ended(ocg: str, person: str) -> RoleEnded:
-    return RoleEnded(ocg_id=an_id(ocg), person_id=an_id(person), reason=RoleEnd.LEFT, **WHO)
-
-
-def archived(ocg: str) -> OcgArchived:
-    return OcgArchived(ocg_id=an_id(ocg), reason=ArchiveReason.NO_ACTIVITY, reasons=WHY, **WHO)
-
-
-def reactivated(ocg: str) -> OcgReactivated:
-    return OcgReactivated(ocg_id=an_id(ocg), reasons=WHY, **WHO)
-
-
-def merged(kept: str, absorbed: str) -> OcgMerged:
-    return OcgMerged(kept_id=an_id(kept), absorbed_id=an_id(absorbed), reasons=WHY, **WHO)
-
-
-def split(ocg: str, new: str, *members: str) -> OcgSplit:
-    return OcgSplit(
-        ocg_id=an_id(ocg),
-        new_ocg_id=an_id(new),
-        new_reference=new,
-        members=tuple(map(an_id, members)),
-        reasons=WHY,
-        seen=0,
-        **WHO,
-    )
-
-
-def expired(ocg: str, person: str, last_day: date = LAST_DAY) -> DeadlinePassed:
-    due = expiry_of(last_day)
-    return DeadlinePassed(
-        deadline_id=an_id(f"{ocg} {person} {last_day}"),
-        kind=DeadlineKind.ROLE_EXPIRED,
-        subject_id=an_id(ocg),
-        person_id=an_id(person),
-        due_at=due,
-        passed_at=due + timedelta(minutes=1),
-    )
+from tests.invented_ocgs import (
+    LAST_DAY,
+    an_id,
+    archived,
+    confirmed,
+    ended,
+    expired,
+    mapped,
+    merged,
+    reactivated,
+    split,
+)
 
 
 def holds(person: str, seen: int, at: int) -> RoleChange:
