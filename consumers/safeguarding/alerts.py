@@ -1,4 +1,4 @@
-"""Alerts, rules version 1: one per rule and child, with the reason as a path; not referrals."""
+"""Alerts: one per rule and person, with the reason as ties and signs; not referrals."""
 
 from __future__ import annotations
 
@@ -6,104 +6,138 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID, uuid5
 
-from consumers.safeguarding.paths import PARENTAL, Path, Paths
-from streams.shared import AlertRaised, AlertUpdated
+from consumers.safeguarding.paths import PARENTAL, Path
+from streams.shared import AlertRaised, AlertUpdated, SignSeen
 from streams.taxonomy import RelationKind
-from streams.values import AlertRule, NodeKind
+from streams.values import Activity, AlertRule, NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from consumers.network.entities import Standing
     from consumers.network.fold import NetworkFold, Touched
+    from streams.codes import AlertSubject
 
-RULE_VERSION: Final = 1
 _NAMESPACE: Final = UUID("8f2c5a1e-6d0b-5c34-9b77-5e1d0a4c2f63")
-_FIND: Final[Mapping[AlertRule, Callable[[Paths, str], Path | None]]] = {
-    AlertRule.CHILD_TIED_TO_NOMINAL: Paths.to_nominal,
-    AlertRule.SIBLING_OF_INVOLVED: Paths.through_sibling,
-    AlertRule.FRIEND_OF_INVOLVED: Paths.through_friend,
-}
 _CLOSE_KINDS: Final = PARENTAL | {RelationKind.SIBLING, RelationKind.FRIEND}
+SIGNS_MAX: Final = 50
+"""How many signs an alert names (the latest), so that it stays of bounded size."""
 
-AlertKey: TypeAlias = tuple[AlertRule, str]
+AlertKey: TypeAlias = tuple[str, str]
+"""Rule id and person; of a standard rule its kind equals its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A coded sign that counts: what, in which week, by which report."""
+
+    activity: Activity
+    week: str
+    report_id: str
+
+    def as_event(self) -> SignSeen:
+        """Return the sign as an alert carries it."""
+        return SignSeen(activity=self.activity, week=self.week, report_id=UUID(self.report_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a rule alerts: the ties, the signs, or both."""
+
+    path: Path = ()
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. `version` rises when the path or its evidence changes.
+    """An alert as it stands. `version` rises when the reason or its evidence changes.
 
-    Without support the last path stays readable in the history; the alert
-    itself is never closed here, a named human does that.
+    `child_id` is whom it is about by the id of today, an adult where `about` says so;
+    `raised_for` is the id it was raised for, from which its own id was made. `rule` is the
+    kind of the rule `rule_id`. `rule_version` is the version it was last judged anew by.
+    Without support the last reason stays readable in the history; the alert itself is never
+    closed here, a named human does that.
     """
 
+    rule_id: str
     rule: AlertRule
+    rule_version: int
+    about: AlertSubject
+    raised_for: str
     child_id: str
     version: int
     supported: bool
     path: Path
+    signs: tuple[Sign, ...]
     raised_at: datetime
     updated_at: datetime
 
     @property
     def alert_id(self) -> UUID:
-        """A hash of rule and child, the same in every rebuild."""
-        return alert_id_of(self.rule, self.child_id)
+        """A hash of the rule and the id it was raised for, the same in every rebuild."""
+        return alert_id_of(self.rule_id, self.raised_for)
+
+    @property
+    def key(self) -> AlertKey:
+        """Rule id and person, as the book keeps it."""
+        return self.rule_id, self.child_id
 
 
-def alert_id_of(rule: AlertRule, child_id: str) -> UUID:
-    """Return the id of the one alert of a rule for a child."""
-    return uuid5(_NAMESPACE, f"{rule.value} {child_id}")
+def alert_id_of(rule_id: str, person: str) -> UUID:
+    """Return the id of the one alert of a rule for a person."""
+    return uuid5(_NAMESPACE, f"{rule_id} {person}")
 
 
 class AlertBook:
-    """The alerts so far, and which of them one event of the fold changes.
-
-    It is asked after every event, so that batches do not matter, and looks
-    only around what the event touched.
-    """
+    """The alerts so far, at most one for each rule and person; none is ever taken out."""
 
     def __init__(self) -> None:
         self.alerts: dict[AlertKey, Alert] = {}
+        self._rules_of: dict[str, set[str]] = {}
+        self._places: dict[AlertKey, str] = {}
 
-    def evaluate(self, fold: NetworkFold, around: Neighbourhood, at: datetime) -> list[Alert]:
-        """Bring the alerts up to date; return those raised or changed, in a fixed order."""
-        paths = Paths(fold)
-        tied = self._settle(AlertRule.CHILD_TIED_TO_NOMINAL, around.near_network(), paths, at)
-        close = around.close_to(alert.child_id for alert in tied)
-        siblings = self._settle(AlertRule.SIBLING_OF_INVOLVED, close, paths, at)
-        friends = self._settle(AlertRule.FRIEND_OF_INVOLVED, close, paths, at)
-        return [*tied, *siblings, *friends]
+    def load(self, alerts: Iterable[Alert]) -> None:
+        """Take the alerts of a store."""
+        for alert in alerts:
+            self.put(alert)
 
-    def _settle(
-        self, rule: AlertRule, people: Iterable[str], paths: Paths, at: datetime
-    ) -> list[Alert]:
-        changed: list[Alert] = []
-        for child in sorted(people):
-            path = _FIND[rule](paths, child) if paths.is_child(child) else None
-            alert = self._next(rule, child, path, at)
-            if alert is not None:
-                self.alerts[rule, child] = alert
-                changed.append(alert)
-        return changed
+    def put(self, alert: Alert) -> None:
+        """Keep an alert as it is now."""
+        self.alerts[alert.key] = alert
+        self._rules_of.setdefault(alert.child_id, set()).add(alert.rule_id)
+        self._places[alert.rule_id, alert.raised_for] = alert.child_id
 
-    def _next(self, rule: AlertRule, child: str, path: Path | None, at: datetime) -> Alert | None:
-        """Return the alert as it becomes, None if nothing changes."""
-        known = self.alerts.get((rule, child))
-        if known is None:
-            if path is None:
-                return None
-            return Alert(rule, child, 1, True, path, at, at)  # noqa: FBT003 - supported
-        if (path or ()) == (known.path if known.supported else ()):
-            return None
-        return replace(
-            known,
-            version=known.version + 1,
-            supported=path is not None,
-            path=path or (),
-            updated_at=at,
-        )
+    def rules_of(self, person: str) -> Iterable[str]:
+        """Return the ids of the rules that have an alert for a person."""
+        return self._rules_of.get(person, ())
+
+    def follow(self, people: Iterable[str], fold: NetworkFold) -> Iterator[Alert]:
+        """Let alerts follow people who go by another id now; yield those that moved.
+
+        An alert goes where the id that it was raised for has gone, unless that person has an
+        alert of the same rule: then it stays where it is, without support, and a split finds it.
+        """
+        for person in people:
+            for rule_id in sorted(self.rules_of(person)):
+                alert = self.alerts[rule_id, person]
+                home = fold.ledger.root(alert.raised_for)
+                if home != person and (rule_id, home) not in self.alerts:
+                    yield self._move(alert, home)
+
+    def call_back(self, rule_id: str, person: str) -> Alert | None:
+        """Return the alert that was raised for an id and is with another, back with it now."""
+        place = self._places.get((rule_id, person))
+        return None if place is None else self._move(self.alerts[rule_id, place], person)
+
+    def _move(self, alert: Alert, home: str) -> Alert:
+        del self.alerts[alert.key]
+        self._rules_of[alert.child_id].discard(alert.rule_id)
+        if not self._rules_of[alert.child_id]:
+            del self._rules_of[alert.child_id]
+        moved = replace(alert, child_id=home)
+        self.put(moved)
+        return moved
 
 
 class Neighbourhood:
@@ -112,7 +146,7 @@ class Neighbourhood:
     def __init__(self, fold: NetworkFold, touched: Touched) -> None:
         self._fold = fold
         self._touched = touched
-        self._moved = {
+        self.moved = {
             entity for entity, (before, now) in touched.standings.items() if _differ(before, now)
         }
 
@@ -121,19 +155,23 @@ class Neighbourhood:
         near = self.near_network()
         return near | self.close_to(near)
 
+    def moved_people(self) -> set[str]:
+        """Return the people that stand otherwise than before, where it can matter."""
+        return self._people(self.moved)
+
     def near_network(self) -> set[str]:
         """Return people whose tie to a (suspected) nominal may have changed."""
         found: set[str] = set()
         for low, high in self._touched.pairs:
             found |= self._around_pair(low, high) | self._around_pair(high, low)
-        for person in self._moved:
+        for person in self.moved:
             found |= self._around(person)
         return self._people(found)
 
     def close_to(self, moved: Iterable[str]) -> set[str]:
         """Return people with a sibling or friend that may be involved now, or no longer."""
         ends = {entity for pair in self._touched.pairs for entity in pair}
-        base = self._people(ends | self._moved) | set(moved)
+        base = self._people(ends | self.moved) | set(moved)
         found = set(base)
         for person in base:
             for near in self._close(person):
@@ -193,14 +231,18 @@ def _differ(before: Standing | None, now: Standing | None) -> bool:
 def event_of(alert: Alert) -> AlertRaised | AlertUpdated:
     """Return the event that tells of an alert's latest version."""
     path = tuple(step.as_event() for step in alert.path)
+    signs = tuple(sign.as_event() for sign in alert.signs)
     if alert.version == 1:
         return AlertRaised(
             alert_id=alert.alert_id,
             rule=alert.rule,
-            rule_version=RULE_VERSION,
+            rule_version=alert.rule_version,
             child_id=UUID(alert.child_id),
             path=path,
             raised_at=alert.raised_at,
+            rule_id=alert.rule_id,
+            about=alert.about,
+            signs=signs,
         )
     return AlertUpdated(
         alert_id=alert.alert_id,
@@ -208,4 +250,6 @@ def event_of(alert: Alert) -> AlertRaised | AlertUpdated:
         supported=alert.supported,
         path=path,
         updated_at=alert.updated_at,
+        rule_version=alert.rule_version,
+        signs=signs,
     )

@@ -13,6 +13,7 @@ from streams.values import NodeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from consumers.network.evidence import TieKey
     from consumers.network.fold import NetworkFold
     from consumers.network.ties import Tie
 
@@ -22,6 +23,7 @@ STEP_REPORTS_MAX: Final = 50
 #: The subject of these has the care of the object; sharing one makes siblings.
 #: A foster carer, an address, a surname, a school, a hostel never does.
 PARENTAL: Final = frozenset({RelationKind.PARENT, RelationKind.KINSHIP_CARER})
+_LINE_KINDS: Final = (RelationKind.USES_LINE, RelationKind.RUNS_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,14 @@ def order_of(path: Path) -> tuple[int, tuple[tuple[str, str, str], ...]]:
 
 
 class Paths:
-    """Looks for paths in a network fold; lives for one event, since it remembers what it found."""
+    """Looks for paths in a network fold; lives for one event, since it remembers what it found.
 
-    def __init__(self, fold: NetworkFold) -> None:
+    `involved` are the ways from children to (suspected) nominals, where they are known already.
+    """
+
+    def __init__(self, fold: NetworkFold, involved: Mapping[str, Path] | None = None) -> None:
         self._fold = fold
+        self._involved = involved
         self._hubs: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, Path | None] = {}
 
@@ -76,21 +82,87 @@ class Paths:
         """Return the shortest path from a child over a friend to a (suspected) nominal."""
         return self._through(self.friends(child))
 
-    def involvement(self, person: str) -> Path | None:
-        """Return why a person is involved: empty for a (suspected) nominal, a child's own path."""
-        if self.is_of_concern(person):
-            return ()
-        return self.to_nominal(person) if self.is_child(person) else None
+    def through_household(self, child: str, *, beyond_siblings: bool) -> Path | None:
+        """Return the shortest path over who has the care of a child by asserted kin ties.
 
-    def siblings(self, child: str) -> Mapping[str, Path]:
-        """Return the siblings of a child and the way to each; an asserted tie is the shorter."""
+        To a parent or kinship carer who is involved, or to somebody involved whom the same carer
+        raises; with `beyond_siblings` only where the shared carer has not made siblings of them,
+        since the rule of siblings says that.
+        """
+        ways: dict[str, Path] = {
+            other: (step,) for other, step in self._steps(child, _is_cared_for_by(child))
+        }
+        if not beyond_siblings:
+            ways = {**self._raised_with(child), **ways}
+        return self._through(ways)
+
+    def places(self, child: str) -> Path | None:
+        """Return why an address at which a child lives, or is cuckooed, is a cuckooed one."""
+        own = [(step,) for _, step in self._steps(child, _is_of(RelationKind.CUCKOOED_AT))]
+        homes = self._steps(child, _is_of(RelationKind.LIVES_AT))
+        found = [
+            (step, onward)
+            for home, step in homes
+            for other, onward in self._steps(home, _is_of(RelationKind.CUCKOOED_AT))
+            if other != child
+        ]
+        return min([*own, *found], key=order_of, default=None)
+
+    def lines(self, child: str, minimum_origins: int) -> Path | None:
+        """Return which deal line a child runs or uses, or who exploits it and runs one."""
+        return min(self._lines(child, minimum_origins), key=order_of, default=None)
+
+    def _lines(self, child: str, minimum: int) -> Iterator[Path]:
+        for _, step in self._steps(child, _has(minimum, *_LINE_KINDS)):
+            yield (step,)
+        for other, step in self._steps(child, _is_exploited(child, minimum)):
+            for _, onward in self._steps(other, _has(minimum, RelationKind.RUNS_LINE)):
+                yield (step, onward)
+
+    def exploitation(self, person: str) -> Path | None:
+        """Return where a person is cuckooed or by whom exploited."""
+        fits = (_is_of(RelationKind.CUCKOOED_AT), _is_exploited(person, 1))
+        found = [(step,) for one in fits for _, step in self._steps(person, one)]
+        return min(found, key=order_of, default=None)
+
+    def adult_associate(self, child: str) -> Path | None:
+        """Return the first tie of a child to an adult whom it is said to associate with."""
+        found = [
+            (step,)
+            for other, step in self._steps(child, _is_of(RelationKind.ASSOCIATE))
+            if self.is_adult(other)
+        ]
+        return min(found, key=order_of, default=None)
+
+    def stated(self, key: TieKey) -> Path | None:
+        """Return one tie as a path, if it stands."""
+        tie = self._fold.tie(key)
+        return None if tie is None or not tie.stands else (_step(tie, key[0]),)
+
+    def _raised_with(self, child: str) -> Mapping[str, Path]:
         found: dict[str, list[Path]] = {}
-        for other, step in self._steps(child, _is_sibling):
-            found.setdefault(other, []).append((step,))
         for carer, step in self._steps(child, _is_cared_for_by(child)):
             for other, onward in self._steps(carer, _is_carer(carer)):
                 if other != child:
                     found.setdefault(other, []).append((step, onward))
+        return {other: min(ways, key=order_of) for other, ways in found.items()}
+
+    def involvement(self, person: str) -> Path | None:
+        """Return why a person is involved: empty for a (suspected) nominal, a child's own path."""
+        if self.is_of_concern(person):
+            return ()
+        return self._involvement_of_child(person) if self.is_child(person) else None
+
+    def _involvement_of_child(self, child: str) -> Path | None:
+        return self.to_nominal(child) if self._involved is None else self._involved.get(child)
+
+    def siblings(self, child: str) -> Mapping[str, Path]:
+        """Return the siblings of a child and the way to each; an asserted tie is the shorter."""
+        found: dict[str, list[Path]] = {}
+        for other, step in self._steps(child, _is_of(RelationKind.SIBLING)):
+            found.setdefault(other, []).append((step,))
+        for other, way in self._raised_with(child).items():
+            found.setdefault(other, []).append(way)
         return {other: min(ways, key=order_of) for other, ways in found.items()}
 
     def friends(self, child: str) -> Mapping[str, Path]:
@@ -101,6 +173,11 @@ class Paths:
         """Tell whether a person counts as a child."""
         standing = self._fold.standing(person)
         return standing is not None and standing.is_child
+
+    def is_adult(self, person: str) -> bool:
+        """Tell whether a live report mentions a person who does not count as a child."""
+        standing = self._fold.standing(person)
+        return standing is not None and standing.kind is NodeKind.PERSON and not standing.is_child
 
     def is_of_concern(self, person: str) -> bool:
         """Tell whether a person is a nominal or a suspected one."""
@@ -170,8 +247,17 @@ def _step(tie: Tie, here: str) -> Step:
     return Step(from_id, tie.kind, to_id, tuple(tie.evidence[:STEP_REPORTS_MAX]))
 
 
-def _is_sibling(tie: Tie) -> bool:
-    return tie.kind is RelationKind.SIBLING
+def _is_of(kind: RelationKind) -> Callable[[Tie], bool]:
+    return lambda tie: tie.kind is kind
+
+
+def _has(minimum_origins: int, *kinds: RelationKind) -> Callable[[Tie], bool]:
+    return lambda tie: tie.kind in kinds and tie.origins.distinct >= minimum_origins
+
+
+def _is_exploited(person: str, minimum_origins: int) -> Callable[[Tie], bool]:
+    fits = _has(minimum_origins, RelationKind.EXPLOITS)
+    return lambda tie: tie.object_id == person and fits(tie)
 
 
 def _is_friend(tie: Tie) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from consumers.network import NetworkFold
 from consumers.network import rows as network_rows
 from consumers.network.tables import NETWORK_TABLES
 from consumers.projection import Publication, unreadable
-from consumers.safeguarding.alerts import AlertBook, Neighbourhood
+from consumers.safeguarding.engine import Judge
+from consumers.safeguarding.picture import Picture
 from consumers.safeguarding.possible import Doubts
 from consumers.safeguarding.rows import (
     alerts_from,
@@ -18,6 +18,16 @@ from consumers.safeguarding.rows import (
     rewrites_of,
     rewrites_of_doubt,
 )
+from consumers.safeguarding.rule_rows import (
+    pending_from,
+    rewrite_of_rules,
+    rewrite_of_signs,
+    rewrites_of_pending,
+    rules_from,
+    signs_from,
+)
+from consumers.safeguarding.rule_tables import RULE_TABLES
+from consumers.safeguarding.rules import InvalidRulesError, parse, standard
 from consumers.safeguarding.tables import (
     ALERTS_TABLE,
     POSSIBLE_ALERTS,
@@ -25,8 +35,9 @@ from consumers.safeguarding.tables import (
     VERSIONS,
 )
 from streams.codec import decode
-from streams.errors import DecodeError
+from streams.errors import BadValueError, DecodeError
 from streams.evidence import require_schema
+from streams.hub import RulesAdopted
 from streams.shared import (
     AgeBandChanged,
     GradeRelayed,
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
 
     from consumers.network import NetworkEvent
     from consumers.projection import Flag, Notice, Read, Rewrite
+    from consumers.safeguarding.alerts import Alert, AlertBook
     from streams.ports import Record
 
 _EVENTS: Final[tuple[type[NetworkEvent], ...]] = (
@@ -72,16 +84,23 @@ class Safeguarding:
         VERSIONS,
         POSSIBLE_LINKS,
         POSSIBLE_ALERTS,
+        *RULE_TABLES,
     )
     publications: tuple[Publication, ...] = (Publication(ALERTS, notice_id_of),)
     past: Mapping[str, tuple[Table, ...]] = {SAFEGUARDING: tables}
 
     def __init__(self) -> None:
-        self.fold = NetworkFold()
-        self.book = AlertBook()
+        self.picture = Picture()
+        self.fold = self.picture.fold
+        self.judge = Judge(standard())
         self.doubts = Doubts()
         self._rewrites: list[Rewrite] = []
         self._notices: list[Notice] = []
+
+    @property
+    def book(self) -> AlertBook:
+        """The alerts so far."""
+        return self.judge.book
 
     def apply(self, record: Record) -> None:
         """Fold one record in, and judge the children around it.
@@ -89,13 +108,15 @@ class Safeguarding:
         Raises: MissingSchemaError.
         """
         try:
-            event = decode(record.value or b"", *_EVENTS, PossibleLinkTold)
+            event = decode(record.value or b"", *_EVENTS, PossibleLinkTold, RulesAdopted)
         except DecodeError as error:
             require_schema(record)
             self._rewrites.append(unreadable(record, error))
             return
         if isinstance(event, PossibleLinkTold):
             self.doubts.tell(event, self.fold)
+        elif isinstance(event, RulesAdopted):
+            self._adopt(event, record)
         else:
             self._take(event, record.offset, record.appended_at)
 
@@ -103,6 +124,12 @@ class Safeguarding:
         """Return what the rows have become since the last call; of two for one key, the later."""
         rewrites = [*network_rows.take_rewrites(self.fold), *self._rewrites]
         self._rewrites.clear()
+        for alert in self.judge.take_changed():
+            rewrites += rewrites_of(alert)
+        rewrites += rewrites_of_pending(*self.judge.take_pending())
+        for report_id in sorted(self.picture.signs.take_changed()):
+            told = self.picture.signs.told.get(report_id, ())
+            rewrites.append(rewrite_of_signs(report_id, told))
         for link, doubt in self.doubts.take_changed().items():
             rewrites += rewrites_of_doubt(link, doubt)
         return rewrites
@@ -120,26 +147,33 @@ class Safeguarding:
     def restore(self, read: Read) -> None:
         """Take the state from the rows."""
         network_rows.restore(self.fold, read)
-        self.book.alerts.update(
-            ((alert.rule, alert.child_id), alert) for alert in alerts_from(read)
-        )
+        self.picture.load(signs_from(read))
+        self.judge = Judge(rules_from(read))
+        self.judge.load(alerts_from(read), pending_from(read))
         self.doubts.load(doubts_from(read))
 
     def _take(self, event: NetworkEvent, offset: int, at: datetime) -> None:
-        around = Neighbourhood(self.fold, self.fold.apply(event, offset))
-        for alert in self.book.evaluate(self.fold, around, at):
+        self._tell(self.judge.before(self.picture, at))
+        change = self.picture.apply(event, offset, at)
+        self._tell(self.judge.after(self.picture, change, at))
+        if self.doubts.open:
+            self.doubts.settle(self.fold, change.everybody)
+
+    def _adopt(self, event: RulesAdopted, record: Record) -> None:
+        """Judge by other rules from here on; what does not hold, or is older, changes nothing."""
+        at = record.appended_at
+        self._tell(self.judge.before(self.picture, at))
+        try:
+            rules = parse(event.document, f"rules {event.version}")
+        except InvalidRulesError:
+            self._rewrites.append(unreadable(record, BadValueError("rules that do not hold")))
+            return
+        if not rules.version == event.version > self.judge.rules.version:
+            return
+        self._rewrites.append(rewrite_of_rules(event, at))
+        self._tell(self.judge.adopt(rules, self.picture, at))
+
+    def _tell(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
             self._rewrites += rewrites_of(alert)
             self._notices.append(notice_of(alert))
-        if self.doubts.open:
-            self.doubts.settle(self.fold, around.everybody() | _renamed(event))
-
-
-def _renamed(event: NetworkEvent) -> set[str]:
-    """Return the ids that go by another name now, also of those whom no live report mentions."""
-    match event:
-        case PersonsMerged():
-            return {str(event.kept_id), str(event.absorbed_id)}
-        case PersonSplit():
-            return {str(event.entity_id), str(event.new_entity_id)}
-        case _:
-            return set()

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from consumers.projection import Notice, Rewrite
-from consumers.safeguarding.alerts import RULE_VERSION, Alert, event_of
+from consumers.safeguarding.alerts import Alert, event_of
 from consumers.safeguarding.paths import Path, Step
 from consumers.safeguarding.possible import Doubt, PossibleAlert
+from consumers.safeguarding.rule_rows import signs_of, signs_text
 from consumers.safeguarding.tables import (
     ALERTS_TABLE,
     POSSIBLE_ALERTS,
@@ -17,6 +18,7 @@ from consumers.safeguarding.tables import (
     VERSIONS,
 )
 from streams.codec import decode, encode
+from streams.codes import AlertSubject
 from streams.shared import AlertRaised, AlertUpdated
 from streams.taxonomy import RelationKind
 from streams.topics import ALERTS
@@ -35,12 +37,16 @@ def rewrites_of(alert: Alert) -> tuple[Rewrite, Rewrite]:
         "version": alert.version,
         "supported": alert.supported,
         "path": _text_of(alert.path),
+        "signs": signs_text(alert.signs),
     }
     stands = {
         **key,
         "rule": alert.rule.value,
-        "rule_version": RULE_VERSION,
+        "rule_id": alert.rule_id,
+        "rule_version": alert.rule_version,
+        "about": alert.about.value,
         "child_id": alert.child_id,
+        "raised_for": alert.raised_for,
         **latest,
         "raised_at": alert.raised_at.isoformat(),
         "updated_at": alert.updated_at.isoformat(),
@@ -65,11 +71,16 @@ def alerts_from(read: Read) -> Iterator[Alert]:
     """Yield the alerts of a store."""
     for row in read(ALERTS_TABLE):
         yield Alert(
+            rule_id=row["rule_id"],
             rule=AlertRule(row["rule"]),
+            rule_version=row["rule_version"],
+            about=AlertSubject(row["about"]),
+            raised_for=row["raised_for"],
             child_id=row["child_id"],
             version=row["version"],
             supported=row["supported"],
             path=path_of(row["path"]),
+            signs=signs_of(row["signs"]),
             raised_at=datetime.fromisoformat(row["raised_at"]),
             updated_at=datetime.fromisoformat(row["updated_at"]),
         )

@@ -13,16 +13,24 @@ ALERTS_TABLE: Final = Table(
     METADATA,
     Column("alert_id", String, primary_key=True),
     Column("rule", String, nullable=False),
+    Column("rule_id", String, nullable=False),
     Column("rule_version", Integer, nullable=False),
+    Column("about", String, nullable=False),
     Column("child_id", String, nullable=False),
+    Column("raised_for", String, nullable=False),
     Column("version", Integer, nullable=False),
     Column("supported", Boolean, nullable=False),
     Column("path", String, nullable=False),
+    Column("signs", String, nullable=False),
     Column("raised_at", String, nullable=False),
     Column("updated_at", String, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Each alert as it stands; `path` is JSON, instants are ISO 8601 in UTC."""
+"""Each alert as it stands; `path` and `signs` are JSON, instants are ISO 8601 in UTC.
+
+`rule` is the kind of the rule `rule_id`; `child_id` whom it is about, by the id of today, an
+adult where `about` says so; `raised_for` the id it was raised for.
+"""
 
 VERSIONS: Final = Table(
     "alert_versions",
@@ -31,6 +39,7 @@ VERSIONS: Final = Table(
     Column("version", Integer, primary_key=True),
     Column("supported", Boolean, nullable=False),
     Column("path", String, nullable=False),
+    Column("signs", String, nullable=False),
     Column("at", String, nullable=False),
     sqlite_with_rowid=False,
 )

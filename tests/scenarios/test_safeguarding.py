@@ -63,9 +63,10 @@ def told(name, *, children, **facts):
 
 
 def alerts(desk):
-    """The rules that hold for each child, by name of the child."""
+    """Which of the three rules of this page hold for each child."""
     book = desk.projection.book.alerts
-    return {(rule, child) for (rule, child), one in book.items() if one.supported}
+    pages = {TIED, BROTHER, MATE}
+    return {(rule, child) for (rule, child), one in book.items() if one.supported and rule in pages}
 
 
 def path_of(desk, rule, child):
