@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from consumers.store import ProjectionStore
@@ -13,8 +14,10 @@ from streams.memory import MemoryLog
 from streams.parts import CodedFact, Grading, Handling
 from streams.ports import Outgoing
 from streams.shared import (
+    AgeBandChanged,
     AlertRaised,
     AlertUpdated,
+    GradeRelayed,
     Mention,
     NominalDischarged,
     NominalEnrolled,
@@ -82,6 +85,7 @@ class Told:
         week: str = "2026-W40",
         district: str | None = "S5",
         activity: Activity = CRIMINAL,
+        theme: Theme = Theme.DRUGS,
         grading: Grading | None = None,
     ) -> None:
         self.name = name
@@ -90,10 +94,12 @@ class Told:
         self.week = week
         self.district = district
         self.activity = activity
+        self.theme = theme
         self.grading = grading or grade("B")
         self.kinds: dict[str, NodeKind] = {}
         self.children: dict[str, ChildAtEvent] = {}
         self.roles: dict[str, Role] = {}
+        self.bands: dict[str, AgeBand] = {}
         self.ties: list[tuple[str, RelationKind, str]] = []
 
     def tie(self, subject: str, kind: RelationKind, *targets: str) -> Told:
@@ -103,11 +109,14 @@ class Told:
             self.ties.append((subject, kind, target))
         return self
 
-    def person(self, *names: str, child=UNKNOWN, role=Role.OTHER) -> Told:
+    def person(
+        self, *names: str, child=UNKNOWN, role=Role.OTHER, band: AgeBand = AgeBand.UNKNOWN
+    ) -> Told:
         for name in names:
             self.kinds.setdefault(name, NodeKind.PERSON)
             self.children[name] = child
             self.roles[name] = role
+            self.bands[name] = band
         return self
 
     def child(self, *names: str) -> Told:
@@ -126,9 +135,14 @@ class Told:
         return PoliceReportShared(nodes=self._nodes(PoliceNode), **self._facts(SAFEGUARDING_ONLY))
 
     def safeguarding(self) -> SafeguardingReportShared:
-        more = {"age_band": AgeBand.UNKNOWN, "protected": False}
-        nodes = self._nodes(SafeguardingNode, **more)
+        nodes = tuple(
+            replace(node, age_band=self.bands.get(name, AgeBand.UNKNOWN))
+            for name, node in zip(self.kinds, self._hub_nodes(), strict=True)
+        )
         return SafeguardingReportShared(nodes=nodes, **self._facts(frozenset()))
+
+    def _hub_nodes(self) -> tuple:
+        return self._nodes(SafeguardingNode, age_band=AgeBand.UNKNOWN, protected=False)
 
     def _nodes(self, cls, **more) -> tuple:
         return tuple(
@@ -145,7 +159,7 @@ class Told:
         )
 
     def _facts(self, unsaid) -> dict:
-        fact = CodedFact(theme=Theme.DRUGS, activity=self.activity, four_p=FourP.PURSUE)
+        fact = CodedFact(theme=self.theme, activity=self.activity, four_p=FourP.PURSUE)
         return {
             "report_id": an_id(self.name),
             "revision": self.revision,
@@ -167,6 +181,14 @@ class Told:
 
 def withdrawn(name: str) -> ReportWithdrawn:
     return ReportWithdrawn(report_id=an_id(name))
+
+
+def graded(name: str, grading: Grading, revision: int = 1) -> GradeRelayed:
+    return GradeRelayed(report_id=an_id(name), revision=revision, grading=grading)
+
+
+def aged(name: str, band: AgeBand, week: str) -> AgeBandChanged:
+    return AgeBandChanged(person_id=an_id(name), age_band=band, week=week)
 
 
 def merged(kept: str, absorbed: str, kind: NodeKind = NodeKind.PERSON) -> PersonsMerged:
@@ -254,11 +276,13 @@ _KINDS = (
     RelationKind.ATTENDS,
 )
 
+_GRADES = (grade("A"), grade("B"), grade("D", "3"), grade("E"), Grading())
+
 
 class History:
     """A random history of one audience's topic, valid as the gate would write it.
 
-    `run` yields `Told` and events in order: reports, corrections, withdrawals,
+    `run` yields `Told` and events in order: reports, corrections, withdrawals, grades, ages,
     merges and splits, some of them before the report they refer to.
     """
 
@@ -269,9 +293,18 @@ class History:
         self._count = 0
 
     def run(self, events: int):
-        steps = (self._report, self._correct, self._withdraw, self._merge, self._split, self._early)
+        steps = {
+            self._report: 64,
+            self._correct: 8,
+            self._withdraw: 6,
+            self._merge: 6,
+            self._split: 6,
+            self._grade: 5,
+            self._age: 2,
+            self._early: 3,
+        }
         for _ in range(events):
-            (step,) = self._random.choices(steps, (70, 9, 6, 6, 6, 3))
+            (step,) = self._random.choices(tuple(steps), tuple(steps.values()))
             yield step()
 
     def _report(self) -> Told:
@@ -287,7 +320,8 @@ class History:
             "week": f"2026-W{self._random.randrange(10, 50)}",
             "district": choose(("S1", "S5", "S9", None)),
             "activity": choose((CRIMINAL, INNOCENT)),
-            "grading": choose((grade("A"), grade("B"), grade("D", "3"), grade("E"), Grading())),
+            "theme": choose((Theme.DRUGS, Theme.CHILD_CRIMINAL_EXPLOITATION)),
+            "grading": choose(_GRADES),
         }
 
     def _fill(self, told: Told) -> Told:
@@ -299,7 +333,8 @@ class History:
                 told.tie(one, kind, other)
         for name in [name for name, kind in told.kinds.items() if kind is NodeKind.PERSON]:
             child = self._random.choice((YES, NO, NO, UNKNOWN))
-            told.person(name, child=child, role=self._random.choice(tuple(Role)))
+            band = self._random.choice(tuple(AgeBand))
+            told.person(name, child=child, role=self._random.choice(tuple(Role)), band=band)
         return told if told.kinds else told.person(self._people[0])
 
     def _target(self, kind: RelationKind) -> str:
@@ -327,11 +362,26 @@ class History:
         name = self._random.choice(list(told.kinds))
         return split(name, self._random.choice(self._people), told.mention(name))
 
+    def _grade(self):
+        told = self._some_report()
+        return graded(told.name, self._random.choice(_GRADES), self._revision_near(told))
+
+    def _revision_near(self, told: Told) -> int:
+        return max(1, told.revision + self._random.choice((-1, 0, 0, 0, 1)))
+
+    def _age(self):
+        band = self._random.choice(tuple(AgeBand))
+        week = f"2026-W{self._random.randrange(10, 50)}"
+        return aged(self._random.choice(self._people), band, week)
+
     def _early(self):
         """Something about a report that comes only later, or never."""
         later = f"report {self._count + self._random.randrange(1, 5)}"
-        if self._random.random() < 0.3:
+        chance = self._random.random()
+        if chance < 0.3:
             return withdrawn(later)
+        if chance < 0.6:
+            return graded(later, self._random.choice(_GRADES), self._random.randrange(1, 3))
         mention = Mention(report_id=an_id(later), node=self._random.randrange(3))
         return split(*self._random.sample(self._people, 2), mention)
 
@@ -340,7 +390,9 @@ class History:
 
 
 def police_events(steps) -> list:
-    return [step.police() if isinstance(step, Told) else step for step in steps]
+    """The history as police get it: they are told of no age."""
+    told = (step for step in steps if not isinstance(step, AgeBandChanged))
+    return [step.police() if isinstance(step, Told) else step for step in told]
 
 
 def safeguarding_events(steps) -> list:

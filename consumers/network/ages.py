@@ -49,6 +49,11 @@ def said_of(week: str, band: AgeBand) -> str | None:
     return said(week, _RANKS[band]) if band in _RANKS else None
 
 
+def told(text: str) -> tuple[str, AgeBand]:
+    """Undo `said_of`."""
+    return text[:-2], _BANDS[text[-1]]
+
+
 def is_child(text: str) -> bool:
     """Tell whether the text that decides says child; an empty one does not."""
     return bool(text) and text[-1] != _ADULT

@@ -6,9 +6,11 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
 from consumers.network.bag import Bag
+from consumers.network.identity import Names
+from consumers.network.naming import Naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
 Links: TypeAlias = "Callable[[str], Sequence[str]]"
@@ -24,39 +26,66 @@ class Part(Enum):
 
 
 class Component:
-    """Entities that network ties join. Its identity is the smallest id of those who count.
+    """Entities that network ties join.
 
-    Those are the people in it who are not children: no network is called after a child.
-    `published` is the identity under which it was last known as a candidate
-    network, None while it is none.
+    `published` is the name under which it was last known as a candidate
+    network, None while it is none. `carried` are all names that members carry,
+    `awake` those that named a network as of the last event: several after two
+    were joined, none after the carrier left.
     """
 
-    __slots__ = ("counts", "members", "published", "smallest")
+    __slots__ = ("_part_of", "awake", "carried", "counts", "members", "published")
 
-    def __init__(self) -> None:
+    def __init__(self, part_of: Callable[[str], Part]) -> None:
+        self._part_of = part_of
         self.members: set[str] = set()
         self.counts = dict.fromkeys(Part, 0)
-        self.smallest: str | None = None
+        self.carried: set[str] = set()
+        self.awake: set[str] = set()
         self.published: str | None = None
+
+    @property
+    def people(self) -> int:
+        """How many count towards a candidate network."""
+        return self.counts[Part.PERSON]
+
+    def persons(self) -> Iterator[str]:
+        """Yield those who count."""
+        return (entity for entity in self.members if self._part_of(entity) is Part.PERSON)
+
+    def first_person(self) -> str:
+        """Return the smallest id of those who count; there must be one."""
+        return min(self.persons())
 
 
 class Components:
     """Joins the smaller component into the larger, and parts by searching from both ends at once.
 
     So joining costs the smaller side, and parting what has to be walked to
-    meet again or to exhaust one side. Members are renamed only when the
-    smallest id changes, which random ids make rarer the larger a component is.
+    meet again or to exhaust one side. All members are renamed only when an
+    earlier name comes in, which is the rarer the more names a component holds.
     """
 
-    def __init__(self, minimum_people: int, part_of: Callable[[str], Part]) -> None:
-        """`part_of` tells what an entity counts as; of a change `recount` must be told."""
+    def __init__(
+        self,
+        minimum_people: int,
+        part_of: Callable[[str], Part],
+        former: Callable[[str], str | None],
+    ) -> None:
+        """`part_of` tells what an entity counts as; of a change `recount` must be told.
+
+        `former` tells the network an entity was in as of the last event.
+        """
+        self.names = Names()
         self._minimum_people = minimum_people
         self._part_of = part_of
+        self._former = former
         self._links: dict[str, Bag] = {}
         self._of: dict[str, Component] = {}
         self._altered: dict[int, Component] = {}
         self._moved: set[str] = set()
         self._retired: set[str] = set()
+        self._adrift: set[str] = set()  # awake names whose carrier is in no component
 
     def links(self, entity: str) -> Sequence[str]:
         """Return the entities that a network tie of enough weight joins to this one, in order."""
@@ -77,9 +106,17 @@ class Components:
         if component is not None:
             component.counts[before] -= 1
             component.counts[now] += 1
-            if Part.PERSON in {before, now}:
-                component.smallest = None
             self._alter(component)
+
+    def rehome(self, networks: Iterable[str], before: str, now: str) -> None:
+        """Tell that who carries these names goes by another id from now on."""
+        left, joined = self._of.get(before), self._of.get(now)
+        for network in networks:
+            if left is not None:
+                self._lift(network, left)
+            self.names.move(network, now)
+            if joined is not None:
+                self._drop(network, joined)
 
     def join(self, one: str, other: str) -> None:
         """Add a link."""
@@ -91,6 +128,7 @@ class Components:
         if len(small.members) > len(large.members):
             small, large = large, small
         self._retire(small)
+        self._adrift |= small.awake
         for entity in small.members:
             self._admit(large, entity)
 
@@ -102,61 +140,95 @@ class Components:
         if lost is None:
             return
         whole = self._of[one]
-        fresh = Component()
+        fresh = Component(self._part_of)
         for entity in lost:
             self._expel(whole, entity)
             self._admit(fresh, entity)
         self._tidy(whole)
         self._tidy(fresh)
 
-    def settle(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+    def settle(self, at: int) -> tuple[AbstractSet[str], AbstractSet[str]]:
         """Return the entities whose network may have changed, and the networks that did.
 
-        Both since the last call; the second names identities old and new.
+        Both since the last call; the second names networks old and new. `at` is the offset of the
+        event, the birth of what it forms.
         """
-        entities, networks = self._moved, self._retired
+        candidates = []
         for component in self._altered.values():
-            now = self._identity(component)
-            networks |= {name for name in (component.published, now) if name is not None}
+            if component.people >= self._minimum_people:
+                candidates.append(component)
+            else:
+                self._end(component)
+        naming = Naming(self.names, self._of, self._adrift, self._former, at)
+        for component, now in naming.settle(candidates):
             if now != component.published:
-                component.published = now
-                entities |= component.members
-        self._altered, self._moved, self._retired = {}, set(), set()
+                self._publish(component, now)
+        entities, networks = self._moved, self._retired | naming.touched
+        self._altered, self._moved, self._retired, self._adrift = {}, set(), set(), set()
         return entities, networks
 
-    def _identity(self, component: Component) -> str | None:
-        if component.counts[Part.PERSON] < self._minimum_people:
-            return None
-        if component.smallest is None:
-            component.smallest = min(e for e in component.members if self._counts(e))
-        return component.smallest
+    def wake(self) -> None:
+        """Tell that all names that do not sleep are about to be found with their carriers.
 
-    def _counts(self, entity: str) -> bool:
-        return self._part_of(entity) is Part.PERSON
+        For loading: call it before the first link and `resume` after the last.
+        """
+        known = self.names.known
+        self._adrift = {network for network, name in known.items() if name.people}
+
+    def resume(self) -> None:
+        """Take each name for the one its component had; nothing counts as changed."""
+        for component in self._altered.values():
+            component.published = next(iter(component.awake), None)
+        self._altered, self._moved, self._retired, self._adrift = {}, set(), set(), set()
+
+    def _end(self, component: Component) -> None:
+        """Let a component be no candidate network, whatever it was."""
+        self._adrift |= component.awake
+        component.awake = set()
+        if component.published is not None:
+            self._publish(component, None)
+
+    def _publish(self, component: Component, now: str | None) -> None:
+        self._retired |= {name for name in (component.published, now) if name is not None}
+        self._moved |= component.members
+        component.published = now
 
     def _ensure(self, entity: str) -> Component:
         if entity not in self._of:
-            self._admit(Component(), entity)
+            self._admit(Component(self._part_of), entity)
         return self._of[entity]
 
     def _admit(self, component: Component, entity: str) -> None:
-        if not component.members or (
-            component.smallest is not None and self._counts(entity) and entity < component.smallest
-        ):
-            component.smallest = entity if self._counts(entity) else None
         component.members.add(entity)
         component.counts[self._part_of(entity)] += 1
         self._of[entity] = component
         self._moved.add(entity)
         self._alter(component)
+        for network in self.names.carried_by(entity):
+            self._drop(network, component)
 
     def _expel(self, component: Component, entity: str) -> None:
+        for network in self.names.carried_by(entity):
+            self._lift(network, component)
         component.members.discard(entity)
         component.counts[self._part_of(entity)] -= 1
-        if component.smallest == entity:
-            component.smallest = None
         del self._of[entity]
         self._moved.add(entity)
+        self._alter(component)
+
+    def _lift(self, network: str, component: Component) -> None:
+        """Take a name out of a component; one that is awake drifts until it is dropped."""
+        component.carried.discard(network)
+        if network in component.awake:
+            component.awake.discard(network)
+            self._adrift.add(network)
+        self._alter(component)
+
+    def _drop(self, network: str, component: Component) -> None:
+        component.carried.add(network)
+        if network in self._adrift:
+            self._adrift.discard(network)
+            component.awake.add(network)
         self._alter(component)
 
     def _tidy(self, component: Component) -> None:

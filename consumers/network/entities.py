@@ -223,6 +223,12 @@ class Entities:
         """Return what an entity counted as when it was last described."""
         return self._entities[entity_id].part
 
+    def network(self, entity_id: str) -> str | None:
+        """Return the network an entity was in as of the last event."""
+        entity = self._entities.get(entity_id)
+        standing = None if entity is None else entity.standing
+        return None if standing is None else standing.network
+
     def ids(self) -> Iterator[str]:
         """Yield every id."""
         yield from self._entities

@@ -28,12 +28,13 @@ from streams.shared import (
 from streams.values import AgeBand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from consumers.network.components import Component
     from consumers.network.entities import Entity, Standing
     from consumers.network.evidence import Evidence, NetworkEvent, TieKey
+    from consumers.network.identity import Moment, Name
     from consumers.network.policy import Policy
     from consumers.network.ties import Pair, PairKey, Tie
     from streams.parts import Grading
@@ -55,6 +56,8 @@ class Changes:
     ties: set[TieKey] = field(default_factory=set)
     pairs: set[PairKey] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    moments: list[Moment] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -85,11 +88,15 @@ class NetworkFold:
         self.nominals = Nominals()
         self._ties = TieBook(self.ledger.reports)
         self._entities = Entities()
-        self._components = Components(policy.minimum_people, self._entities.part)
+        self._components = Components(
+            policy.minimum_people, self._entities.part, self._entities.network
+        )
+        self._at = 0
         self._touched_reports: set[str] = set()
 
     def apply(self, event: NetworkEvent, at: int) -> Touched:
         """Fold one event in; `at` is its offset. Total: what refers to something unseen waits."""
+        self._at = at
         match event:
             case PoliceReportShared() | SafeguardingReportShared():
                 self._share(evidence_of(event))
@@ -165,6 +172,17 @@ class NetworkFold:
         """Return the component of an entity over network ties, candidate or not."""
         return self._components.component(entity)
 
+    def network(self, network_id: str) -> Component | None:
+        """Return the component that a candidate network is, None for one that is none now."""
+        name = self._components.names.known.get(network_id)
+        component = None if name is None else self._components.component(name.home)
+        is_it = component is not None and component.published == network_id
+        return component if is_it else None
+
+    def name(self, network_id: str) -> Name:
+        """Return what is known of a network's name, which may sleep."""
+        return self._components.names.known[network_id]
+
     def network_pairs(self) -> Iterator[tuple[str, str, int]]:
         """Yield each pair that counts as tied, with its weight."""
         for pair in self._ties.pairs():
@@ -175,16 +193,23 @@ class NetworkFold:
     def take_changes(self) -> Changes:
         """Return what changed since the last call."""
         changes, self.changes = self.changes, Changes()
+        changes.names, changes.moments = self._components.names.take_changes()
         return changes
 
-    def load(self, reports: Iterator[Evidence]) -> None:
+    def load(self, reports: Iterable[Evidence], names: Mapping[str, Name]) -> None:
         """Rebuild everything derived, from reports whose ids are as they stand.
 
         Ledger and nominals must be filled before. Nothing counts as changed.
         """
+        for network, name in names.items():
+            self._components.names.add(network, name)
+        self._components.wake()
         for evidence in reports:
             self._put(None, evidence)
-            self._settle()
+            self._weave(self._entities.touched)
+            self._forget_touched()
+        self._components.resume()
+        self._restand(set(self._entities.ids()))
         self.take_changes()
 
     # --- one event ---------------------------------------------------------------
@@ -225,6 +250,8 @@ class NetworkFold:
         if kept == absorbed:
             return
         self.ledger.redirect(absorbed, kept)
+        names = tuple(self._components.names.carried_by(absorbed))
+        self._components.rehome(names, absorbed, kept)
         self.changes.redirects.add(absorbed)
         self._entities.touched |= {kept, absorbed}
         entity = self._entities.get(absorbed)
@@ -232,15 +259,25 @@ class NetworkFold:
             self._rename(report_id, lambda _, now: kept if now == absorbed else now)
 
     def _split(self, entity: str, new: str, mentions: tuple[Mention, ...], at: int) -> None:
+        if entity == new:
+            return
         entity = self.ledger.root(entity)
         voided = set(self.ledger.aliases(entity))
         self.nominals.split(voided, at)
         self.changes.splits |= voided
         self._entities.touched |= {entity, new, self.ledger.root(new)}
-        self.ledger.release(new)
-        self.changes.redirects.add(new)
+        self._release(new)
         for report_id, numbers in _by_report(mentions).items():
             self._reassign(report_id, numbers, new)
+
+    def _release(self, new: str) -> None:
+        """Let an absorbed id stand for itself again, and carry what names it carried."""
+        before, names = self.ledger.root(new), self._components.names
+        self.ledger.release(new)
+        self.changes.redirects.add(new)
+        ids = set(self.ledger.aliases(new))
+        own = (name for name in names.carried_by(before) if names.known[name].carrier in ids)
+        self._components.rehome(tuple(own), before, new)
 
     def _reassign(self, report_id: str, numbers: AbstractSet[int], new: str) -> None:
         if report_id in self.ledger.reports:
@@ -288,16 +325,29 @@ class NetworkFold:
     def _settle(self) -> Touched:
         """Bring components and standings up to date with what the event touched."""
         entities = set(self._entities.touched)
-        self._describe(entities)
-        pairs, ties = set(self._ties.touched), set(self._ties.touched_ties)
-        self._relink()
-        moved, networks = self._components.settle()
-        self.changes.ties |= ties
-        self.changes.pairs |= pairs
+        self._weave(entities)
+        moved, networks = self._components.settle(self._at)
+        self.changes.ties |= self._ties.touched_ties
+        self.changes.pairs |= self._ties.touched.keys()
         self.changes.networks |= networks
+        touched = Touched(
+            set(self._ties.touched),
+            self._restand(entities | moved),
+            set(self._ties.touched_ties),
+            self._touched_reports,
+        )
+        self._forget_touched()
+        return touched
+
+    def _weave(self, entities: AbstractSet[str]) -> None:
+        """Bring what entities count as, and the links between them, up to date."""
+        self._describe(entities)
+        self._relink()
+
+    def _forget_touched(self) -> None:
         self._ties.clear()
-        reports, self._touched_reports = self._touched_reports, set()
-        return Touched(pairs, self._restand(entities | moved), ties, reports)
+        self._entities.settle()
+        self._touched_reports = set()
 
     def _describe(self, entities: AbstractSet[str]) -> None:
         for entity_id in entities:
@@ -333,7 +383,6 @@ class NetworkFold:
                 before, entity.standing = entity.standing, self._stand(entity_id, entity)
                 if before != entity.standing:
                     moved[entity_id] = (before, entity.standing)
-        self._entities.settle()
         return moved
 
     def _stand(self, entity_id: str, entity: Entity) -> Standing | None:

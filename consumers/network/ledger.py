@@ -122,11 +122,15 @@ class Ledger:
         return {(report_id, number) for number in gone}
 
     def tell_age(self, person: str, age: str) -> bool:
-        """Note an age that was told of a person; return whether it was news."""
-        known = self.ages.get(person, ())
-        if age in known:
+        """Note an age that was told of a person; return whether it was news.
+
+        Of two things told of one week the younger stands.
+        """
+        known = {one[:-1]: one for one in self.ages.get(person, ())}
+        if age <= known.get(age[:-1], ""):
             return False
-        self.ages[person] = tuple(sorted((*known, age)))
+        known[age[:-1]] = age
+        self.ages[person] = tuple(sorted(known.values()))
         return True
 
     def told_age(self, entity: str) -> str:

@@ -6,9 +6,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from consumers.network import ages
 from consumers.network.components import Part
 from consumers.network.evidence import NodeFacts, StatedRelation, evidence, shape_of
 from consumers.network.handling import from_text, to_text
+from consumers.network.identity import Name
 from consumers.network.nominals import Decision
 from consumers.network.tables import (
     AGES,
@@ -16,7 +18,9 @@ from consumers.network.tables import (
     ENTITIES,
     FACTS,
     GRADES,
+    HISTORY,
     MENTIONS,
+    NAMES,
     NETWORKS,
     PAIRS,
     REDIRECTS,
@@ -41,12 +45,13 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Table
 
     from consumers.network.evidence import Evidence, TieKey
     from consumers.network.fold import NetworkFold
+    from consumers.network.identity import Moment
     from consumers.network.ties import PairKey
     from consumers.projection import Read, Row
 
@@ -70,6 +75,8 @@ def take_rewrites(fold: NetworkFold) -> Sequence[Rewrite]:
     rewrites += [_tie(fold, key) for key in changes.ties]
     rewrites += [_pair(fold, key) for key in changes.pairs]
     rewrites += [_network(fold, network) for network in changes.networks]
+    rewrites += [_name(fold, network) for network in changes.names]
+    rewrites += map(_moment, changes.moments)
     return rewrites
 
 
@@ -163,7 +170,8 @@ def _grade(fold: NetworkFold, key: tuple[str, int]) -> Rewrite:
 
 def _ages(fold: NetworkFold, person: str) -> Rewrite:
     key = {"person_id": person}
-    return Rewrite(AGES, key, [{**key, "age": age} for age in fold.ledger.ages[person]])
+    told = [(week, band.value) for week, band in map(ages.told, fold.ledger.ages[person])]
+    return Rewrite(AGES, key, [{**key, "week": week, "age_band": band} for week, band in told])
 
 
 def _redirect(fold: NetworkFold, absorbed: str) -> Rewrite:
@@ -250,23 +258,49 @@ def _pair(fold: NetworkFold, pair_key: PairKey) -> Rewrite:
 
 def _network(fold: NetworkFold, network: str) -> Rewrite:
     key = {"network_id": network}
-    component = fold.component(network)
-    if component is None or component.published != network:
+    component = fold.network(network)
+    if component is None:
         return Rewrite(NETWORKS, key)
     rest = {
         "people": component.counts[Part.PERSON],
         "children": component.counts[Part.CHILD],
         "victims": component.counts[Part.VICTIM],
         "others": component.counts[Part.OTHER],
+        "since": fold.name(network).since,
     }
     return _one(NETWORKS, key, rest)
+
+
+def _name(fold: NetworkFold, network: str) -> Rewrite:
+    name = fold.name(network)
+    rest = {
+        "carrier_id": name.carrier,
+        "since": name.since,
+        "people": name.people,
+        "slept": name.slept,
+    }
+    return _one(NAMES, {"network_id": network}, rest)
+
+
+def _moment(moment: Moment) -> Rewrite:
+    key = {
+        "network_id": moment.network_id,
+        "offset": moment.offset,
+        "number": moment.number,
+    }
+    rest = {
+        "change": moment.change.value,
+        "other_id": moment.other_id,
+        "people": moment.people,
+    }
+    return _one(HISTORY, key, rest)
 
 
 # --- rows to fold ----------------------------------------------------------------
 
 
 def restore(fold: NetworkFold, read: Read) -> None:
-    """Fill a fresh fold from rows; reports, mentions and decisions are enough."""
+    """Fill a fresh fold from rows; what people look at follows from the rest."""
     for row in read(REDIRECTS):
         fold.ledger.redirect(row["absorbed_id"], row["kept_id"])
     for row in read(WAITING_SPLITS):
@@ -274,13 +308,28 @@ def restore(fold: NetworkFold, read: Read) -> None:
     for row in read(GRADES):
         fold.ledger.grade(row["report_id"], row["revision"], _grading(row))
     for row in read(AGES):
-        fold.ledger.tell_age(row["person_id"], row["age"])
+        age = ages.said_of(row["week"], AgeBand(row["age_band"]))
+        if age is not None:
+            fold.ledger.tell_age(row["person_id"], age)
     fold.nominals.splits.update((row["person_id"], row["last_at"]) for row in read(SPLITS))
     fold.nominals.decisions.update(
         (row["person_id"], Decision(row["enrolled"], row["seen"], row["discharged"]))
         for row in read(DECISIONS)
     )
-    fold.load(_evidence(fold, read))
+    fold.load(_evidence(fold, read), _names(fold, read))
+
+
+def _names(fold: NetworkFold, read: Read) -> Mapping[str, Name]:
+    return {
+        row["network_id"]: Name(
+            carrier=row["carrier_id"],
+            since=row["since"],
+            people=row["people"],
+            slept=row["slept"],
+            home=fold.ledger.root(row["carrier_id"]),
+        )
+        for row in read(NAMES)
+    }
 
 
 def _evidence(fold: NetworkFold, read: Read) -> Iterator[Evidence]:

@@ -1,4 +1,10 @@
-"""The rows of a network: what the fold needs to start again, and what people look at."""
+"""The rows of a network: what the fold needs to start again, and what people look at.
+
+All of it is a function of the topic of the evidence alone (`police.intelligence` or
+`safeguarding.intelligence`), but for DECISIONS and the columns `is_nominal` and
+`is_suspected_nominal` of ENTITIES, which police decide on a topic of their own. So views as of a
+moment can go by the offset of the evidence.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +88,7 @@ GRADES: Final = _table(
     _text("source", optional=True),
     _text("assessment", optional=True),
 )
-AGES: Final = _table("ages", _key("person_id"), _key("age"))  # see consumers.network.ages
+AGES: Final = _table("ages", _key("person_id"), _key("week"), _text("age_band"))
 REDIRECTS: Final = _table("redirects", _key("absorbed_id"), _text("kept_id"))
 WAITING_SPLITS: Final = _table(
     "waiting_splits", _key("report_id"), _key("node", Integer), _text("entity_id")
@@ -90,6 +96,14 @@ WAITING_SPLITS: Final = _table(
 SPLITS: Final = _table("splits", _key("person_id"), _number("last_at"))
 DECISIONS: Final = _table(
     "decisions", _key("person_id"), _number("enrolled"), _number("seen"), _number("discharged")
+)
+NAMES: Final = _table(
+    "names",  # of networks, also of those that are none any longer
+    _key("network_id"),
+    _text("carrier_id"),
+    _number("since"),  # the offset of the event that formed it
+    _number("people"),  # 0 while it sleeps
+    _number("slept"),  # the offset of the event that put it to sleep
 )
 
 # --- what people look at -----------------------------------------------------------
@@ -141,10 +155,21 @@ NETWORKS: Final = _table(
     _number("children"),
     _number("victims"),
     _number("others"),
+    _number("since"),
+)
+HISTORY: Final = _table(
+    "network_history",  # grows only
+    _key("network_id"),
+    _key("offset", Integer),  # of the event on the topic of the evidence
+    _key("number", Integer),
+    _text("change"),  # see consumers.network.identity.Change
+    _text("other_id", optional=True),
+    _number("people"),  # who count afterwards
 )
 
 Index("mentions_by_entity", MENTIONS.c.entity_id)
 Index("facts_by_theme", FACTS.c.theme)
+Index("history_by_other", HISTORY.c.other_id)
 Index("entities_by_network", ENTITIES.c.network_id)
 
 NETWORK_TABLES: Final = (
@@ -158,8 +183,10 @@ NETWORK_TABLES: Final = (
     WAITING_SPLITS,
     SPLITS,
     DECISIONS,
+    NAMES,
     ENTITIES,
     TIES,
     PAIRS,
     NETWORKS,
+    HISTORY,
 )
