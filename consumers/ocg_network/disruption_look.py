@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import select
 
 from consumers.network.look import find, find_entity
-from consumers.network.tables import ENTITIES, MENTIONS, PAIRS, REPORTS
+from consumers.network.measures import By
+from consumers.network.tables import ENTITIES, MENTIONS, NETWORKS, PAIRS, REPORTS
 from consumers.ocg_network.concerns import spikes
 from consumers.ocg_network.disruption_decisions import Ground, Target
 from consumers.ocg_network.disruption_tables import (
@@ -27,7 +28,7 @@ from consumers.ocg_network.disruptions import Concern, Disruption, Intervention,
 from consumers.ocg_network.gaps import NOT_AN_ORDER, gaps, reach_of
 from consumers.ocg_network.ground import live_reports, root, rows_in, target_of, views_about
 from consumers.ocg_network.levers import CATALOGUE_VERSION
-from consumers.ocg_network.removal import Measure, Network
+from consumers.ocg_network.removal import Network
 from consumers.ocg_network.tables import OCG_MEMBERS, OCGS
 from consumers.ocg_network.totals import balance, totals
 from streams.codes import OcgRole
@@ -244,7 +245,7 @@ def removal(
     *,
     without: Sequence[str] = (),
     top: int | None = None,
-    measure: Measure = Measure.BETWEENNESS,
+    measure: By = By.BETWEENNESS,
 ) -> Facts:
     """Simulate taking adults out of the network that these entities and their ties are.
 
@@ -262,6 +263,20 @@ def removal(
     return asdict(network.without(people))
 
 
+def nodes_of(connection: Connection, typed: str) -> frozenset[str]:
+    """Return the network that an OCG's members stand in, or a candidate network by its id.
+
+    Raises: InvalidInputError if it is neither.
+    """
+    try:
+        ocg_id = find_ocg(connection, typed)
+    except InvalidInputError:
+        return network_members(
+            connection, find(connection, NETWORKS.c.network_id, typed, "network")
+        )
+    return around(connection, members_of(connection, ocg_id))
+
+
 def network_members(connection: Connection, network_id: str) -> frozenset[str]:
     """Return every entity of a candidate network."""
     found = select(ENTITIES.c.entity_id).where(ENTITIES.c.network_id == network_id)
@@ -269,7 +284,7 @@ def network_members(connection: Connection, network_id: str) -> frozenset[str]:
 
 
 def around(connection: Connection, members: Iterable[str]) -> frozenset[str]:
-    """Return members of an OCG and whatever stands beside them in a report: the OCG's surround."""
+    """Return members of an OCG and whatever stands beside them in a report."""
     named = frozenset(members)
     told = rows_in(connection, select(MENTIONS.c.report_id), MENTIONS.c.entity_id, named)
     reports = {row["report_id"] for row in told}

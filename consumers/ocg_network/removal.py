@@ -8,15 +8,13 @@ would be left beside whom.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-import rustworkx as rx
-
+from consumers.network.measures import By, Graph, highest
 from streams.errors import DeniedError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
 LIMITS: Final = (
@@ -26,13 +24,6 @@ LIMITS: Final = (
     "Never a list of targets: officers decide on other grounds than a place in a graph.",
     "Children and victims are neither removed nor ranked.",
 )
-
-
-class Measure(StrEnum):
-    """By what the adults are ordered before one of them is taken out."""
-
-    BETWEENNESS = "BETWEENNESS"
-    DEGREE = "DEGREE"
 
 
 class NotRemovableError(DeniedError):
@@ -61,7 +52,7 @@ class Simulation:
     """What it was and would be, with who was taken out in which order, and the limits."""
 
     removed: tuple[str, ...]
-    measure: Measure | None
+    measure: By | None
     before: Shape
     after: Shape
     steps: tuple[Shape, ...]
@@ -80,15 +71,12 @@ class Network:
         ties: Iterable[tuple[str, str]],
         removable: AbstractSet[str],
     ) -> None:
-        self._names = sorted(nodes)
-        self._removable = removable & set(self._names)
-        self._index = {name: number for number, name in enumerate(self._names)}
-        self._graph: rx.PyGraph[str, None] = rx.PyGraph(multigraph=False)
-        self._graph.add_nodes_from(self._names)
-        for one, other in ties:
-            if one == other or one not in self._index or other not in self._index:
-                raise InvalidInputError("a tie joins two different nodes of the network")
-            self._graph.add_edge(self._index[one], self._index[other], None)
+        names = sorted(nodes)
+        known, pairs = set(names), list(ties)
+        if any(one == other or not {one, other} <= known for one, other in pairs):
+            raise InvalidInputError("a tie joins two different nodes of the network")
+        self._graph = Graph(names, pairs)
+        self._removable = removable & known
 
     def without(self, people: Sequence[str]) -> Simulation:
         """Take these adults out, one after the other.
@@ -96,83 +84,64 @@ class Network:
         Raises: NotRemovableError, InvalidInputError for somebody who is not in the network.
         """
         for one in people:
-            if one not in self._index:
+            if one not in self._graph.names:
                 raise InvalidInputError("somebody to be taken out is not in this network")
             if one not in self._removable:
                 raise NotRemovableError("a child or a victim is never taken out, nor a thing")
         if len(set(people)) < len(people):
             raise InvalidInputError("nobody is taken out twice")
         order = iter(people)
-        return self._simulate(len(people), lambda _graph: next(order), None)
+        return self._simulate(len(people), lambda _left: next(order), None)
 
-    def without_top(self, count: int, measure: Measure) -> Simulation:
+    def without_top(self, count: int, measure: By) -> Simulation:
         """Take out the highest adult `count` times, measured anew each time.
 
-        Of equal ones the smallest id goes first.
+        Of equal ones the last id goes first, as in `consumers.network.measures`.
         Raises: InvalidInputError if there are fewer adults.
         """
         if not 1 <= count <= len(self._removable):
             raise InvalidInputError(f"--top: from 1 to {len(self._removable)}, the adults there")
 
-        def highest(graph: rx.PyGraph[str, None]) -> str:
-            values = _MEASURES[measure](graph)
-            ranked = ((values[i], graph[i]) for i in graph.node_indices())
-            adults = [(-value, name) for value, name in ranked if name in self._removable]
-            return min(adults)[1]
+        def top(left: Graph) -> str:
+            scores = left.degree() if measure is By.DEGREE else left.betweenness()
+            adults = {name: score for name, score in scores.items() if name in self._removable}
+            return highest(adults, self._graph.names)
 
-        return self._simulate(count, highest, measure)
+        return self._simulate(count, top, measure)
 
     def _simulate(
-        self,
-        count: int,
-        choose: Callable[[rx.PyGraph[str, None]], str],
-        measure: Measure | None,
+        self, count: int, choose: Callable[[Graph], str], measure: By | None
     ) -> Simulation:
-        graph = self._graph.copy()
-        before = shape_of(graph, len(self._names))
+        whole = len(self._graph.names)
+        left = Graph(self._graph.names, ())
+        left.graph = self._graph.graph.copy()
         removed: list[str] = []
-        steps: list[Shape] = []
+        shapes = [shape_of(left, whole)]
         for _ in range(count):
-            name = choose(graph)
-            graph.remove_node(self._index[name])
-            removed.append(name)
-            steps.append(shape_of(graph, len(self._names)))
+            removed.append(choose(left))
+            left.graph.remove_node(self._graph.names.index(removed[-1]))
+            shapes.append(shape_of(left, whole))
         return Simulation(
             removed=tuple(removed),
             measure=measure,
-            before=before,
-            after=steps[-1] if steps else before,
-            steps=tuple(steps),
+            before=shapes[0],
+            after=shapes[-1],
+            steps=tuple(shapes[1:]),
         )
 
 
-def shape_of(graph: rx.PyGraph[str, None], nodes_at_start: int) -> Shape:
+def shape_of(graph: Graph, nodes_at_start: int) -> Shape:
     """Return a graph in figures; shares are of the nodes there were at the start."""
-    sizes = [len(component) for component in rx.connected_components(graph)]
-    nodes, ties, largest = graph.num_nodes(), graph.num_edges(), max(sizes, default=0)
+    sizes = graph.components()
+    largest = max(sizes, default=0)
+    pairs = nodes_at_start * (nodes_at_start - 1)
+    joined = sum(size * (size - 1) for size in sizes)
     return Shape(
-        nodes=nodes,
-        ties=ties,
+        nodes=graph.graph.num_nodes(),
+        ties=graph.graph.num_edges(),
         components=len(sizes),
         largest=largest,
         largest_share=largest / nodes_at_start if nodes_at_start else 0.0,
-        reach=_share(sum(size * (size - 1) for size in sizes), nodes_at_start),
-        density=_share(2 * ties, nodes),
+        reach=joined / pairs if pairs else 0.0,
+        density=graph.density(),
     )
-
-
-def _share(ordered_pairs: int, nodes: int) -> float:
-    possible = nodes * (nodes - 1)
-    return ordered_pairs / possible if possible else 0.0
-
-
-def _betweenness(graph: rx.PyGraph[str, None]) -> Mapping[int, float]:
-    found = rx.betweenness_centrality(graph)
-    return {index: round(found[index], 12) for index in graph.node_indices()}
-
-
-def _degree(graph: rx.PyGraph[str, None]) -> Mapping[int, float]:
-    return {index: float(graph.degree(index)) for index in graph.node_indices()}
-
-
-_MEASURES: Final = {Measure.BETWEENNESS: _betweenness, Measure.DEGREE: _degree}
