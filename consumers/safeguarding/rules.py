@@ -326,18 +326,16 @@ def parse(text: str, where: str = "the rule file") -> Rules:
     if len(text.encode(errors="replace")) > DOCUMENT_BYTES_MAX:
         raise InvalidRulesError(f"{where}: more than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        json.loads(text, object_pairs_hook=_without_twins)
+        json.loads(text, object_pairs_hook=without_twins)
         return Rules.model_validate_json(text)
     except json.JSONDecodeError as error:
         raise InvalidRulesError(
             f"{where}: no JSON at line {error.lineno}, column {error.colno}"
         ) from None
-    except _TwinError as error:
-        raise InvalidRulesError(f"{where}: the field {error} stands there twice") from None
-    except ValidationError as error:
-        raise InvalidRulesError(f"{where}: {_told(error)}") from None
-    except RecursionError:
-        raise InvalidRulesError(f"{where}: nested too deeply") from None
+    except TwinError as error:
+        raise InvalidRulesError(f"{where}: {error}") from None
+    except (ValidationError, RecursionError) as error:
+        raise InvalidRulesError(f"{where}: {told_in_one_line(error)}") from None
 
 
 @cache
@@ -369,21 +367,27 @@ def _plain(rule: Rule | None) -> Mapping[str, str]:
     return {**found, "examples": json.dumps([one.story for one in rule.examples])}
 
 
-class _TwinError(Exception):
+class TwinError(InvalidInputError):
     """A field of a JSON object stands there twice: which of the two was reviewed?"""
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of a JSON file.
+
+    Raises: TwinError.
+    """
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise _TwinError(name[:_WORDS_MAX])
+            raise TwinError(f"the field {name[:_WORDS_MAX]} stands there twice")
         seen.add(name)
     return dict(pairs)
 
 
-def _told(error: ValidationError) -> str:
-    """Say in one line which place does not hold, and how many more do not."""
+def told_in_one_line(error: ValidationError | RecursionError) -> str:
+    """Say which place of a file does not hold, and how many more do not."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     first, *more = error.errors(include_url=False, include_input=False)
     place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in first["loc"])
     place += ".kind" if first["type"].startswith("union_tag") else ""
