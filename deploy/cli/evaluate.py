@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli.evaluate_alerts import alerts
 from deploy.cli.evaluate_intruder import intruder
 from deploy.cli.evaluate_linkage import figure_rows, generate, linkage
 from deploy.cli.evaluate_narrative import narrative
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     evaluate.command()(generate)
     evaluate.command()(narrative)
     evaluate.command()(intruder)
+    evaluate.command()(alerts)
     evaluate.command()(safeguarding)
     evaluate.command()(town)
     app.add_typer(evaluate, name="evaluate")
