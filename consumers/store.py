@@ -118,7 +118,7 @@ class ProjectionStore:
 
     def __init__(self, engine: Engine, projection: Projection) -> None:
         self._engine = engine
-        self._projection = projection
+        self.projection = projection
         self.past = projection.past if isinstance(projection, HasPast) else {}
         self.tables = (*projection.tables, UNREADABLE)
         self.set_aside: Path | None = None
@@ -219,8 +219,8 @@ class ProjectionStore:
         with self._engine.connect() as connection, _no_past(), _writable(connection):
             lay_over(connection, self.tables, self.past, positions)
             snapshot = Snapshot(connection, self.tables)
-            if isinstance(self._projection, HasPast):
-                for flag in self._projection.flags(snapshot.rows, connection):
+            if isinstance(self.projection, HasPast):
+                for flag in self.projection.flags(snapshot.rows, connection):
                     lay_flag(connection, flag.table, flag.column, flag.keys)
             yield snapshot
 
@@ -236,7 +236,7 @@ class ProjectionStore:
     def positions_until(self, at: datetime) -> Positions:
         """Return for each topic the offset before which lies what had come by an instant."""
         with self._engine.connect() as connection:
-            return positions_until(connection, at, self._projection.topics)
+            return positions_until(connection, at, self.projection.topics)
 
     def positions_at(self, topic: str, offset: int) -> Positions:
         """Return this position, and of the other topics what had come by that moment.
@@ -250,7 +250,7 @@ class ProjectionStore:
             at = datetime.fromtimestamp(moment // 1_000, UTC) + timedelta(
                 milliseconds=moment % 1_000
             )
-            return {**positions_until(connection, at, self._projection.topics), topic: offset}
+            return {**positions_until(connection, at, self.projection.topics), topic: offset}
 
     def positions(self) -> Positions:
         """Return the positions as of now."""

@@ -14,6 +14,7 @@ from anonymiser.gate.batch import AT_ONCE, ReleasePolicy
 from anonymiser.gate.stage import Gate
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.stage import Linker
+from consumers.audit.replay import Bound, replay
 from consumers.ocg_network import OcgNetwork
 from consumers.safeguarding import Safeguarding
 from consumers.store import ProjectionStore
@@ -124,6 +125,15 @@ class Pipeline:
             if await self._is_caught_up():
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def equals_rebuilt(self) -> bool:
+        """Tell whether both projections hold what a replay of the log from zero gives."""
+        for live in (self.networks, self.alerts):
+            bound = Bound(positions=live.positions())
+            rebuilt = await replay(type(live.projection)(), self._log, bound)
+            if rebuilt.state_hash() != live.state_hash():
+                return False
+        return True
 
     async def release(self, at: datetime) -> None:
         """Let go what has waited for the longest time at `at`, and let the projections see it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from anonymiser.gate.audience import AudienceIds
@@ -17,6 +17,7 @@ from consumers.network.tables import PAIRS
 from deploy.demo.findings import Resolved
 from deploy.demo.witnesses import is_outside, records_outside
 from deploy.evaluate.score import NetworkScore, score_network
+from deploy.evaluate.structure import found_edges, told_attack, told_measures
 from deploy.leaks import Document, LeakSearch, identifiers_of
 from streams.codec import decode
 from streams.errors import UnknownSchemaError
@@ -26,12 +27,13 @@ from streams.topics import RESOLUTIONS, SHARED_TOPICS, partner_topics
 from streams.values import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from anonymiser.keyring import Keys
+    from consumers.network.measures import By
     from consumers.store import Snapshot
     from deploy.evaluate.mentions import Told
-    from deploy.evaluate.ties import TieFile
+    from deploy.evaluate.ties import Pair, TieFile
     from streams.ports import Log, Record
 
 
@@ -43,10 +45,25 @@ class NetworkEvaluation(NetworkScore):
     leaks: int
     reports: int
     seconds: float
+    measures: Mapping[str, Any] | None = None
+    attack: Sequence[float] | None = None
+    removed: Sequence[str] | None = None
+    phases: Sequence[Mapping[str, Any]] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return asdict(self)
+        """Return the figures by name, without those that nobody asked for."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What else to tell of the network that came out."""
+
+    measures: bool = False
+    attack: By | None = None
+
+
+NOTHING_ELSE: Final = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +74,23 @@ class Outcome:
     keys: Keys
     views: Mapping[Audience, Snapshot]
     files: tuple[Document, ...] = ()
+    phases: tuple[Mapping[str, Any], ...] = ()
 
 
-async def judge(file: TieFile, told: Told, outcome: Outcome, seconds: float) -> NetworkEvaluation:
+async def judge(
+    file: TieFile, told: Told, outcome: Outcome, seconds: float, wanted: Wanted = NOTHING_ELSE
+) -> NetworkEvaluation:
     """Compare what police see with the file, and search everything they see for identifiers."""
     resolved = await Resolved.read(outcome.log)
     ids = AudienceIds(Audience.POLICE, outcome.keys.audience)
     asked = await _asked(outcome.log)
     questions = ((resolved.now(left), resolved.now(right)) for left, right in asked)
+    found = _found_pairs(outcome.views[Audience.POLICE])
+    mentions = tuple(_resolved_mentions(told, resolved, ids))
     score = score_network(
         file.pairs,
-        _found_pairs(outcome.views[Audience.POLICE]),
-        _resolved_mentions(told, resolved, ids),
+        found,
+        mentions,
         [(ids.entity(left), ids.entity(right)) for left, right in questions if left != right],
     )
     return NetworkEvaluation(
@@ -77,7 +99,16 @@ async def judge(file: TieFile, told: Told, outcome: Outcome, seconds: float) -> 
         leaks=await _leaks(told, outcome),
         reports=len(told.reports),
         seconds=round(seconds, 1),
+        phases=outcome.phases or None,
+        **_structure(file, found_edges(found, mentions), wanted),
     )
+
+
+def _structure(file: TieFile, edges: Sequence[Pair], wanted: Wanted) -> dict[str, Any]:
+    told = {"measures": told_measures(file, edges)} if wanted.measures else {}
+    if wanted.attack is not None:
+        told |= told_attack(file, edges, wanted.attack)
+    return told
 
 
 def _found_pairs(police: Snapshot) -> Mapping[tuple[UUID, UUID], int]:

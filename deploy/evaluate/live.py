@@ -17,13 +17,13 @@ from consumers.store import ProjectionStore, store_path
 from deploy.catch_up import wait_until_caught_up
 from deploy.demo.system import System
 from deploy.demo.witnesses import files_in
-from deploy.evaluate.judge import Outcome, judge
+from deploy.evaluate.judge import NOTHING_ELSE, Outcome, Wanted, judge
 from deploy.evaluate.mentions import tell
 from deploy.evaluate.network import entries
 from deploy.registry import onboard
 from deploy.settings import Settings
 from producers.sdk import Rejected
-from streams.errors import RivelinError
+from streams.errors import InvalidInputError, RivelinError
 from streams.kafka import KafkaLog
 from streams.values import Audience
 
@@ -46,29 +46,32 @@ class NotSubmittedError(RivelinError):
 
 
 async def evaluate_on_kafka(
-    file: TieFile, *, seed: int, clean: bool, progress: Progress
+    file: TieFile, *, seed: int, clean: bool, progress: Progress, wanted: Wanted = NOTHING_ELSE
 ) -> NetworkEvaluation:
     """Start a broker and every role in a folder of their own, tell the ties by the SDK, judge.
 
-    Raises: RivelinError for whatever does not start or answer; nothing is left running.
+    Raises: InvalidInputError for a file with phases; RivelinError for whatever does not start or
+    answer; nothing is left running.
     """
+    if file.phases:
+        raise InvalidInputError("a file with phases is told in memory: leave --log kafka out")
     with TemporaryDirectory(prefix="rivelin-") as folder:
         system = System(Settings(home=Path(folder) / "home"))
         try:
             await system.start()
-            return await _evaluate(file, tell(file, seed, clean=clean), system, progress)
+            return await _evaluate(file, tell(file, seed, clean=clean), system, progress, wanted)
         finally:
             system.stop()
 
 
 async def _evaluate(
-    file: TieFile, told: Told, system: System, progress: Progress
+    file: TieFile, told: Told, system: System, progress: Progress, wanted: Wanted
 ) -> NetworkEvaluation:
     began = time.perf_counter()
     await onboard(system.settings, entries(told, _now()))
     await _submit_all(told, system, progress)
     async with _outcome(system) as outcome:
-        return await judge(file, told, outcome, time.perf_counter() - began)
+        return await judge(file, told, outcome, time.perf_counter() - began, wanted)
 
 
 def _now() -> datetime:

@@ -28,7 +28,7 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from deploy.evaluate.ties import Tie, TieFile
 
@@ -53,11 +53,19 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The reports, and the node of the file behind each mention (partner, report id, node)."""
+    """The reports, and the node of the file behind each mention (partner, report id, node).
+
+    `phases` are the same reports phase by phase, all in one phase (None) where the file has none.
+    """
 
     bodies: tuple[Body, ...]
-    reports: tuple[Report, ...]
+    phases: tuple[tuple[int | None, tuple[Report, ...]], ...]
     mentions: Mapping[tuple[str, UUID, int], str]
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Return all reports in the order of telling."""
+        return tuple(report for _, reports in self.phases for report in reports)
 
 
 def tell(file: TieFile, seed: int, *, clean: bool) -> Told:
@@ -75,8 +83,17 @@ def tell(file: TieFile, seed: int, *, clean: bool) -> Told:
         for tie, report in told
         for number, name in enumerate((tie.source, tie.target))
     }
-    shuffled = Dice(seed, "order").shuffled([report for _, report in told])
-    return Told(teller.bodies, tuple(shuffled), mentions)
+    shuffled = Dice(seed, "order").shuffled(told)
+    return Told(teller.bodies, _by_phase(file, shuffled), mentions)
+
+
+def _by_phase(
+    file: TieFile, told: Sequence[tuple[Tie, Report]]
+) -> tuple[tuple[int | None, tuple[Report, ...]], ...]:
+    return tuple(
+        (phase, tuple(report for tie, report in told if tie.phase == phase))
+        for phase in file.phases or (None,)
+    )
 
 
 def declared_identifiers(reports: tuple[Report, ...]) -> frozenset[str]:

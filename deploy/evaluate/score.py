@@ -125,6 +125,11 @@ def _held(mentions: Iterable[tuple[str, UUID]]) -> Mapping[UUID, Counter[str]]:
     return held
 
 
+def principals(mentions: Iterable[tuple[str, UUID]]) -> Mapping[UUID, str]:
+    """Return the name of each entity that holds most mentions of a node."""
+    return _principals(_held(mentions))
+
+
 def _principals(held: Mapping[UUID, Counter[str]]) -> Mapping[UUID, str]:
     """Give each node to the one entity that holds most of its mentions (ties: smallest id)."""
     best: dict[str, tuple[int, UUID]] = {}

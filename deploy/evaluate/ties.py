@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHT_MAX: Final = 1_000
+PHASE_MAX: Final = 9_999
 Pair = tuple[str, str]
 
 _NETWORK_BONDS: Final = frozenset({Bond.NETWORK, Bond.CONDITIONAL})
@@ -31,13 +32,17 @@ _TARGET_KINDS: Final[Mapping[Ends, NodeKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """One row: `weight` is the number of independent origins that tell of it."""
+    """One row: `weight` is the number of independent origins that tell of it.
+
+    Rows of a lower `phase` are told before those of a higher one; None in a file without phases.
+    """
 
     source: str
     target: str
     kind: RelationKind
     weight: int
     at: date | None
+    phase: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,21 @@ class TieFile:
                 weights[pair(tie.source, tie.target)] += tie.weight
         return weights
 
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Return every node in the order in which the file first names it."""
+        return tuple(dict.fromkeys(name for tie in self.ties for name in (tie.source, tie.target)))
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Return the phases in order, none for a file without."""
+        return tuple(sorted({tie.phase for tie in self.ties if tie.phase is not None}))
+
+    @property
+    def is_bipartite(self) -> bool:
+        """Tell whether every row is a person's membership of an organisation."""
+        return all(RELATIONS[tie.kind].ends is Ends.PERSON_ORGANISATION for tie in self.ties)
+
 
 def pair(left: str, right: str) -> Pair:
     """Return the two names in one order, whichever way round the row told them."""
@@ -70,10 +90,11 @@ def read_ties(
 ) -> TieFile:
     """Read a CSV file with a header line.
 
-    `columns` maps a field (source, target, weight, kind, at) to the name of its
+    `columns` maps a field (source, target, weight, kind, at, phase) to the name of its
     column; a field that is not in it has its own name. With `bipartite` the two
     columns named there hold persons and organisations. A row without a kind is
-    a co-offence, a row without a weight has one origin.
+    a co-offence, a row without a weight has one origin. Where there is a column of phases every
+    row has one.
 
     Raises: InvalidInputError naming line and field.
     """
@@ -81,7 +102,7 @@ def read_ties(
     default = RelationKind.MEMBER_OF if bipartite else RelationKind.CO_OFFENDER
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
-        _require(reader.fieldnames or (), names, path.name)
+        _require(reader.fieldnames or (), names, columns, path.name)
         ties = tuple(_ties(reader, names, default))
     if not ties:
         raise InvalidInputError(f"{path.name} holds no ties")
@@ -91,7 +112,7 @@ def read_ties(
 def _column_names(
     columns: Mapping[str, str], bipartite: tuple[str, str] | None
 ) -> Mapping[str, str]:
-    fields = ("source", "target", "weight", "kind", "at")
+    fields = ("source", "target", "weight", "kind", "at", "phase")
     if unknown := sorted(set(columns) - set(fields)):
         raise InvalidInputError(
             f"--map knows {', '.join(fields)}; there is no field {', '.join(unknown)}"
@@ -102,9 +123,11 @@ def _column_names(
     return names
 
 
-def _require(found: Sequence[str], names: Mapping[str, str], file: str) -> None:
+def _require(
+    found: Sequence[str], names: Mapping[str, str], given: Mapping[str, str], file: str
+) -> None:
     present = set(found)
-    for field in ("source", "target"):
+    for field in dict.fromkeys(("source", "target", *given)):
         if names[field] not in present:
             raise InvalidInputError(
                 f"{file} has no column {names[field]!r} for {field}; "
@@ -115,6 +138,7 @@ def _require(found: Sequence[str], names: Mapping[str, str], file: str) -> None:
 def _ties(
     rows: csv.DictReader[str], names: Mapping[str, str], default: RelationKind
 ) -> Iterator[Tie]:
+    with_phases = names["phase"] in (rows.fieldnames or ())
     for row in rows:
         where = f"line {rows.line_num}"
         source, target = (row.get(names[field]) or "" for field in ("source", "target"))
@@ -128,6 +152,7 @@ def _ties(
             _kind(row.get(names["kind"]), default, where),
             _weight(row.get(names["weight"]), where),
             _day(row.get(names["at"]), where),
+            _phase(row.get(names["phase"]), where) if with_phases else None,
         )
 
 
@@ -151,6 +176,13 @@ def _weight(text: str | None, where: str) -> int:
     if not 1 <= weight <= WEIGHT_MAX:
         raise InvalidInputError(f"{where}: weight must be from 1 to {WEIGHT_MAX}")
     return weight
+
+
+def _phase(text: str | None, where: str) -> int:
+    cleaned = (text or "").strip()
+    if not (cleaned.isascii() and cleaned.isdecimal()) or int(cleaned) > PHASE_MAX:
+        raise InvalidInputError(f"{where}: phase is no whole number from 0 to {PHASE_MAX}")
+    return int(cleaned)
 
 
 def _day(text: str | None, where: str) -> date | None:

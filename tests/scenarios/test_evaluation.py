@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from anonymiser.gate.stage import Gate, read
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.stage import Linker
-from deploy.evaluate.judge import documents_outside
+from consumers.network.measures import By
+from deploy.evaluate.judge import Wanted, documents_outside
 from deploy.evaluate.mentions import tell
 from deploy.evaluate.network import evaluate_in_memory, played
 from deploy.evaluate.ties import Tie, TieFile, read_ties
@@ -113,18 +115,30 @@ def spelt(told):
     return {name for name in names if name in everything}
 
 
+REVERE = ["Revere.Paul", "Urann.Thomas", "Warren.Joseph", "Peck.Samuel"]
+
+
 @pytest.mark.parametrize(
-    ("name", "columns", "bipartite"),
+    ("name", "columns", "bipartite", "first"),
     [
-        ("montagna/meetings.csv", {"weight": "count"}, None),
-        ("montagna/phone_calls.csv", {"weight": "count"}, None),
-        ("revere/membership.csv", {}, ("person", "organisation")),
+        ("montagna/meetings.csv", {"weight": "count"}, None, ["N18", "N47", "N27"]),
+        ("montagna/phone_calls.csv", {"weight": "count"}, None, ["N18", "N61", "N47"]),
+        ("revere/membership.csv", {}, ("person", "organisation"), REVERE),
     ],
 )
-async def test_real_networks_come_back_whole_from_clean_mentions(
-    shared_data, name, columns, bipartite
+async def test_real_networks_come_back_whole_and_fall_as_published(
+    shared_data, name, columns, bipartite, first
 ):
-    file = read_ties(shared_data / "networks" / name, columns, bipartite)
-    found = await evaluate_in_memory(file, clean=True)
+    path = shared_data / "networks" / name
+    file = read_ties(path, columns, bipartite)
+    wanted = Wanted(measures=True, attack=By.BETWEENNESS)
+    found = await evaluate_in_memory(file, clean=True, wanted=wanted)
     assert (found.precision, found.recall, found.weight_errors) == (1.0, 1.0, 0)
     assert (found.ties, found.false_merges, found.leaks) == (len(file.pairs), 0, 0)
+    measures = found.measures["projection"] if bipartite else found.measures
+    assert [one["node"] for one in measures["betweenness"]][: len(first)] == first
+    table = path.with_name(f"published_lcc_{path.stem}_sequential.csv")
+    if table.exists():
+        with table.open() as lines:
+            published = [float(row["betweenness"]) for row in csv.DictReader(lines)]
+        assert found.attack[: len(published)] == published
