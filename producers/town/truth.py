@@ -26,6 +26,7 @@ from streams.values import (
     HandlingCode,
     Outcome,
     Role,
+    Theme,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _CRIMINAL_FACTS: Final = frozenset(
     | {"THREAT", "ASSAULT", "WEAPON_SEEN", "MONEY_MOVED"}
 )
 _RAISING_TIES: Final = frozenset({"PARENT", "KINSHIP_CARER"})
+_CARING_TIES: Final = _RAISING_TIES | {"FOSTER_CARER"}
 PEOPLE_IN_A_NETWORK: Final = 3
 _LONDON: Final = ZoneInfo("Europe/London")
 
@@ -88,8 +90,10 @@ class Truth:
 def truth_of(town: Town) -> Truth:
     """Work out everything that must come out of this town's submissions."""
     outcomes = tuple(outcome_of(step) for step in town.submissions)
-    police = Picture(town, _in_force(town.submissions, outcomes, Audience.POLICE))
-    hub = Picture(town, _in_force(town.submissions, outcomes, Audience.SAFEGUARDING))
+    police, hub = (
+        Picture(town, _in_force(town.submissions, outcomes, audience), audience)
+        for audience in (Audience.POLICE, Audience.SAFEGUARDING)
+    )
     return Truth(
         outcomes=outcomes,
         networks=police.networks(),
@@ -104,7 +108,8 @@ def exposures_of(
     town: Town, steps: Sequence[Submission], outcomes: Sequence[Outcome | None]
 ) -> frozenset[Exposure]:
     """Work out the alerts that some submissions alone, in their order, must bring."""
-    return Picture(town, _in_force(steps, outcomes, Audience.SAFEGUARDING)).exposures()
+    hub = Audience.SAFEGUARDING
+    return Picture(town, _in_force(steps, outcomes, hub), hub).exposures()
 
 
 def outcome_of(step: Submission) -> Outcome | None:
@@ -176,22 +181,25 @@ def _may_see(report: Report, audience: Audience) -> bool:
 class Picture:
     """What one audience could know if it never mistook one person for another."""
 
-    def __init__(self, town: Town, steps: Iterable[Submission]) -> None:
+    def __init__(self, town: Town, steps: Iterable[Submission], audience: Audience) -> None:
         self._people = town.people
         self._steps = list(steps)
+        self._audience = audience
         self._ties = [tie for step in self._steps for tie in _ties_of(step)]
         self._last_seen = self._last_events()
+        self._seeming = self._seeming_children()
+        self._victims = self._in_role(Role.VICTIM) - self._in_role(Role.SUSPECT)
 
     @property
     def persons(self) -> frozenset[int]:
         """Everybody who is mentioned at all."""
-        return frozenset(self._last_seen)
+        return frozenset(number for step in self._steps for _, number in step.who)
 
     def networks(self) -> frozenset[frozenset[int]]:
-        """People joined by network ties, where three or more are no children."""
+        """People joined by network ties, where three or more are no children or victims only."""
         groups = _components(tie for tie in self._ties if _is_network(tie))
         found = (frozenset(_people_in(keys)) for keys in groups)
-        return frozenset(people for people in found if self._adults(people) >= PEOPLE_IN_A_NETWORK)
+        return frozenset(people for people in found if self._count(people) >= PEOPLE_IN_A_NETWORK)
 
     def weights(self) -> Mapping[frozenset[int], int]:
         """Count origins: partners that quote one reference are one, any other report is its own."""
@@ -224,7 +232,8 @@ class Picture:
     def _suspected_nominals(self) -> set[int]:
         """Adults in a suspected role and in a network; no child is one, a victim first."""
         in_networks = set[int]().union(*self.networks())
-        return {one for one in self._suspects() & in_networks if not self._is_child(one)}
+        suspects = self._in_role(Role.SUSPECT)
+        return {one for one in suspects & in_networks if not self._is_child(one)}
 
     def _tied_children(self) -> set[int]:
         """Children with a network tie to such an adult, or to a line or body such an adult has."""
@@ -242,12 +251,22 @@ class Picture:
             if other in suspects or (_number(other) is None and near[other] & suspects)
         }
 
-    def _suspects(self) -> set[int]:
+    def _in_role(self, role: Role) -> set[int]:
+        """Those whom a report that is not suspected false puts in this role."""
         return {
             dict(step.who)[node.label]
             for step in self._steps
             for node in step.report.nodes
-            if node.person and node.person.role is Role.SUSPECT
+            if node.person and node.person.role is role and not _is_suspected_false(step.report)
+        }
+
+    def _seeming_children(self) -> set[int]:
+        """Those of unknown age in a report that speaks of a child, as this audience gets it."""
+        return {
+            dict(step.who)[label]
+            for step in self._steps
+            if not _is_suspected_false(step.report)
+            for label in _ageless(step.report) & _like_children(step.report, self._audience)
         }
 
     def _siblings(self) -> set[tuple[int, int]]:
@@ -276,17 +295,45 @@ class Picture:
         last: dict[int, tuple[Week, bool]] = {}
         for step in self._steps:
             day = step.report.event_at.astimezone(_LONDON).date()
-            for _, number in step.who:
+            ageless = _ageless(step.report)
+            for label, number in step.who:
+                if label in ageless:
+                    continue
                 seen = (day.isocalendar()[:2], self._people[number].is_child_on(day))
                 last[number] = max(seen, last.get(number, seen))
         return last
 
     def _is_child(self, number: int) -> bool:
-        """A child until a later-dated event says no; dates are weeks, as they leave the enclave."""
-        return self._last_seen[number][1]
+        """A child until a later-dated event says no; dates are weeks, as they leave the enclave.
 
-    def _adults(self, people: Iterable[int]) -> int:
-        return sum(not self._is_child(number) for number in people)
+        Somebody whose age nobody told is one if a report speaks of a child.
+        """
+        seen = self._last_seen.get(number)
+        return number in self._seeming if seen is None else seen[1]
+
+    def _count(self, people: Iterable[int]) -> int:
+        return sum(not self._is_child(one) and one not in self._victims for one in people)
+
+
+def _ageless(report: Report) -> set[str]:
+    return {
+        node.label
+        for node in report.nodes
+        if node.person and node.person.age is None
+        if node.identity is None or node.identity.born_on is None
+    }
+
+
+def _like_children(report: Report, audience: Audience) -> set[str]:
+    """Who is cared for, at a school, or exploited as a child; police are told the last alone."""
+    found: set[str] = set()
+    if any(fact.theme is Theme.CHILD_CRIMINAL_EXPLOITATION for fact in report.facts):
+        roles = {node.label: node.person.role for node in report.nodes if node.person}
+        found |= {label for label, role in roles.items() if role is Role.VICTIM}
+    if audience is Audience.SAFEGUARDING:
+        found |= {tie.object for tie in report.relations if tie.kind.value in _CARING_TIES}
+        found |= {tie.subject for tie in report.relations if tie.kind.value == "ATTENDS"}
+    return found
 
 
 def _ties_of(step: Submission) -> Iterator[Told]:
