@@ -72,7 +72,7 @@ async def replay(
     """Fold the log up to the bound into a fresh store in memory; `progress` is told the count."""
     store = ProjectionStore.in_memory(projection)
     count = 0
-    async for records in _within(log, projection.topics, bound):
+    async for records in within(log, projection.topics, bound):
         positions = {record.topic: record.offset + 1 for record in records}
         take(projection, store, records, positions)
         count += len(records)
@@ -96,7 +96,7 @@ async def position_at(log: Log, topic: str, offset: int) -> Bound:
     Raises: InvalidInputError if the topic holds no record below the offset.
     """
     last: Record | None = None
-    async for records in _within(log, (topic,), Bound(positions={topic: offset})):
+    async for records in within(log, (topic,), Bound(positions={topic: offset})):
         last = records[-1]
     if last is None:
         raise InvalidInputError(f"{topic} holds no record below offset {offset}")
@@ -143,7 +143,7 @@ def _key(names: Sequence[str], row: Row) -> str:
     return ", ".join(f"{name}={row[name]}" for name in names)
 
 
-async def _within(log: Log, topics: Sequence[str], bound: Bound) -> AsyncIterator[Sequence[Record]]:
+async def within(log: Log, topics: Sequence[str], bound: Bound) -> AsyncIterator[Sequence[Record]]:
     """Yield the records within the bound, batch by batch."""
     source = log.source()
     try:
