@@ -21,12 +21,13 @@ from streams.instants import london_day, to_millisecond
 from streams.loop import read_to_end
 from streams.ports import Outgoing
 from streams.restricted import MeterMeasured, SourceHistoryMeasured
-from streams.shared import FeedbackGiven
+from streams.shared import FeedbackGiven, PoliceReportShared, ReportWithdrawn
 from streams.topics import (
     ALERTS,
     DISRUPTIONS,
     HUB_DECISIONS,
     METERS,
+    POLICE,
     POLICE_DECISIONS,
     RESOLUTIONS,
     feedback_of,
@@ -101,7 +102,7 @@ async def measure(log: Log, keys: Keys, at: datetime) -> int:
             weeks.add(event.week)
         else:
             told.add((event.partner, event.report_id))
-    book = await read_book(log)
+    book, shown = await read_book(log), await _with_police(log)
     events: list[object] = [] if week in weeks else list(_meters(book, keys, week, at))
     ids = AudienceIds(Audience.POLICE, keys.audience)
     said = histories(book, ids)
@@ -114,7 +115,7 @@ async def measure(log: Log, keys: Keys, at: datetime) -> int:
             reliable=said[partner].reliable,
         )
         for partner, report_id in book.reports.keys() - told
-        if partner in said
+        if partner in said and ids.report(partner, report_id) in shown
     ]
     await log.append([Outgoing(METERS, encode(event)) for event in events])
     return len(events)
@@ -139,6 +140,18 @@ def week_before(at: datetime) -> str:
     """Return the last ISO week that is over in London, such as 2026-W47."""
     year, number, _ = (london_day(at) - timedelta(days=7)).isocalendar()
     return f"{year}-W{number:02}"
+
+
+async def _with_police(log: Log) -> set[UUID]:
+    """Return the reports that police have, by their ids; of others there is nothing to grade."""
+    found: set[UUID] = set()
+    async for record in _each(log, POLICE):
+        match _event(record, (PoliceReportShared, ReportWithdrawn)):
+            case PoliceReportShared(report_id=report_id):
+                found.add(report_id)
+            case ReportWithdrawn(report_id=report_id):
+                found.discard(report_id)
+    return found
 
 
 async def _each(log: Log, topic: str) -> AsyncIterator[Record]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from anonymiser import keyring
+from anonymiser.gate.audience import AudienceIds
 from deploy.authority import NotYourRoleError, allow_meters
 from deploy.meters import measure, week_before
 from deploy.views import now
@@ -15,14 +17,18 @@ from streams.codec import decode, encode
 from streams.codes import StaffRole
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
-from streams.restricted import MeterMeasured, SourceHistoryMeasured
+from streams.restricted import MeterMeasured, ReportAdmitted, SourceHistoryMeasured
 from streams.shared import DecisionRefused
-from streams.topics import METERS, OPERATIONS, REGISTRY, RESOLUTIONS
+from streams.taxonomy import RelationKind
+from streams.topics import METERS, OPERATIONS, POLICE, REGISTRY, RESOLUTIONS
+from streams.values import Audience
 from tests.invented_enclave import onboarded
+from tests.invented_evidence import Told
 from tests.staff import let_act
 from tests.unit.anonymiser.meters.test_meters import many
 
 KEYS = keyring.new_keys(random.Random(7).randbytes)
+POLICE_IDS = AudienceIds(Audience.POLICE, KEYS.audience)
 
 
 async def told():
@@ -32,7 +38,15 @@ async def told():
         await log.append([Outgoing(REGISTRY, encode(onboarded(partner)))])
         events = [event for event, _ in many(partner, 6).told]
         await log.append([Outgoing(RESOLUTIONS, encode(event)) for event in events])
+        known = {(e.partner, e.report_id) for e in events if isinstance(e, ReportAdmitted)}
+        await log.append([Outgoing(POLICE, encode(shown(*one))) for one in sorted(known)])
     return log
+
+
+def shown(partner, report_id):
+    """The report as police have it, under their id."""
+    named = POLICE_IDS.report(partner, report_id)
+    return replace(Told("R1").tie("ada", RelationKind.CO_OFFENDER, "bob").police(), report_id=named)
 
 
 def measured(log):
@@ -48,6 +62,15 @@ async def test_every_agency_gets_a_meter_a_week_and_every_report_one_history():
     assert {one.partner for one in meters} == {f"agency{number}" for number in range(4)}
     assert {(one.own.reports, one.others.reports) for one in meters} == {(6, 18)}
     assert {one.week for one in meters} == {week_before(at)}
+
+
+async def test_of_a_report_that_police_do_not_have_there_is_no_history():
+    log = await told()
+    events = [event for event, _ in many("agency0", 7).told]
+    await log.append([Outgoing(RESOLUTIONS, encode(event)) for event in events])
+    await measure(log, KEYS, datetime.now(UTC))
+    histories = [one for one in measured(log) if isinstance(one, SourceHistoryMeasured)]
+    assert len(histories) == 24
 
 
 async def test_measuring_twice_is_measuring_once():
