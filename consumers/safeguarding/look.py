@@ -8,16 +8,17 @@ from sqlalchemy import or_, select
 
 from consumers.network import handling
 from consumers.network.look import find
-from consumers.network.tables import ENTITIES
+from consumers.safeguarding import words
 from consumers.safeguarding.rows import path_of
+from consumers.safeguarding.rule_rows import signs_of
 from consumers.safeguarding.tables import (
     ALERTS_TABLE,
     POSSIBLE_ALERTS,
     POSSIBLE_LINKS,
     VERSIONS,
 )
-from streams.taxonomy import RelationKind
-from streams.values import AlertRule, NodeKind
+from streams.codes import AlertSubject
+from streams.values import AlertRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,30 +37,6 @@ POSSIBLE: Final = (
     "Possible: two records may be one child, nobody has decided yet. Nothing of this is an alert;"
     " it goes, or is raised as one, when the review desk decides."
 )
-SHORT: Final = 8
-
-_RULES: Final = {
-    AlertRule.CHILD_TIED_TO_NOMINAL: "a child with a network tie to a (suspected) nominal",
-    AlertRule.SIBLING_OF_INVOLVED: "a child whose sibling is involved",
-    AlertRule.FRIEND_OF_INVOLVED: "a child whose friend is involved",
-}
-_SAYS: Final = {
-    RelationKind.SIBLING: "is a sibling of",
-    RelationKind.PARENT: "is a parent of",
-    RelationKind.KINSHIP_CARER: "is the kinship carer of",
-    RelationKind.FOSTER_CARER: "is the foster carer of",
-    RelationKind.FRIEND: "is a friend of",
-    RelationKind.ASSOCIATE: "associates with",
-    RelationKind.CO_OFFENDER: "is reported offending together with",
-    RelationKind.MEMBER_OF: "is reported as a member of",
-    RelationKind.EXPLOITS: "is reported as exploiting",
-    RelationKind.RUNS_LINE: "is reported as running the line",
-    RelationKind.USES_LINE: "is reported as using the line",
-    RelationKind.LIVES_AT: "lives at",
-    RelationKind.CUCKOOED_AT: "is cuckooed at",
-    RelationKind.ATTENDS: "attends",
-    RelationKind.USES: "uses",
-}
 
 
 def find_alert(connection: Connection, prefix: str) -> str:
@@ -80,16 +57,22 @@ def alerts(connection: Connection) -> list[Facts]:
 def alert(connection: Connection, alert_id: str) -> Facts:
     """Return one alert with its reason in words, and every version it had."""
     chosen = select(ALERTS_TABLE).where(ALERTS_TABLE.c.alert_id == alert_id)
-    facts = _alert(dict(connection.execute(chosen).mappings().one()))
-    steps = path_of(_path_text(connection, alert_id))
+    row = connection.execute(chosen).mappings().one()
+    facts, steps, signs = _alert(dict(row)), path_of(row["path"]), signs_of(row["signs"])
+    reports = {report for step in steps for report in step.report_ids}
     return {
         **facts,
-        "in_words": in_words(connection, facts["child_id"], steps),
+        **_rule(connection, facts),
+        "in_words": words.in_words(
+            connection,
+            AlertRule(facts["rule"]),
+            (AlertSubject(facts["about"]), facts["child_id"]),
+            steps,
+            signs,
+        ),
         "versions": _versions(connection, alert_id),
         "may_also_be": may_also_be(connection, facts["child_id"]),
-        "handling": handling.of_reports(
-            connection, {report for step in steps for report in step.report_ids}
-        ),
+        "handling": handling.of_reports(connection, reports | {sign.report_id for sign in signs}),
         "note": NOT_A_REFERRAL,
     }
 
@@ -122,51 +105,26 @@ def _possible(connection: Connection, row: Facts) -> Facts:
         "state": "POSSIBLE",
         "supported": False,
         "rule": row["rule"],
-        "means": _RULES[AlertRule(row["rule"])],
+        "means": words.MEANS[AlertRule(row["rule"])],
         "child_id": row["child_id"],
         "if_one": [row["left_id"], row["right_id"]],
         "path": _path(steps),
-        "in_words": [_sentence(step) for step in steps],
+        "in_words": [words.sentence(step) for step in steps],
         "may_also_be": may_also_be(connection, row["child_id"]),
     }
 
 
-def in_words(connection: Connection, child: str, steps: Sequence[Step]) -> list[str]:
-    """Return the reason, a sentence for each tie, and at the end why it ends there."""
-    if not steps:
-        return ["No live report supports this alert any longer."]
-    told = [_sentence(step) for step in steps]
-    end = _end_of(child, steps)
-    return [*told, f"{end[:SHORT]} is {_standing(connection, end)}."]
-
-
-def _sentence(step: Step) -> str:
-    count = len(step.report_ids)
-    reports = f"{count} report{'s' if count > 1 else ''}"
-    return f"{step.from_id[:SHORT]} {_SAYS[step.kind]} {step.to_id[:SHORT]} ({reports})."
-
-
-def _end_of(child: str, steps: Sequence[Step]) -> str:
-    """Walk the ties from the child; each shares an end with the one before."""
-    here = child
-    for step in steps:
-        here = step.to_id if step.from_id == here else step.from_id
-    return here
-
-
-def _standing(connection: Connection, person: str) -> str:
-    chosen = select(ENTITIES).where(ENTITIES.c.entity_id == person)
-    row = connection.execute(chosen).mappings().one_or_none()
-    if row is None or row["kind"] != NodeKind.PERSON:
-        return "no longer reported"
-    if row["is_nominal"]:
-        return "a nominal"
-    return "a suspected nominal" if row["is_suspected_nominal"] else "no longer of concern"
-
-
 def _alert(row: Facts) -> Facts:
-    means = _RULES[AlertRule(row["rule"])]
-    return {**row, "state": "RAISED", "means": means, "path": _path(path_of(row["path"]))}
+    return {
+        **row,
+        "state": "RAISED",
+        "means": words.MEANS[AlertRule(row["rule"])],
+        "path": _path(path_of(row["path"])),
+        "signs": [
+            {"sign": sign.activity.value, "week": sign.week, "report_id": sign.report_id}
+            for sign in signs_of(row["signs"])
+        ],
+    }
 
 
 def _path(steps: Sequence[Step]) -> list[Facts]:
@@ -181,9 +139,17 @@ def _path(steps: Sequence[Step]) -> list[Facts]:
     ]
 
 
-def _path_text(connection: Connection, alert_id: str) -> str:
-    chosen = select(ALERTS_TABLE.c.path).where(ALERTS_TABLE.c.alert_id == alert_id)
-    return str(connection.execute(chosen).scalar_one())
+def _rule(connection: Connection, facts: Facts) -> Facts:
+    """Return what the rule says of itself and whom its alerts are for, as it holds now."""
+    rule = words.rule_in_force(connection, facts["rule_id"])
+    if rule is None or not rule.enabled:
+        return {"rule_title": None, "rule_reason": None, "recipients": []}
+    recipients = rule.recipients.get(AlertSubject(facts["about"]), ())
+    return {
+        "rule_title": rule.title,
+        "rule_reason": rule.reason,
+        "recipients": [one.value for one in recipients],
+    }
 
 
 def _versions(connection: Connection, alert_id: str) -> list[Facts]:
