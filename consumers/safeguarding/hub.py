@@ -20,7 +20,18 @@ from consumers.safeguarding.provision import ProvisionEvent, Provisions
 from consumers.safeguarding.rounds import AlertFacts, AlertVersion, deadlines_of
 from consumers.safeguarding.slavery import Notification
 from streams.codes import DeadlineKind
-from streams.hub import ProtectionDeclared, ProtectionEnded, SlaveryNotified
+from streams.hub import (
+    HubViewGiven,
+    LabFindingDecided,
+    LabFindingRaised,
+    NoticeReleased,
+    NoticeWithdrawn,
+    PreventionMessageDecided,
+    ProtectionDeclared,
+    ProtectionEnded,
+    RulesAdopted,
+    SlaveryNotified,
+)
 from streams.instants import LONDON
 from streams.ocg import DeadlinePassed
 from streams.topics import HUB_DECISIONS
@@ -41,6 +52,17 @@ HUB_EVENTS: Final[tuple[type[Any], ...]] = (
     ProtectionEnded,
     DeadlinePassed,
 )
+#: And what else stands there, of no matter to this fold.
+_OTHERS: Final[tuple[type[Any], ...]] = (
+    NoticeReleased,
+    NoticeWithdrawn,
+    PreventionMessageDecided,
+    RulesAdopted,
+    LabFindingRaised,
+    LabFindingDecided,
+    HubViewGiven,
+)
+TOPIC_EVENTS: Final = (*HUB_EVENTS, *_OTHERS)
 
 
 @dataclass(frozen=True, slots=True)

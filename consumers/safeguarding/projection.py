@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from consumers.deadlines import publication_of
 from consumers.network import rows as network_rows
 from consumers.network.tables import NETWORK_TABLES
 from consumers.projection import Publication, unreadable
 from consumers.safeguarding.engine import Judge
+from consumers.safeguarding.hub import TOPIC_EVENTS, HubBook
+from consumers.safeguarding.hub_tables import HUB_TABLES
 from consumers.safeguarding.picture import Picture
 from consumers.safeguarding.possible import Doubts
+from consumers.safeguarding.rounds import AlertVersion
 from consumers.safeguarding.rows import (
     alerts_from,
     doubts_from,
@@ -17,6 +21,7 @@ from consumers.safeguarding.rows import (
     notice_of,
     rewrites_of,
     rewrites_of_doubt,
+    versions_from,
 )
 from consumers.safeguarding.rule_rows import (
     pending_from,
@@ -48,7 +53,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
-from streams.topics import ALERTS, SAFEGUARDING
+from streams.topics import ALERTS, HUB_DECISIONS, SAFEGUARDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,12 +77,19 @@ _EVENTS: Final[tuple[type[NetworkEvent], ...]] = (
 )
 
 
+#: What may stand on each topic; of decisions all that may, so that none of them counts as a fault.
+_READ: Final[Mapping[str, tuple[type[Any], ...]]] = {
+    SAFEGUARDING: (*_EVENTS, PossibleLinkTold, RulesAdopted),
+    HUB_DECISIONS: TOPIC_EVENTS,
+}
+
+
 class Safeguarding:
     """The projection `safeguarding`; it publishes alerts at the log time of what caused them."""
 
     name: ClassVar[str] = "safeguarding"
     version: ClassVar[int] = 4
-    topics: tuple[str, ...] = (SAFEGUARDING,)
+    topics: tuple[str, ...] = (SAFEGUARDING, HUB_DECISIONS)
     tables: tuple[Table, ...] = (
         *NETWORK_TABLES,
         ALERTS_TABLE,
@@ -85,15 +97,24 @@ class Safeguarding:
         POSSIBLE_LINKS,
         POSSIBLE_ALERTS,
         *RULE_TABLES,
+        *HUB_TABLES,
     )
-    publications: tuple[Publication, ...] = (Publication(ALERTS, notice_id_of),)
-    past: Mapping[str, tuple[Table, ...]] = {SAFEGUARDING: tables}
+    publications: tuple[Publication, ...] = (
+        Publication(ALERTS, notice_id_of),
+        publication_of(HUB_DECISIONS),
+    )
+    past: Mapping[str, tuple[Table, ...]] = {
+        SAFEGUARDING: tables[: -len(HUB_TABLES)],
+        HUB_DECISIONS: HUB_TABLES,
+    }
 
     def __init__(self) -> None:
         self.picture = Picture()
         self.fold = self.picture.fold
         self.judge = Judge(standard())
         self.doubts = Doubts()
+        self.hub = HubBook()
+        self.deadlines = self.hub.deadlines
         self._rewrites: list[Rewrite] = []
         self._notices: list[Notice] = []
 
@@ -108,12 +129,14 @@ class Safeguarding:
         Raises: MissingSchemaError.
         """
         try:
-            event = decode(record.value or b"", *_EVENTS, PossibleLinkTold, RulesAdopted)
+            event = decode(record.value or b"", *_READ[record.topic])
         except DecodeError as error:
             require_schema(record)
             self._rewrites.append(unreadable(record, error))
             return
-        if isinstance(event, PossibleLinkTold):
+        if record.topic == HUB_DECISIONS:
+            self.hub.apply(event, record.appended_at)
+        elif isinstance(event, PossibleLinkTold):
             self.doubts.tell(event, self.fold)
         elif isinstance(event, RulesAdopted):
             self._adopt(event, record)
@@ -130,6 +153,7 @@ class Safeguarding:
         for report_id in sorted(self.picture.signs.take_changed()):
             told = self.picture.signs.told.get(report_id, ())
             rewrites.append(rewrite_of_signs(report_id, told))
+        rewrites += self.hub.take_rewrites()
         for link, doubt in self.doubts.take_changed().items():
             rewrites += rewrites_of_doubt(link, doubt)
         return rewrites
@@ -151,6 +175,7 @@ class Safeguarding:
         self.judge = Judge(rules_from(read))
         self.judge.load(alerts_from(read), pending_from(read))
         self.doubts.load(doubts_from(read))
+        self.hub.restore(read, versions_from(read))
 
     def _take(self, event: NetworkEvent, offset: int, at: datetime) -> None:
         self._tell(self.judge.before(self.picture, at))
@@ -177,3 +202,4 @@ class Safeguarding:
         for alert in alerts:
             self._rewrites += rewrites_of(alert)
             self._notices.append(notice_of(alert))
+            self.hub.found(alert.alert_id, AlertVersion.of(alert))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from consumers.deadlines import Deadlines
+    from consumers.safeguarding.alerts import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class AlertVersion:
     number: int
     supported: bool
     at: datetime
+
+    @classmethod
+    def of(cls, alert: Alert) -> AlertVersion:
+        """Return the latest version of an alert as the machine keeps it."""
+        return cls(alert.version, alert.supported, alert.updated_at)
 
 
 @dataclass(frozen=True, slots=True)

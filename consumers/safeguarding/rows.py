@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from consumers.projection import Notice, Rewrite
 from consumers.safeguarding.alerts import Alert, event_of
 from consumers.safeguarding.paths import Path, Step
 from consumers.safeguarding.possible import Doubt, PossibleAlert
+from consumers.safeguarding.rounds import AlertVersion
 from consumers.safeguarding.rule_rows import signs_of, signs_text
 from consumers.safeguarding.tables import (
     ALERTS_TABLE,
@@ -84,6 +86,13 @@ def alerts_from(read: Read) -> Iterator[Alert]:
             raised_at=datetime.fromisoformat(row["raised_at"]),
             updated_at=datetime.fromisoformat(row["updated_at"]),
         )
+
+
+def versions_from(read: Read) -> Iterator[tuple[UUID, AlertVersion]]:
+    """Yield every version of every alert of a store, each alert's in order."""
+    for row in read(VERSIONS):
+        at = datetime.fromisoformat(row["at"])
+        yield UUID(row["alert_id"]), AlertVersion(row["version"], row["supported"], at)
 
 
 def path_of(text: str) -> Path:

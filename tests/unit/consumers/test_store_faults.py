@@ -95,13 +95,13 @@ async def test_a_store_that_somebody_else_has_locked_is_waited_for_aloud(log, tm
             while not runner.alarms():  # noqa: ASYNC110 - the attempt itself gives no event
                 await asyncio.sleep(0.05)
             assert runner.alarms() == ("store_locked safeguarding",)
-            assert runner.positions() == {SAFEGUARDING: 0}
+            assert runner.positions()[SAFEGUARDING] == 0
 
             somebody.execute("ROLLBACK")
             assert await asyncio.wait_for(turn, 5) == 2
 
     assert runner.alarms() == ()
-    assert store.positions() == {SAFEGUARDING: 2}
+    assert store.positions()[SAFEGUARDING] == 2
     assert alerts_on(log) == 1
     assert [one.getMessage() for one in caplog.records] == [
         "the store safeguarding: another process has it locked",
@@ -127,7 +127,7 @@ async def test_a_store_without_space_ends_the_process_with_nothing_half_done(log
     await runner.stop()
     kept, _, positions = await run(log, tmp_path)  # there is space again
     assert kept is None
-    assert positions == {SAFEGUARDING: 82}
+    assert positions[SAFEGUARDING] == 82
     assert alerts_on(log) == 41
 
 
