@@ -26,8 +26,8 @@ from streams.values import Activity, AlertRule, ChildAtEvent, Role
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: A file beyond this is no rule file.
-DOCUMENT_BYTES_MAX: Final = 1_000_000
+#: A file beyond this is no rule file: it goes into one record of the log.
+DOCUMENT_BYTES_MAX: Final = 256_000
 VERSION_MAX: Final = 1_000_000
 _STANDARD: Final = "rules_v1.json"
 _WORDS_MAX: Final = 200  # characters of a library's own message that are shown

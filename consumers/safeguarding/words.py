@@ -11,6 +11,7 @@ from consumers.network.tables import ENTITIES
 from consumers.safeguarding.rule_tables import RULES_TABLE
 from consumers.safeguarding.rules import parse, standard
 from streams.codes import AlertSubject
+from streams.errors import InvalidInputError
 from streams.taxonomy import RelationKind
 from streams.values import Activity, AlertRule, NodeKind
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from consumers.safeguarding.alerts import Sign
     from consumers.safeguarding.paths import Step
-    from consumers.safeguarding.rules import Rule
+    from consumers.safeguarding.rules import Rule, Rules
 
 SHORT: Final = 8
 NO_SUPPORT: Final = "No live report supports this alert any longer."
@@ -82,12 +83,25 @@ _IN_GENERAL: Final[Mapping[AlertRule, str]] = {
 }
 
 
+def rules_of(connection: Connection, version: int | None = None) -> Rules:
+    """Return the rules in force, or a version that was.
+
+    Raises: InvalidInputError for a version that never was.
+    """
+    adopted = select(RULES_TABLE.c.document).order_by(RULES_TABLE.c.version.desc()).limit(1)
+    if version is not None:
+        adopted = adopted.where(RULES_TABLE.c.version == version)
+    document = connection.execute(adopted).scalar_one_or_none()
+    if document is not None:
+        return parse(document, "the adopted rules")
+    if version not in {None, standard().version}:
+        raise InvalidInputError(f"no version {version} of the rules was ever in force")
+    return standard()
+
+
 def rule_in_force(connection: Connection, rule_id: str) -> Rule | None:
     """Return a rule as it holds now; None for one that is not in the rules any longer."""
-    latest = select(RULES_TABLE.c.document).order_by(RULES_TABLE.c.version.desc()).limit(1)
-    document = connection.execute(latest).scalar_one_or_none()
-    rules = standard() if document is None else parse(document, "the adopted rules")
-    return rules.rule(rule_id)
+    return rules_of(connection).rule(rule_id)
 
 
 def in_words(
