@@ -55,6 +55,7 @@ COMMAND_MODULES = (
     "deploy.cli.disruption",
     "deploy.cli.outcome",
     "deploy.cli.alert",
+    "deploy.cli.rules",
     "deploy.cli.lab",
     "deploy.cli.replay",
     "deploy.cli.backup",
