@@ -201,19 +201,32 @@ class Entities:
 
     def add(self, evidence: Evidence) -> None:
         """Take in the mentions of a report."""
-        shape = evidence.shape
-        for facts, sign, entity_id in zip(shape.nodes, shape.signs, evidence.entities, strict=True):
-            if entity_id not in self._entities:
-                self._entities[entity_id] = Entity()
-            self._entities[entity_id].add(evidence, facts, sign)
-            self.touched.add(entity_id)
+        for place, entity_id in enumerate(evidence.entities):
+            self._add(evidence, place, entity_id)
 
     def remove(self, evidence: Evidence) -> None:
         """Take them back."""
+        for place, entity_id in enumerate(evidence.entities):
+            self._remove(evidence, place, entity_id)
+
+    def rename(self, before: Evidence, after: Evidence) -> None:
+        """Take in that mentions of a report are of other entities; what it says is the same."""
+        for place, (was, now) in enumerate(zip(before.entities, after.entities, strict=True)):
+            if was != now:
+                self._remove(before, place, was)
+                self._add(after, place, now)
+
+    def _add(self, evidence: Evidence, place: int, entity_id: str) -> None:
+        entity = self._entities.get(entity_id)
+        if entity is None:
+            entity = self._entities[entity_id] = Entity()
+        entity.add(evidence, evidence.shape.nodes[place], evidence.shape.signs[place])
+        self.touched.add(entity_id)
+
+    def _remove(self, evidence: Evidence, place: int, entity_id: str) -> None:
         shape = evidence.shape
-        for facts, sign, entity_id in zip(shape.nodes, shape.signs, evidence.entities, strict=True):
-            self._entities[entity_id].remove(evidence, facts, sign)
-            self.touched.add(entity_id)
+        self._entities[entity_id].remove(evidence, shape.nodes[place], shape.signs[place])
+        self.touched.add(entity_id)
 
     def get(self, entity_id: str) -> Entity | None:
         """Return an entity that a live report mentions."""

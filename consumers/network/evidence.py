@@ -51,6 +51,7 @@ _GRADED: Final = "ABCDE"
 _UNGRADED_RANK: Final = 5
 _SUSPECTED_FALSE_RANK: Final = 6
 _SHAPES_KEPT: Final = 16_384
+_GRADES_KEPT: Final = 256
 
 #: What tells of a child where nobody told the age (domain.md section 8, rule 31): who has a parent
 #: or carer to name, who is at a school, and who is exploited as a child.
@@ -100,12 +101,23 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A tie that a report states, between places in its list of nodes."""
+
+    subject: int
+    object: int
+    kind: RelationKind
+    is_symmetric: bool
+    is_network: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What a report says apart from who, when and where.
 
     Many reports have the same shape, so equal ones are kept once. `grading` is the grade that
     stands: that of police once they gave one. `criminal` tells whether a coded fact makes
-    associates a network tie; it and `signs`, one a node, follow from the rest.
+    associates a network tie; it, `signs`, one a node, and `claims` follow from the rest.
     """
 
     nodes: tuple[NodeFacts, ...]
@@ -115,6 +127,7 @@ class Shape:
     handling: Handling
     criminal: bool
     signs: tuple[Sign, ...]
+    claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +208,24 @@ def shape_of(
     """Return the shape of these parts, the same object for equal parts."""
     criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in facts)
     signs = _signs(nodes, relations, facts, is_false=is_suspected_false(grading))
-    return Shape(nodes, relations, facts, grading, handling, criminal, signs)
+    claims = _claims(nodes, relations, criminal=criminal)
+    return Shape(nodes, relations, facts, grading, handling, criminal, signs, claims)
+
+
+def _claims(
+    nodes: tuple[NodeFacts, ...], relations: tuple[StatedRelation, ...], *, criminal: bool
+) -> tuple[Claim, ...]:
+    places = {node.number: place for place, node in enumerate(nodes)}
+    return tuple(
+        Claim(
+            subject=places[one.subject],
+            object=places[one.object],
+            kind=one.kind,
+            is_symmetric=RELATIONS[one.kind].symmetric,
+            is_network=is_network(one.kind, criminal=criminal),
+        )
+        for one in relations
+    )
 
 
 def _signs(
@@ -232,16 +262,14 @@ def claims_of(evidence: Evidence) -> Mapping[TieKey, bool]:
 
     A tie from an entity to itself (both ends were merged) is none.
     """
-    who = {
-        node.number: entity
-        for node, entity in zip(evidence.shape.nodes, evidence.entities, strict=True)
-    }
+    entities = evidence.entities
     claims: dict[TieKey, bool] = {}
-    for relation in evidence.shape.relations:
-        subject, target = who[relation.subject], who[relation.object]
+    for claim in evidence.shape.claims:
+        subject, target = entities[claim.subject], entities[claim.object]
+        if claim.is_symmetric and target < subject:
+            subject, target = target, subject
         if subject != target:
-            key = tie_key(subject, target, relation.kind)
-            claims[key] = is_network(relation.kind, criminal=evidence.shape.criminal)
+            claims[subject, target, claim.kind] = claim.is_network
     return claims
 
 
@@ -272,6 +300,7 @@ def is_ungraded(grading: Grading) -> bool:
     return grading.scheme is GradingScheme.UNGRADED
 
 
+@lru_cache(maxsize=_GRADES_KEPT)
 def weakness(grading: Grading) -> tuple[int, int, str]:
     """Return a rank to order grades by, the weakest highest: assessment first, then source.
 

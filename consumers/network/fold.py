@@ -303,8 +303,14 @@ class NetworkFold:
         before = self.ledger.reports[report_id]
         nodes = zip(before.shape.nodes, before.entities, strict=True)
         entities = tuple(name(node.number, entity) for node, entity in nodes)
-        if entities != before.entities:
-            self._put(before, replace(before, entities=entities))
+        if entities == before.entities:
+            return
+        after = replace(before, entities=entities)
+        self.ledger.reports[report_id] = after
+        self._ties.rename(before, after)
+        self._entities.rename(before, after)
+        self._touched_reports.add(report_id)
+        self.changes.reports.add(report_id)
 
     def _put(self, before: Evidence | None, after: Evidence | None) -> None:
         """Replace what a report said; None where it said, or says, nothing."""

@@ -205,6 +205,14 @@ class TieBook:
         for key, network in claims_of(evidence).items():
             self._tie(key).remove(evidence, self._reports, network=network)
 
+    def rename(self, before: Evidence, after: Evidence) -> None:
+        """Take in that mentions of a report are of other entities; what it says is the same."""
+        was, now = claims_of(before), claims_of(after)
+        for key in was.keys() - now.keys():
+            self._tie(key).remove(before, self._reports, network=was[key])
+        for key in now.keys() - was.keys():
+            self._tie(key).add(after, network=now[key])
+
     def settle(self) -> Iterator[tuple[PairKey, int, int]]:
         """Yield each touched pair with its weight before and now, and drop what is empty."""
         for key, before in self.touched.items():

@@ -80,7 +80,17 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / _TICKS_PER_SECOND
 
 
-def _memory_mb(pid: int) -> float:
+def memory_mb() -> float:
+    """Return the resident megabytes of this process."""
+    return _memory_mb(os.getpid())
+
+
+def peak_memory_mb() -> float:
+    """Return the most that this process ever had resident."""
+    return _memory_mb(os.getpid(), "VmHWM:")
+
+
+def _memory_mb(pid: int, what: str = "VmRSS:") -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kilobytes = (int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    kilobytes = (int(line.split()[1]) for line in lines if line.startswith(what))
     return round(next(kilobytes, 0) / 1024, 1)
