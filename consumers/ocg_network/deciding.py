@@ -170,16 +170,13 @@ def decide_map(  # noqa: PLR0913 - one argument for each thing that is decided
     network_id: UUID | None = None,
     areas: Sequence[str] = (),
 ) -> tuple[OcgMapped, ...]:
-    """Say that these people are an OCG. An `ocg_id` that is mapped already gets these members.
+    """Say that these people are an OCG.
 
     Raises: BadReferenceError, DuplicateReferenceError, NoSuchPersonError, AtRiskError,
-    TooFewMembersError, OcgNotMappedError, NoReasonError.
+    TooFewMembersError, NoReasonError.
     """
     _require_reasons(by)
-    if ocg_id in book.ocgs:
-        _require_mapped(book, ocg_id)
-    else:
-        _require_fresh(book, reference)
+    _require_fresh(book, reference)
     if len(areas) > AREAS_MAX:
         raise InvalidInputError(f"an OCG is seen in up to {AREAS_MAX} areas")
     mapped = OcgMapped(
@@ -188,6 +185,47 @@ def decide_map(  # noqa: PLR0913 - one argument for each thing that is decided
         network_id=network_id,
         members=_distinct(ground, members),
         areas=tuple(areas),
+        reasons=by.reasons,
+        report_ids=by.report_ids[:REPORTS_MAX],
+        seen=ground.seen,
+        decided_by=by.name,
+        decided_at=by.at,
+    )
+    return (mapped,)
+
+
+def decide_members(  # noqa: PLR0913 - one argument for each thing that is decided
+    book: OcgBook,
+    ground: Ground,
+    by: By,
+    *,
+    ocg_id: UUID,
+    add: Sequence[UUID] = (),
+    remove: Sequence[UUID] = (),
+) -> tuple[OcgMapped, ...]:
+    """Map an OCG again with some members more and some fewer; nothing else about it changes.
+
+    Who was found to be at risk since goes, or nothing is decided: nobody says anew that a child is
+    a member. Raises: what `decide_map` raises, NotAMemberError.
+    """
+    _require_reasons(by)
+    _require_mapped(book, ocg_id)
+    _require_adults(ground, add)
+    going, known = set(_roots(ground, remove)), book.members(ocg_id)
+    if going - set(_roots(ground, known)):
+        raise NotAMemberError("somebody who is to be taken out is no member of this OCG")
+    staying = [one for one in known if _root(ground, one) not in going]
+    _require_adults(ground, [one for one in staying if one in ground.people])
+    here = set(_roots(ground, staying))
+    members = (*staying, *(one for one in dict.fromkeys(_roots(ground, add)) if one not in here))
+    _require_three(_counted(ground, members), "who count")
+    one = book.ocgs[ocg_id]
+    mapped = OcgMapped(
+        ocg_id=ocg_id,
+        reference=one.reference,
+        network_id=one.network_id,
+        members=members,
+        areas=one.areas,
         reasons=by.reasons,
         report_ids=by.report_ids[:REPORTS_MAX],
         seen=ground.seen,

@@ -26,7 +26,9 @@ from consumers.ocg_network.tables import (
     SOURCE_HISTORIES,
 )
 from consumers.projection import Rewrite
+from streams.codec import decode
 from streams.codes import DeadlineKind, OcgRole
+from streams.errors import DecodeError
 from streams.ocg import (
     DeadlinePassed,
     OcgArchived,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from consumers.projection import Read, Row
     from streams.codes import Rationale
     from streams.ocg import FactorScore
+    from streams.ports import Record
     from streams.roles import RoleChange
 
 OcgEvent: TypeAlias = RoleEvent | OcgScored | ReportGraded | SourceHistoryTold
@@ -224,7 +227,8 @@ class OcgBook:
 
     def _score(self, event: OcgScored, offset: int) -> None:
         """A score of an OCG that is not mapped is void, and so is one that was given before."""
-        if event.score_id in self.scored or not self.roles.is_mapped(event.ocg_id):
+        is_news = offset > self.roles.last and event.score_id not in self.scored
+        if not is_news or not self.roles.is_mapped(event.ocg_id):
             return
         self.scored.add(event.score_id)
         self._rewrites.append(_score_row(event, offset))
@@ -373,6 +377,18 @@ _NO_ROLE: Final = dict.fromkeys(
         *("confirmed_by", "confirmed_at", "reasons", "report_ids"),
     )
 )
+
+
+def book_of(records: Iterable[Record]) -> OcgBook:
+    """Return the book as these records of `police.decisions` tell it, all from the first on."""
+    book = OcgBook()
+    for record in records:
+        try:
+            event: OcgEvent = decode(record.value or b"", *OCG_EVENTS[POLICE_DECISIONS])
+        except DecodeError:
+            continue  # a decision about something else
+        book.apply(event, record.offset)
+    return book
 
 
 # --- events to values and rows ----------------------------------------------------------------

@@ -30,6 +30,7 @@ from consumers.ocg_network.deciding import (
     decide_archive,
     decide_grade,
     decide_map,
+    decide_members,
     decide_merge,
     decide_reactivate,
     decide_role,
@@ -171,11 +172,34 @@ def test_a_reference_is_never_used_again(later):
         )
 
 
+def a_change(book, on=None, add=(), remove=()):
+    facts = {"ocg_id": an_id("SY-1"), "add": ids(*add), "remove": ids(*remove)}
+    return decide_members(book, on or ground(), BY, **facts)
+
+
 def test_mapping_again_sets_the_members_of_a_mapped_ocg_and_of_no_archived_one():
-    (event,) = a_map(a_book(SIX), members=("ada", "bob", "gus"), reference="SY-1")
-    assert event.members == tuple(ids("ada", "bob", "gus"))
+    (event,) = a_change(a_book(SIX), add=("gus",), remove=("ada", "bob", "cy"))
+    assert event.members == tuple(ids("dee", "eve", "fay", "gus"))
+    assert (event.reference, event.seen) == ("SY-1", 9)
     with pytest.raises(OcgNotMappedError):
-        a_map(a_book(SIX, archived("SY-1")), reference="SY-1")
+        a_change(a_book(SIX, archived("SY-1")), add=("gus",))
+    with pytest.raises(TooFewMembersError):
+        a_change(a_book(SIX), remove=("ada", "bob", "cy", "dee"))
+    with pytest.raises(NotAMemberError):
+        a_change(a_book(SIX), remove=("gus",))
+
+
+def test_nobody_says_anew_that_a_child_is_a_member():
+    with pytest.raises(AtRiskError):
+        a_change(a_book(SIX), ground(child=("gus",)), add=("gus",))
+    with pytest.raises(AtRiskError):
+        a_change(a_book(SIX), ground(child=("ada",)), add=("gus",))
+    assert a_change(a_book(SIX), ground(child=("ada",)), add=("gus",), remove=("ada",))
+
+
+def test_a_member_who_was_merged_into_another_is_not_added_twice():
+    (event,) = a_change(a_book(SIX), ground(same={"ada": "gus"}), add=("gus",))
+    assert event.members == SIX.members
 
 
 def test_merging_needs_two_ocgs_that_are_mapped():
