@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from anonymiser.gate.audience import AudienceIds
 from consumers.network.tables import ENTITIES, PAIRS, TIES
 from consumers.safeguarding.tables import ALERTS_TABLE
+from producers.town.further import NOT_JUDGED
 from producers.town.truth import Exposure
 from streams.codec import decode
 from streams.loop import read_to_end
@@ -245,7 +246,7 @@ def _exposures(view: Snapshot, identities: Identities) -> frozenset[Exposure]:
     return frozenset(
         Exposure(child, AlertRule(row["rule"]))
         for row in view.rows(ALERTS_TABLE)
-        if row["supported"]
+        if row["supported"] and AlertRule(row["rule"]) not in NOT_JUDGED
         for child in identities.behind(row["child_id"])
     )
 

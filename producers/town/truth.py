@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from producers.town.further import Further
 from producers.town.partners import BY_PARTNER
 from producers.town.people import siblings
 from producers.town.reports import Step
@@ -214,7 +215,10 @@ class Picture:
         return {people: len(told) for people, told in origins.items()}
 
     def exposures(self) -> frozenset[Exposure]:
-        """Children tied to a suspect in a network; and child siblings and friends of both."""
+        """Children tied to a suspect in a network, siblings and friends of both, and further ones.
+
+        Alerts of the rules in `NOT_JUDGED` are not among them.
+        """
         suspects, tied = self._suspected_nominals(), self._tied_children()
         exposures = {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL) for child in tied}
         for rule, pairs in (
@@ -227,6 +231,8 @@ class Picture:
                 for child, other in ((left, right), (right, left))
                 if self._is_child(child) and other in suspects | tied
             }
+        further = Further(self._steps, self._ties, self._is_child, _is_suspected_false)
+        exposures |= {Exposure(*one) for one in further.found(suspects | tied)}
         return frozenset(exposures)
 
     def _suspected_nominals(self) -> set[int]:

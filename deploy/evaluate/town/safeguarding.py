@@ -12,7 +12,7 @@ from deploy.evaluate.town.run import start
 from producers.town.completion import completed_by
 from producers.town.crowd import Size, build_crowd
 from producers.town.truth import Exposure, truth_of
-from streams.values import Audience, LinkVerdict
+from streams.values import AlertRule, Audience, LinkVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,11 +28,22 @@ BATCH: Final = 10
 """Reports that arrive together: the wait for the others of a batch counts as time to the alert."""
 
 
+#: Rules that a child is found by for the sake of somebody else, which is what cases are about.
+_BY_OTHERS: Final = frozenset(
+    {
+        AlertRule.CHILD_TIED_TO_NOMINAL,
+        AlertRule.SIBLING_OF_INVOLVED,
+        AlertRule.FRIEND_OF_INVOLVED,
+        AlertRule.HOUSEHOLD_OF_INVOLVED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """What became of the cases of one kind.
 
-    `spared` are children who must have no alert, `alerted` those of them with one, and
+    `spared` are children whom nothing ties to anybody, `alerted` those with such an alert, and
     `taken_for_kin` pairs that the case says are none.
     """
 
@@ -160,7 +171,7 @@ def _tally(
         expected=len(must),
         found=len(must & found),
         spared=len(spared),
-        alerted=len(spared & {one.child for one in found}),
+        alerted=len(spared & {one.child for one in found if one.rule in _BY_OTHERS}),
         taken_for_kin=len({pair for case in cases for pair in case.strangers} & kin),
     )
 
