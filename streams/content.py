@@ -18,6 +18,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from streams.grades import GRADES
 from streams.identifiers import (
     UnreadableIdentifierError,
     canonical,
@@ -35,7 +36,6 @@ from streams.topics import PARTNER_ID
 from streams.values import (
     Audience,
     ConditionCode,
-    GradingScheme,
     HandlingCode,
     NodeKind,
     Sex,
@@ -69,10 +69,6 @@ EVENT_AHEAD_MAX: Final = timedelta(minutes=15)
 REPORT_AHEAD_MAX: Final = timedelta(hours=24)
 
 _CONTENT: Final = sparse_writer_of(Report)
-_GRADES: Final[Mapping[GradingScheme, tuple[str, str]]] = {
-    GradingScheme.SCHEME_3X5X2: ("123", "ABCDE"),
-    GradingScheme.SCHEME_5X5X5: ("ABCDE", "12345"),
-}
 _WHERE: Final = ("address", "postcode", "uprn", "usrn")
 _CONTACT: Final = ("phone", "email", "handle")
 _PERSON: Final = (
@@ -225,17 +221,8 @@ def _content(report: Report) -> Iterator[Fault]:
     yield from _text(report.narrative, "narrative", NARRATIVE_CHARS_MAX)
 
 
-def is_grade(grading: Grading) -> bool:
-    """Tell whether a grade names source and assessment, and both in the letters of its scheme.
-
-    Source: domain.md section 8, rule 14; the schemes swap letters and digits.
-    """
-    whole = grading.source is not None and grading.assessment is not None
-    return whole and not any(_grading(grading))
-
-
 def _grading(grading: Grading) -> Iterator[Fault]:
-    scheme = _GRADES.get(grading.scheme)
+    scheme = GRADES.get(grading.scheme)
     grades = (("grading.source", grading.source), ("grading.assessment", grading.assessment))
     for position, (path, grade) in enumerate(grades):
         if scheme is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from consumers.ocg_network.scoring import Score, check
 from streams.codes import OcgRole
-from streams.content import is_grade
 from streams.errors import DeniedError, InvalidInputError
+from streams.grades import is_grade
 from streams.instants import london_day
 from streams.ocg import (
     FactorScore,
@@ -472,7 +472,7 @@ def decide_grade(  # noqa: PLR0913 - one argument for each thing that is decided
         raise NotGradableError("police hold no live report of this id")
     if grading.scheme is GradingScheme.UNGRADED:
         raise GradeError("a grade names its scheme: 3x5x2 or 5x5x5")
-    if grading.source is None or grading.assessment is None or not is_grade(grading):
+    if not is_grade(grading):
         raise GradeError(
             "the grade does not fit its scheme: 3x5x2 has source 1 to 3 and assessment A to E,"
             " 5x5x5 source A to E and assessment 1 to 5"
