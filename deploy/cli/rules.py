@@ -69,7 +69,7 @@ def show(
 def _show_rule(rule: Rule) -> None:
     show_text(f"\n{rule.id}: {rule.title}{'' if rule.enabled else '  (OFF)'}")
     show_text(f"  Why: {rule.reason}")
-    show_text(f"  Never: {rule.never}")
+    show_text(f"  {rule.never}")
     for name, value in _numbers(rule):
         show_text(f"  {name}: {value}")
     for about, recipients in rule.recipients.items():
