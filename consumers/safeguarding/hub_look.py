@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from consumers.network.look import find
-from consumers.network.tables import ENTITIES, MENTIONS, REPORTS
+from consumers.network.tables import ENTITIES, FACTS, MENTIONS, REPORTS
 from consumers.safeguarding import hub_rows, look
 from consumers.safeguarding.clocks import (
     CALENDAR,
@@ -41,6 +41,7 @@ from consumers.safeguarding.rounds import (
     triage_due,
     waits_for_claim,
 )
+from consumers.safeguarding.rows import path_of
 from consumers.safeguarding.rule_rows import signs_of
 from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
 from streams.codes import AlertSubject
@@ -212,22 +213,17 @@ def _ages(connection: Connection, one: Mapping[str, Any]) -> Facts:
     """Return the age bands of the person: at the earliest event of the reason, and as told now."""
     entity = select(ENTITIES.c.age_band).where(ENTITIES.c.entity_id == one["child_id"])
     now = connection.execute(entity).scalar_one_or_none()
-    reports = {report for step in one["path"] for report in step["report_ids"]}
-    reports |= {sign.report_id for sign in signs_of(_text_of_signs(connection, one["alert_id"]))}
+    alert_row = select(ALERTS_TABLE).where(ALERTS_TABLE.c.alert_id == one["alert_id"])
+    reports = _reports_of(dict(connection.execute(alert_row).mappings().one()))
     told = (
         select(MENTIONS.c.age_band, MENTIONS.c.child_at_event)
         .join(REPORTS, REPORTS.c.report_id == MENTIONS.c.report_id)
-        .where(MENTIONS.c.entity_id == one["child_id"], MENTIONS.c.report_id.in_(sorted(reports)))
+        .where(MENTIONS.c.entity_id == one["child_id"], MENTIONS.c.report_id.in_(reports))
         .order_by(REPORTS.c.event_week, MENTIONS.c.report_id)
     )
     first = connection.execute(told).mappings().first()
     then = None if first is None else _band(first["age_band"], first["child_at_event"])
     return {"age_at_event": then, "age_now": now}
-
-
-def _text_of_signs(connection: Connection, alert_id: str) -> str:
-    chosen = select(ALERTS_TABLE.c.signs).where(ALERTS_TABLE.c.alert_id == alert_id)
-    return str(connection.execute(chosen).scalar_one())
 
 
 def _band(band: str, child: str) -> str:
@@ -389,3 +385,29 @@ def chosen(
         and (rule is None or rule in {one["rule"], one.get("rule_id")})
         and (not overdue or one["overdue"])
     ]
+
+
+# --- modern slavery ------------------------------------------------------------------------
+
+
+def slavery_facts(connection: Connection, alert_id: str) -> Facts:
+    """Return whom an alert is about, and what its reports say in codes, for a form."""
+    row = connection.execute(select(ALERTS_TABLE).where(ALERTS_TABLE.c.alert_id == alert_id))
+    one = dict(row.mappings().one())
+    reports = _reports_of(one)
+    told = select(REPORTS.c.event_week, REPORTS.c.district).where(REPORTS.c.report_id.in_(reports))
+    rows = connection.execute(told).mappings().all()
+    facts = select(FACTS.c.activity).where(FACTS.c.report_id.in_(reports))
+    return {
+        "alert_id": alert_id,
+        "about": one["about"],
+        "indicators": sorted(set(connection.execute(facts).scalars())),
+        "weeks": sorted({one["event_week"] for one in rows if one["event_week"]}),
+        "districts": sorted({one["district"] for one in rows if one["district"]}),
+    }
+
+
+def _reports_of(one: Row) -> list[str]:
+    """Return the reports that an alert rests on, by its row."""
+    steps = {report for step in path_of(one["path"]) for report in step.report_ids}
+    return sorted(steps | {sign.report_id for sign in signs_of(one["signs"])})
