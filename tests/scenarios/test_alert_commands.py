@@ -9,6 +9,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from typer.testing import CliRunner
@@ -45,7 +46,7 @@ class Office:
     def run(self, who, *words):
         """Return what a command shows; its error is raised as it is."""
         arguments = [*words, "--as", who, "--purpose", "SAFEGUARD_CHILDREN"]
-        answer = CliRunner().invoke(build_app(), arguments)
+        answer = CliRunner().invoke(_app(), arguments)
         asyncio.run(self.hub.read())
         if answer.exception is not None and not isinstance(answer.exception, SystemExit):
             raise answer.exception
@@ -71,6 +72,11 @@ class Office:
             for one in map(_operation, self.hub.log.records(OPERATIONS))
             if isinstance(one, kind)
         ]
+
+
+@cache
+def _app():
+    return build_app()
 
 
 def _operation(record):
