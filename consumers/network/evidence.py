@@ -116,8 +116,9 @@ class Shape:
     """What a report says apart from who, when and where.
 
     Many reports have the same shape, so equal ones are kept once. `grading` is the grade that
-    stands: that of police once they gave one. `criminal` tells whether a coded fact makes
-    associates a network tie; it, `signs`, one a node, and `claims` follow from the rest.
+    stands: that of police once they gave one. The rest follows from these: `criminal` tells
+    whether a coded fact makes associates a network tie, `is_false` whether the report is suspected
+    false; `signs` has one for each node.
     """
 
     nodes: tuple[NodeFacts, ...]
@@ -126,6 +127,7 @@ class Shape:
     grading: Grading
     handling: Handling
     criminal: bool
+    is_false: bool
     signs: tuple[Sign, ...]
     claims: tuple[Claim, ...]
 
@@ -207,9 +209,10 @@ def shape_of(
 ) -> Shape:
     """Return the shape of these parts, the same object for equal parts."""
     criminal = any(fact.activity in CRIMINAL_ACTIVITIES for fact in facts)
-    signs = _signs(nodes, relations, facts, is_false=is_suspected_false(grading))
+    is_false = is_suspected_false(grading)
+    signs = _signs(nodes, relations, facts, is_false=is_false)
     claims = _claims(nodes, relations, criminal=criminal)
-    return Shape(nodes, relations, facts, grading, handling, criminal, signs, claims)
+    return Shape(nodes, relations, facts, grading, handling, criminal, is_false, signs, claims)
 
 
 def _claims(

@@ -8,7 +8,6 @@ from consumers.network.bag import Bag
 from consumers.network.evidence import (
     claims_of,
     is_network,
-    is_suspected_false,
     is_ungraded,
     weakness,
 )
@@ -103,7 +102,7 @@ class Tie:
         self.evidence.add(evidence.report_id)
         self.network_stated += network
         self._weaken(grading)
-        if not is_suspected_false(grading):
+        if not evidence.shape.is_false:
             self._count(grading, 1, network=network)
             self._widen(evidence.week)
             for origins in self._origins(network=network):
@@ -114,12 +113,13 @@ class Tie:
         grading = evidence.shape.grading
         self.evidence.take(evidence.report_id)
         self.network_stated -= network
-        if not is_suspected_false(grading):
+        if not evidence.shape.is_false:
             self._count(grading, -1, network=network)
             for origins in self._origins(network=network):
                 origins.take(evidence.origin_id)
-        if self._is_extreme(evidence):
-            self._measure(reports)
+            self._narrow(evidence.week, reports)
+        if grading == self.weakest:
+            self._strengthen(reports)
 
     def _count(self, grading: Grading, by: int, *, network: bool) -> None:
         if not is_ungraded(grading):
@@ -139,17 +139,27 @@ class Tie:
         self.first_week = min(self.first_week or week, week)
         self.last_week = max(self.last_week, week)
 
-    def _is_extreme(self, evidence: Evidence) -> bool:
-        week = evidence.week
-        return week in {self.first_week, self.last_week} or evidence.shape.grading == self.weakest
+    def _narrow(self, week: str, reports: Mapping[str, Evidence]) -> None:
+        """Take back a week in which a report supported the tie."""
+        if week not in {self.first_week, self.last_week}:
+            return
+        if any(other == week for other in self._weeks(reports)):
+            return
+        weeks = set(self._weeks(reports))
+        self.first_week, self.last_week = min(weeks, default=""), max(weeks, default="")
 
-    def _measure(self, reports: Mapping[str, Evidence]) -> None:
-        self.first_week, self.last_week, self.weakest = "", "", None
+    def _weeks(self, reports: Mapping[str, Evidence]) -> Iterator[str]:
         for report_id in self.evidence:
             evidence = reports[report_id]
-            self._weaken(evidence.shape.grading)
-            if not is_suspected_false(evidence.shape.grading):
-                self._widen(evidence.week)
+            if not evidence.shape.is_false:
+                yield evidence.week
+
+    def _strengthen(self, reports: Mapping[str, Evidence]) -> None:
+        """Take back the weakest grade, which another report may have too."""
+        if any(reports[one].shape.grading == self.weakest for one in self.evidence):
+            return
+        grades = {reports[one].shape.grading for one in self.evidence}
+        self.weakest = max(grades, key=weakness, default=None)
 
 
 class Pair:
