@@ -9,6 +9,7 @@ views over the tables and reads nothing from the log.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,6 @@ from consumers.projection import POSITIONS, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -61,6 +61,7 @@ def past_of(table: Table) -> Table:
     for index in table.indexes:
         Index(f"{index.name}{SUFFIX}", *(past.c[column.name] for column in index.columns))
     Index(f"{name}_since", past.c.held_since)
+    Index(f"{name}_until", past.c.held_until, sqlite_where=past.c.held_until < OPEN)
     return past
 
 
@@ -88,6 +89,17 @@ def _moment(step: Step) -> tuple[str, int, int, int | None]:
 def to_milliseconds(at: datetime) -> int:
     """Return an instant as milliseconds, without the rounding of a float."""
     return int(at.timestamp()) * 1_000 + at.microsecond // 1_000
+
+
+def iso_of(milliseconds: int | None) -> str | None:
+    """Undo `to_milliseconds`, as ISO text in UTC."""
+    return None if milliseconds is None else instant_of(milliseconds).isoformat()
+
+
+def instant_of(milliseconds: int) -> datetime:
+    """Undo `to_milliseconds`."""
+    seconds, rest = divmod(milliseconds, 1_000)
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=rest)
 
 
 def _keep(connection: Connection, table: Table, steps: Sequence[Step]) -> None:

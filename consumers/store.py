@@ -6,7 +6,6 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from operator import attrgetter
@@ -22,6 +21,7 @@ from sqlalchemy.types import NullType
 from consumers.past import (
     MOMENTS,
     NO_PAST,
+    instant_of,
     keep,
     lay_flag,
     lay_over,
@@ -35,6 +35,7 @@ from streams.store import BUSY_SECONDS, set_aside_if_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from sqlite3 import Connection as SqliteConnection
 
@@ -247,10 +248,8 @@ class ProjectionStore:
             moment = moment_before(connection, topic, offset)
             if moment is None:
                 raise InvalidInputError(f"{topic} holds no record below offset {offset}")
-            at = datetime.fromtimestamp(moment // 1_000, UTC) + timedelta(
-                milliseconds=moment % 1_000
-            )
-            return {**positions_until(connection, at, self.projection.topics), topic: offset}
+            until = positions_until(connection, instant_of(moment), self.projection.topics)
+            return {**until, topic: offset}
 
     def positions(self) -> Positions:
         """Return the positions as of now."""

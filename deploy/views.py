@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.audit.replay import replay
+from consumers.audit.replay import Bound, replay
 from consumers.store import NoPastError, ProjectionStore, store_path
 from deploy.authority import Act, allow
-from deploy.moments import bound_of, kept
+from deploy.moments import Past, bound_of, kept
 from streams.codec import encode
 from streams.errors import DeniedError, InvalidInputError
 from streams.instants import to_millisecond
@@ -99,14 +99,16 @@ def now() -> datetime:
 class Question:
     """What someone wants to see: of which projection, of which record if of one, and how.
 
-    `subject` names the view ("network show"). `find` turns what was typed into
+    `subject` names the view ("network show"). `read` is given a connection and the id; asked what
+    changed between two moments also the two positions, of the topic that holds the evidence (the
+    projection's first): from the one on and below the other. `find` turns what was typed into
     the id of the record; without it the question is about all of them. `wants` is the act that
     a role must allow where it is not simply a look at the whole projection.
     """
 
     projection: Projection
     subject: str
-    read: Callable[[Connection, str], Any]
+    read: Callable[..., Any]
     find: Callable[[Connection, str], str] | None = None
     typed: str = ""
     wants: Act | None = None
@@ -142,6 +144,25 @@ async def answer(
         return await look.replayed(as_of)
 
 
+async def answer_between(
+    question: Question,
+    asker: Asker,
+    log: Log,
+    folder: Path,
+    moments: tuple[Moment, Moment | None],
+) -> Any:  # noqa: ANN401 - plain values of whatever was asked
+    """Record the look, then tell what changed between two moments; without a second, until now.
+
+    Raises: as `answer`; InvalidInputError if the second moment lies before the first.
+    """
+    await allow(log, asker.name, question.act, question.subject, now())
+    look = _Look(question, asker, log)
+    try:
+        return await look.between(folder, moments)
+    except NoPastError:
+        return await look.between_replayed(moments)
+
+
 class _Look:
     """One look of one person, which goes on the record once."""
 
@@ -168,10 +189,29 @@ class _Look:
         with closing(store), store.snapshot() as snapshot:
             return await self._read(snapshot.connection)
 
-    async def _read(self, connection: Connection) -> Any:  # noqa: ANN401 - see answer
+    async def between(self, folder: Path, moments: tuple[Moment, Moment | None]) -> Any:  # noqa: ANN401 - see answer
+        async with kept(self._question.projection, self._log, folder) as past:
+            return await self._compare(past, moments)
+
+    async def between_replayed(self, moments: tuple[Moment, Moment | None]) -> Any:  # noqa: ANN401 - see answer
+        with closing(await replay(self._question.projection, self._log, Bound())) as store:
+            return await self._compare(Past(store, {}), moments)
+
+    async def _compare(self, past: Past, moments: tuple[Moment, Moment | None]) -> Any:  # noqa: ANN401 - see answer
+        topic = self._question.projection.topics[0]
+        first, second = (
+            past.store.positions() if one is None else past.positions(one) for one in moments
+        )
+        window = (first.get(topic, 0), second.get(topic, 0))
+        if window[1] < window[0]:
+            raise InvalidInputError("the second moment lies before the first")
+        with past.store.snapshot() as snapshot:
+            return await self._read(snapshot.connection, window)
+
+    async def _read(self, connection: Connection, *window: tuple[int, int]) -> Any:  # noqa: ANN401 - see answer
         found = await self._found(connection)
         await self._record(f"{self._question.subject} {found}".rstrip())
-        return self._question.read(connection, found)
+        return self._question.read(connection, found, *window)
 
     async def _found(self, connection: Connection) -> str:
         if self._question.find is None:

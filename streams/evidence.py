@@ -51,3 +51,9 @@ def evidence(records: Sequence[Record]) -> Iterator[None]:
         for record in records:
             require_schema(record)
         raise
+
+
+def event_named(schema_id: int | None) -> str:
+    """Return the name of the event that a schema is of, "" for a schema that nobody knows."""
+    schema = None if schema_id is None else CATALOGUE.find(schema_id)
+    return "" if schema is None else schema.name.rpartition(".")[2]

@@ -6,7 +6,7 @@ by it: an old tie may be the one that matters. Our own figures, not an official 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from streams.errors import InvalidInputError
 from streams.values import GradingScheme
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: Version of every number below; shown with every strength.
 DECAY_VERSION: Final = 1
@@ -62,6 +62,11 @@ def strength(tie: Mapping[str, object], on: date) -> Strength:
     for factor in factors:
         value *= factor.value
     return Strength(DECAY_VERSION, round(value, _DIGITS), factors)
+
+
+def faded(ties: Iterable[Mapping[str, object]], on: date) -> list[dict[str, object]]:
+    """Return the ties, each with its strength on a day, explained."""
+    return [{**tie, "strength": asdict(strength(tie, on))} for tie in ties]
 
 
 def weeks_between(week: str, on: date) -> int:

@@ -6,14 +6,15 @@ The connection comes from the caller; nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import func, or_, select
 
 from consumers.network import handling
-from consumers.network.cores import core_of
+from consumers.network.measures import MeasureBook
 from consumers.network.tables import (
     ENTITIES,
+    FACTS,
     MENTIONS,
     NETWORKS,
     PAIRS,
@@ -22,10 +23,11 @@ from consumers.network.tables import (
     REPORTS,
     TIES,
 )
+from consumers.past import iso_of, moment_before
 from consumers.projection import POSITIONS
 from streams.errors import InvalidInputError
 from streams.taxonomy import RELATIONS as TAXONOMY
-from streams.taxonomy import Bond, RelationKind
+from streams.taxonomy import Bond, Ends, RelationKind
 from streams.topics import POLICE
 from streams.values import NodeKind
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
+
+    from consumers.network.measures import Measures
 
 Facts: TypeAlias = dict[str, Any]
 
@@ -102,37 +106,64 @@ def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
     return {row.pop("network_id"): row for row in map(dict, connection.execute(spans).mappings())}
 
 
+#: Measures of the networks that were looked at last, in this process.
+_MEASURED: Final = MeasureBook()
+
+
 def network(connection: Connection, network_id: str) -> Facts:
-    """Return one candidate network: core, periphery, ties, footprint, and how it is handled.
+    """Return one candidate network: core, periphery, ties, measures, reach, and its handling.
 
     The core is the innermost k-core over the network's pairs, persons and
     what joins them alike; in a tree nobody stands out, so there is none.
-    Children and victims are in neither: nobody at risk is ranked.
+    Children and victims are in neither, and in no order: nobody at risk is ranked.
     """
     members = _rows(connection, select(ENTITIES).where(ENTITIES.c.network_id == network_id))
     ids = {member["entity_id"] for member in members}
     pairs = _among(connection, select(PAIRS), ids, PAIRS.c.low_id, PAIRS.c.high_id)
-    core = core_of(_links(pairs))
-    placed = _placed(members, core)
+    measured = _measured(network_id, members, pairs)
     return {
         "network_id": network_id,
-        **placed,
+        "known_until": known_until(connection),
+        **_placed(members, measured.core),
         "pairs": pairs,
         "ties": _network_ties(connection, ids),
+        "measures": measured.as_facts(),
+        "brokers": _brokers(measured),
         "footprint": footprint(connection, ids),
+        "reach": reach(connection, network_id, ids),
         "handling": handling.of_entities(connection, ids),
     }
 
 
+def _measured(network_id: str, members: Sequence[Facts], pairs: Sequence[Facts]) -> Measures:
+    edges = [(pair["low_id"], pair["high_id"]) for pair in pairs]
+    ranked = {one["entity_id"] for one in members if _place(one, frozenset()) == "periphery"}
+    nodes = sorted(member["entity_id"] for member in members)
+    return _MEASURED.measures(network_id, edges, nodes, ranked)
+
+
+def _brokers(measured: Measures) -> list[Facts]:
+    """Return who stands between others: the first by betweenness, and whose loss parts them."""
+    return [
+        {
+            "entity_id": one.node,
+            "betweenness": one.value,
+            "holds_apart": one.node in measured.cuts,
+        }
+        for one in measured.betweenness
+        if one.value > 0
+    ]
+
+
 def _placed(members: Sequence[Facts], core: Iterable[str]) -> Mapping[str, list[Facts]]:
-    innermost = set(core)
+    innermost = frozenset(core)
     places: dict[str, list[Facts]] = {"core": [], "periphery": [], "at_risk": [], "others": []}
     for member in members:
         places[_place(member, innermost)].append(member)
     return places
 
 
-def _place(member: Facts, core: set[str]) -> str:
+def _place(member: Facts, core: frozenset[str]) -> str:
     if member["kind"] != NodeKind.PERSON:
         return "others"
     if member["is_child"] or (member["is_victim"] and not member["is_suspect"]):
@@ -140,12 +171,89 @@ def _place(member: Facts, core: set[str]) -> str:
     return "core" if member["entity_id"] in core else "periphery"
 
 
-def _links(pairs: Iterable[Facts]) -> Mapping[str, set[str]]:
-    links: dict[str, set[str]] = {}
-    for pair in pairs:
-        links.setdefault(pair["low_id"], set()).add(pair["high_id"])
-        links.setdefault(pair["high_id"], set()).add(pair["low_id"])
-    return links
+def known_until(connection: Connection) -> str | None:
+    """Return the log time of the last record that the rows rest on, None before the first."""
+    read = connection.execute(select(POSITIONS.c.topic, POSITIONS.c.position)).all()
+    moments = [moment_before(connection, row.topic, row.position) for row in read]
+    return iso_of(max((one for one in moments if one is not None), default=None))
+
+
+# --- reach -------------------------------------------------------------------------------
+
+
+def reach(connection: Connection, network_id: str, ids: set[str]) -> Facts:
+    """Return how far a network reaches: districts, themes, other networks, and what it shares.
+
+    Another network is reached by a person in it whom a tie of any kind joins to somebody here,
+    or by a thing (address, line, vehicle, account) that people of both are tied to. Numbers of
+    people only, for who is outside may be a child.
+    """
+    outward = _outward(connection, ids)
+    things = _described(connection, {one for one, kind in outward.items() if kind["is_thing"]})
+    people = _described(connection, set(outward) - set(things))
+    shared = _sharing(connection, set(things), ids)
+    reached: Counter[str] = Counter(
+        one["network_id"]
+        for one in {**people, **shared}.values()
+        if one["network_id"] not in {None, network_id}
+    )
+    return {
+        "districts": footprint(connection, ids),
+        "themes": themes(connection, ids),
+        "networks": dict(sorted(reached.items(), key=lambda item: (-item[1], item[0]))),
+        "people_outside": len(people),
+        "things": [_thing(one) for one in things.values()],
+    }
+
+
+_ENDS: Final = (TIES.c.subject_id, TIES.c.object_id)
+
+
+def _outward(connection: Connection, ids: set[str]) -> Mapping[str, Facts]:
+    """Return the other end of every tie that leaves the network, and whether it is a thing."""
+    found: dict[str, Facts] = {}
+    for mine, other in (
+        (TIES.c.subject_id, TIES.c.object_id),
+        (TIES.c.object_id, TIES.c.subject_id),
+    ):
+        ends = select(other.label("entity_id"), TIES.c.kind).distinct()
+        for row in _in(connection, ends, mine, ids):
+            if row["entity_id"] not in ids:
+                ends_of = TAXONOMY[RelationKind(row["kind"])].ends
+                found[row["entity_id"]] = {"is_thing": ends_of is not Ends.PERSON_PERSON}
+    return found
+
+
+def _described(connection: Connection, ids: set[str]) -> Mapping[str, Facts]:
+    rows = _in(connection, select(ENTITIES), ENTITIES.c.entity_id, ids)
+    return {row["entity_id"]: row for row in rows}
+
+
+def _sharing(connection: Connection, things: set[str], ids: set[str]) -> Mapping[str, Facts]:
+    """Return who else is tied to these things."""
+    query = select(TIES.c.subject_id)
+    subjects = {row["subject_id"] for row in _in(connection, query, TIES.c.object_id, things)}
+    return _described(connection, subjects - ids)
+
+
+def _thing(entity: Facts) -> Facts:
+    wanted = ("entity_id", "kind", "is_deal_line", "is_cuckooed", "network_id", "reports")
+    return {name: entity[name] for name in wanted}
+
+
+def themes(connection: Connection, ids: set[str]) -> dict[str, int]:
+    """Return in how many reports about these entities each theme is coded."""
+    told = (
+        select(FACTS.c.report_id, FACTS.c.theme)
+        .join(MENTIONS, MENTIONS.c.report_id == FACTS.c.report_id)
+        .distinct()
+    )
+    rows = _in(connection, told, MENTIONS.c.entity_id, ids)
+    counted = Counter(theme for _, theme in {(row["report_id"], row["theme"]) for row in rows})
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+# --- ties --------------------------------------------------------------------------------
 
 
 def _network_ties(connection: Connection, ids: set[str]) -> list[Facts]:

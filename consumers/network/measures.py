@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import rustworkx as rx
 
@@ -70,6 +70,10 @@ class Measures:
     cuts: tuple[str, ...]
     degree: tuple[Score, ...]
     betweenness: tuple[Score, ...]
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return plain values by name."""
+        return asdict(self)
 
 
 class Graph:

@@ -169,6 +169,7 @@ HISTORY: Final = _table(
 
 Index("mentions_by_entity", MENTIONS.c.entity_id)
 Index("facts_by_theme", FACTS.c.theme)
+Index("ties_by_object", TIES.c.object_id)
 Index("history_by_other", HISTORY.c.other_id)
 Index("entities_by_network", ENTITIES.c.network_id)
 

@@ -46,7 +46,7 @@ Id = Annotated[str, typer.Argument(help="An id, or the beginning of one.")]
 
 def police(
     subject: str,
-    read: Callable[[Any, str], Any],
+    read: Callable[..., Any],
     find: Callable[[Any, str], str] | None = None,
     typed: str = "",
 ) -> Question:
@@ -105,6 +105,32 @@ async def _answer(settings: Settings, question: Question, who: Asker, at: Moment
         return await answer(question, who, log, settings.stores_dir, at)
 
 
+def ask_between(
+    question: Question, name: str | None, purpose: str | None, since: str, until: str | None
+) -> Any:  # noqa: ANN401 - plain values of whatever was asked
+    """Ask what changed from one moment to another, or to now; each as it was typed.
+
+    Raises: as `ask`.
+    """
+    from deploy.moments import moment  # noqa: PLC0415 - keeps --help quick
+
+    settings, who = asker(name, purpose)
+    topics = question.projection.topics
+    moments = (moment(since, topics), None if until is None else moment(until, topics))
+    with progress("looking …"):
+        return asyncio.run(_answer_between(settings, question, who, moments))
+
+
+async def _answer_between(
+    settings: Settings, question: Question, who: Asker, moments: tuple[Moment, Moment | None]
+) -> Any:  # noqa: ANN401 - see ask
+    from deploy.roles import principal_of  # noqa: PLC0415 - keeps --help quick
+    from deploy.views import answer_between, connected  # noqa: PLC0415 - the same
+
+    async with connected(settings, principal_of(question.projection.name)) as log:
+        return await answer_between(question, who, log, settings.stores_dir, moments)
+
+
 def decide(
     settings: Settings, who: Asker, decision: Decision, choose: Choose
 ) -> tuple[object, ...]:
@@ -145,26 +171,35 @@ def standing(entity: Mapping[str, Any]) -> str:
         "is_victim": "victim",
         "is_nominal": "nominal",
         "is_suspected_nominal": "suspected nominal",
+        "is_deal_line": "deal line",
+        "is_cuckooed": "cuckooed address",
     }
-    return ", ".join(word for flag, word in words.items() if entity[flag])
+    return ", ".join(word for flag, word in words.items() if entity.get(flag))
 
 
 def show_ties(ties: Iterable[Mapping[str, Any]]) -> None:
-    """Show ties, each with its grade and evidence."""
-    columns = ("from", "kind", "to", "weight", "valid", "weakest grade", "reports")
-    show_table(columns, map(_tie, ties), title="Ties")
+    """Show ties, each with its grade and evidence; those that rest on no grade apart."""
+    known = list(ties)
+    columns = ["from", "kind", "to", "weight", "valid", "weakest grade", "doubts", "reports"]
+    if any("strength" in tie for tie in known):
+        columns.append("strength")
+    for title, tentative in (("Ties", False), ("Tentative ties: nobody has graded them", True)):
+        if chosen := [tie for tie in known if bool(tie.get("tentative")) is tentative]:
+            show_table(columns, map(_tie, chosen), title=title)
 
 
 def _tie(tie: Mapping[str, Any]) -> Sequence[object]:
-    return (
+    told = (
         short(tie["subject_id"]),
         tie["kind"],
         short(tie["object_id"]),
         tie["weight"],
         f"{tie['first_week']} to {tie['last_week']}",
         grade_text(tie["weakest_scheme"], tie["weakest_source"], tie["weakest_assessment"]),
+        tie.get("doubted") or "",
         " ".join(short(report) for report in tie["report_ids"]),
     )
+    return (*told, tie["strength"]["value"]) if "strength" in tie else told
 
 
 def handling_line(handling: Mapping[str, Any]) -> str:

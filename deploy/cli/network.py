@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from deploy.cli.asking import (
     Name,
     PurposeCode,
     ask,
+    ask_between,
     grade_text,
     handling_line,
     police,
@@ -34,6 +36,8 @@ def register(app: typer.Typer) -> None:
     )
     networks.command("list")(network_list)
     networks.command("show")(network_show)
+    networks.command("history")(network_history)
+    networks.command("diff")(network_diff)
     app.add_typer(networks, name="network")
     people = typer.Typer(help="People under their police ids.", no_args_is_help=True)
     people.command("list")(person_list)
@@ -64,26 +68,47 @@ def network_list(
     say("Candidate networks, not mapped OCGs: a named human decides that.")
 
 
-def network_show(
+def network_show(  # noqa: PLR0913 - each is an option of the command
     network_id: Id,
     *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell what each tie's strength is made of.")
+    ] = False,
     name: Name = None,
     purpose: PurposeCode = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one candidate network: core, periphery, ties and where it was seen."""
-    from consumers.network.look import find, network  # noqa: PLC0415 - keeps --help quick
+    """Show one candidate network: core, periphery, brokers, reach, ties and where it was seen.
+
+    Measures are computed now, over every link; children and victims are links and have no number.
+    A tie's strength fades with its age, by the moment of looking, and with its grade; it decides
+    nothing.
+    """
+    from consumers.network.decay import faded  # noqa: PLC0415 - keeps --help quick
+    from consumers.network.look import find, network  # noqa: PLC0415 - the same
     from consumers.network.tables import NETWORKS  # noqa: PLC0415 - the same
 
     def find_network(connection: Any, typed: str) -> str:  # noqa: ANN401 - loaded when used
         return find(connection, NETWORKS.c.network_id, typed, "network")
 
     found = ask(police("network show", network, find_network, network_id), name, purpose, as_of)
+    found["ties"] = faded(found["ties"], looked_at(as_of, found["known_until"]))
     if as_json:
         show_json(found)
-    else:
-        _show_network(found)
+        return
+    _show_network(found)
+    if explain:
+        _explain(found["ties"])
+
+
+def looked_at(as_of: str | None, known_until: str | None) -> date:
+    """Return the day of looking: today, or that of the moment asked for."""
+    if as_of is None or known_until is None:
+        return datetime.now(UTC).date()
+    from deploy.moments import instant  # noqa: PLC0415 - keeps --help quick
+
+    return instant(known_until if as_of[:1].isalpha() else as_of).date()
 
 
 def _show_network(found: Mapping[str, Any]) -> None:
@@ -93,10 +118,58 @@ def _show_network(found: Mapping[str, Any]) -> None:
             show_table(
                 ("id", "kind", "standing", "reports"), map(_member, found[place]), title=title
             )
+    _show_measures(found["measures"], found["brokers"])
     show_ties(found["ties"])
-    districts = ", ".join(f"{name} ({count})" for name, count in found["footprint"].items())
-    show_text(f"Seen in: {districts or 'no district told'}")
+    _show_reach(found["reach"])
     show_text(handling_line(found["handling"]))
+
+
+def _show_measures(measures: Mapping[str, Any], brokers: Sequence[Mapping[str, Any]]) -> None:
+    show_text(
+        f"{measures['nodes']} nodes, {measures['edges']} pairs, density {measures['density']:.3f},"
+        f" innermost core {measures['core_number']}-core (measures version {measures['version']})"
+    )
+    rows = (
+        (
+            short(one["entity_id"]),
+            f"{one['betweenness']:.3f}",
+            "yes" if one["holds_apart"] else "",
+        )
+        for one in brokers
+    )
+    if brokers:
+        title = "Brokers: who stands between others, by what was reported"
+        show_table(("id", "betweenness", "network parts without"), rows, title=title)
+
+
+def _show_reach(reach: Mapping[str, Any]) -> None:
+    for title, counts in (("Seen in", reach["districts"]), ("Themes", reach["themes"])):
+        told = ", ".join(f"{name} ({count})" for name, count in counts.items())
+        show_text(f"{title}: {told or 'none told'}")
+    others = ", ".join(f"{short(one)} ({count})" for one, count in reach["networks"].items())
+    show_text(f"Reaches into other networks: {others or 'none'}")
+    if reach["things"]:
+        rows = ((short(one["entity_id"]), one["kind"], standing(one)) for one in reach["things"])
+        show_table(("id", "kind", "standing"), rows, title="Places and things it uses")
+
+
+def _explain(ties: Sequence[Mapping[str, Any]]) -> None:
+    rows = (
+        (
+            short(tie["subject_id"]),
+            tie["kind"],
+            short(tie["object_id"]),
+            tie["strength"]["value"],
+            "; ".join(
+                f"{one['name']} {one['value']} ({one['because']})"
+                for one in tie["strength"]["factors"]
+            ),
+        )
+        for tie in ties
+    )
+    version = ties[0]["strength"]["version"] if ties else ""
+    title = f"Why the strength (version {version}): the product of"
+    show_table(("from", "kind", "to", "strength", "factors"), rows, title=title)
 
 
 _PLACES = {
@@ -109,6 +182,137 @@ _PLACES = {
 
 def _member(entity: Mapping[str, Any]) -> Sequence[object]:
     return (short(entity["entity_id"]), entity["kind"], standing(entity), entity["reports"])
+
+
+# --- through time ----------------------------------------------------------------
+
+Since = Annotated[
+    str, typer.Option("--from", help="An instant with its time zone, or TOPIC:OFFSET.")
+]
+Until = Annotated[str | None, typer.Option("--to", help="The same; by default now.")]
+
+
+def network_history(
+    network_id: Id,
+    *,
+    name: Name = None,
+    purpose: PurposeCode = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to a network: formed, grew, absorbed another, parted; and by what."""
+    from consumers.network.change import history  # noqa: PLC0415 - keeps --help quick
+    from streams.topics import POLICE  # noqa: PLC0415 - the same
+
+    def read(connection: Any, found: str) -> Any:  # noqa: ANN401 - loaded when used
+        return history(connection, POLICE, found)
+
+    question = police("network history", read, _find_ever, network_id)
+    found = ask(question, name, purpose, as_of)
+    if as_json:
+        show_json(found)
+        return
+    show_text(f"Candidate network {found['network_id']}; a named human decides what is an OCG.")
+    _show_happened(found["changes"])
+
+
+def network_diff(  # noqa: PLR0913 - each is an option of the command
+    since: Since,
+    network_id: Annotated[
+        str | None, typer.Argument(help="An id, or the beginning of one; by default all.")
+    ] = None,
+    *,
+    until: Until = None,
+    name: Name = None,
+    purpose: PurposeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed between two moments: who joined or left, which tie, and why.
+
+    Why is the event with which it came: a report, a withdrawal, a grade, a merge or a split, with
+    its position in the log.
+    """
+    from consumers.network.change import difference  # noqa: PLC0415 - keeps --help quick
+    from streams.topics import POLICE  # noqa: PLC0415 - the same
+
+    def read(connection: Any, found: str, window: tuple[int, int]) -> Any:  # noqa: ANN401 - loaded when used
+        return difference(connection, POLICE, window, found or None)
+
+    find = None if network_id is None else _find_ever
+    question = police("network diff", read, find, network_id or "")
+    found = ask_between(question, name, purpose, since, until)
+    if as_json:
+        show_json(found)
+        return
+    _show_difference(found)
+
+
+def _find_ever(connection: Any, typed: str) -> str:  # noqa: ANN401 - loaded when used
+    """Find a network that is, or was."""
+    from consumers.network.look import find  # noqa: PLC0415 - keeps --help quick
+    from consumers.network.tables import NAMES  # noqa: PLC0415 - the same
+
+    return find(connection, NAMES.c.network_id, typed, "network")
+
+
+def _show_difference(found: Mapping[str, Any]) -> None:
+    show_text(
+        f"{found['topic']} from {found['from_position']} to {found['to_position']};"
+        " candidate networks, not mapped OCGs"
+    )
+    _show_happened(found["networks"])
+    people = (
+        (short(one["entity_id"]), one["kind"], one["change"], _move(one), _because(one))
+        for one in found["people"]
+    )
+    show_table(("id", "kind", "change", "network", "because"), people, title="Joined and left")
+    ties = (
+        (
+            short(one["subject_id"]),
+            one["kind"],
+            short(one["object_id"]),
+            ", ".join(one["changes"]),
+            f"{one['weight_before']} to {one['weight_after']}",
+            _because(one),
+        )
+        for one in found["ties"]
+    )
+    show_table(("from", "kind", "to", "change", "weight", "because"), ties, title="Ties")
+
+
+def _show_happened(changes: Sequence[Mapping[str, Any]]) -> None:
+    rows = (
+        (
+            short(one["network_id"]),
+            one["change"],
+            one["other_id"] and short(one["other_id"]),
+            one["people"],
+            _because(one),
+        )
+        for one in changes
+    )
+    show_table(("network", "change", "other", "people after", "because"), rows, title="Networks")
+
+
+def _move(one: Mapping[str, Any]) -> str:
+    was, now = (one[name] and short(one[name]) for name in ("from_network", "to_network"))
+    return f"{was} to {now}" if was and now else was or now
+
+
+def _because(one: Mapping[str, Any]) -> str:
+    return "; ".join(
+        " ".join(
+            (
+                cause["event"],
+                *(short(cause[name]) for name in _ABOUT if name in cause),
+                f"at {cause['offset']}",
+            )
+        )
+        for cause in one["because"]
+    )
+
+
+_ABOUT = ("report_id", "kept_id", "absorbed_id", "split_id")
 
 
 # --- people ------------------------------------------------------------------------

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from consumers.network.measures import Measures
     from deploy.evaluate.ties import TieFile
 
     Edge = tuple[str, str]
@@ -62,9 +61,9 @@ def _ordered(file: TieFile, edges: Sequence[Edge]) -> list[str]:
 
 def told_measures(file: TieFile, edges: Sequence[Edge]) -> dict[str, Any]:
     """Return the measures as the evaluation tells them; of a membership list also of its people."""
-    told = as_facts(measure(graph_of(file, edges)))
+    told = measure(graph_of(file, edges)).as_facts()
     if file.is_bipartite:
-        told["projection"] = as_facts(measure(people_of(file, edges)))
+        told["projection"] = measure(people_of(file, edges)).as_facts()
     return told
 
 
@@ -78,20 +77,4 @@ def told_attack(file: TieFile, edges: Sequence[Edge], by: By) -> dict[str, Any]:
     return {
         "attack": [1.0, *(round(one.largest, 6) for one in removals)],
         "removed": [one.node for one in removals],
-    }
-
-
-def as_facts(found: Measures) -> dict[str, Any]:
-    """Return measures as plain values."""
-    return {
-        "version": found.version,
-        "nodes": found.nodes,
-        "edges": found.edges,
-        "density": found.density,
-        "components": list(found.components),
-        "core_number": found.core_number,
-        "core": list(found.core),
-        "cuts": list(found.cuts),
-        "degree": [{"node": one.node, "value": one.value} for one in found.degree],
-        "betweenness": [{"node": one.node, "value": one.value} for one in found.betweenness],
     }
