@@ -107,4 +107,4 @@ def values_of(shown, count):
 def fits(shown, count):
     if shown == FEW:
         return 0 < count < 5
-    return shown == WITHHELD or shown == count
+    return shown in {WITHHELD, count}

@@ -216,9 +216,11 @@ def test_a_child_that_uses_the_line_a_suspect_runs_is_tied_through_it(small):
         return replace(step, report=report, who=(("p1", person),), what=line)
 
     steps = [tied(small, a, b), tied(small, b, c), on_the_line(child, RelationKind.USES_LINE)]
-    assert not only(small, *steps).exposures
+    uses = Exposure(child, AlertRule.DEAL_LINE)  # who uses one needs no suspect for that
+    assert only(small, *steps).exposures == {uses}
     runs = on_the_line(c, RelationKind.RUNS_LINE)
-    assert only(small, *steps, runs).exposures == {Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL)}
+    tied_to = Exposure(child, AlertRule.CHILD_TIED_TO_NOMINAL)
+    assert only(small, *steps, runs).exposures == {tied_to, uses}
 
 
 def test_a_young_brother_of_a_suspect_is_exposed_and_a_grown_one_is_not(small):
