@@ -27,7 +27,9 @@ from streams.ocg import (
     RoleEnded,
 )
 from streams.roles import expiry_of
-from tests.invented_evidence import an_id, grade
+from streams.shared import GradeRelayed, SourceHistoryTold
+from streams.topics import POLICE, POLICE_DECISIONS
+from tests.invented_evidence import Desk, an_id, grade
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 WHO = {"decided_by": "DS Invented", "decided_at": AT}
@@ -161,3 +163,16 @@ def graded(report: str, assessment: str = "B", revision: int = 1) -> ReportGrade
         basis=(GradeBasis.SOURCE_HISTORY,),
         **WHO,
     )
+
+
+class Analyst(Desk):
+    """A desk that knows which topic a decision stands on, and looks at rows."""
+
+    def topic_of(self, event) -> str:
+        about_evidence = isinstance(event, GradeRelayed | SourceHistoryTold)
+        is_decision = hasattr(event, "decided_at") or type(event).__name__ == "DeadlinePassed"
+        return POLICE_DECISIONS if is_decision and not about_evidence else POLICE
+
+    def look(self, read, *more):
+        with self.store.snapshot() as snapshot:
+            return read(snapshot.connection, *more)

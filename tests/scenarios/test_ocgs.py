@@ -26,14 +26,14 @@ from deploy.cli import ocg_show as show
 from streams.codes import OcgRole, ShareBand
 from streams.errors import InvalidInputError
 from streams.parts import Grading
-from streams.shared import GradeRelayed, SourceHistoryTold
+from streams.shared import SourceHistoryTold
 from streams.taxonomy import RelationKind
-from streams.topics import POLICE, POLICE_DECISIONS
 from streams.values import CountBand
-from tests.invented_evidence import Desk, Told, an_id, key, split, withdrawn
+from tests.invented_evidence import Told, an_id, key, split, withdrawn
 from tests.invented_evidence import merged as same_person
 from tests.invented_ocgs import (
     AT,
+    Analyst,
     archived,
     confirmed,
     ended,
@@ -46,19 +46,6 @@ from tests.invented_ocgs import (
 from tests.invented_ocgs import split as ocg_split
 
 CO, USES, SUPPLIES = RelationKind.CO_OFFENDER, RelationKind.USES_LINE, RelationKind.RUNS_LINE
-
-
-class Analyst(Desk):
-    """A desk that knows which topic a decision stands on, and looks at rows."""
-
-    def topic_of(self, event) -> str:
-        about_evidence = isinstance(event, GradeRelayed | SourceHistoryTold)
-        is_decision = hasattr(event, "decided_at") or type(event).__name__ == "DeadlinePassed"
-        return POLICE_DECISIONS if is_decision and not about_evidence else POLICE
-
-    def look(self, read, *more):
-        with self.store.snapshot() as snapshot:
-            return read(snapshot.connection, *more)
 
 
 @pytest.fixture
