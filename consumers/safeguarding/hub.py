@@ -14,6 +14,7 @@ from uuid import UUID
 from consumers.deadlines import Deadline, Deadlines
 from consumers.projection import Rewrite
 from consumers.safeguarding import hub_rows
+from consumers.safeguarding.clocks import CLOCKS, HubClocks
 from consumers.safeguarding.hub_tables import PROTECTIONS
 from consumers.safeguarding.lifecycle import Decided, Lives
 from consumers.safeguarding.provision import ProvisionEvent, Provisions
@@ -85,6 +86,7 @@ class HubBook:
         self.protections: dict[UUID, Protection] = {}
         self.facts: dict[UUID, AlertFacts] = {}
         self.deadlines = Deadlines(HUB_DECISIONS)
+        self.clocks = CLOCKS
         self._rewrites: list[Rewrite] = []
 
     def apply(self, event: object, at: datetime) -> None:
@@ -107,6 +109,12 @@ class HubBook:
             AlertFacts(alert_id, (version,)) if known is None else known.and_then(version)
         )
         self._offer(alert_id)
+
+    def adopt(self, clocks: HubClocks) -> None:
+        """Go by other local targets: what is open is due by them; what was told, was told."""
+        self.clocks = clocks
+        for alert_id in self.facts:
+            self._offer(alert_id)
 
     def take_rewrites(self) -> Sequence[Rewrite]:
         """Return what the rows have become since the last call."""
@@ -150,7 +158,7 @@ class HubBook:
         """Say anew what is due of an alert; of one that was never raised nothing is."""
         facts = self.facts.get(alert_id)
         if facts is not None:
-            due = deadlines_of(self.lives.life(alert_id), facts, self.deadlines)
+            due = deadlines_of(self.lives.life(alert_id), facts, self.deadlines, self.clocks)
             self.deadlines.offer(f"alert {alert_id}", *due)
 
     def _notify(self, event: SlaveryNotified, at: datetime) -> None:

@@ -19,8 +19,8 @@ from consumers.network.tables import ENTITIES, FACTS, MENTIONS, REPORTS
 from consumers.safeguarding import hub_rows, look
 from consumers.safeguarding.clocks import (
     CALENDAR,
-    CLOCKS,
     DECISION_RULE,
+    HubClocks,
     decision_due,
     in_london,
     time_left,
@@ -42,7 +42,7 @@ from consumers.safeguarding.rounds import (
     waits_for_claim,
 )
 from consumers.safeguarding.rows import path_of
-from consumers.safeguarding.rule_rows import signs_of
+from consumers.safeguarding.rule_rows import rules_from, signs_of
 from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
 from streams.codes import AlertSubject
 from streams.instants import LONDON
@@ -59,10 +59,6 @@ Facts: TypeAlias = dict[str, Any]
 #: Below this many children a month's numbers are not shown: they could point at one.
 CHILDREN_MIN: Final = 5
 FEWER: Final = f"fewer than {CHILDREN_MIN}"
-RULE_OF_CLOCKS: Final = (
-    f"Triage within {CLOCKS.triage.total_seconds() / 3600:g} hours (local target, version"
-    f" {CLOCKS.version}); decision after one working day ({DECISION_RULE}; {CALENDAR})."
-)
 LOOK_AGAIN: Final = "new evidence since it was closed: somebody should look again"
 
 
@@ -95,10 +91,13 @@ def find_offer(connection: Connection, prefix: str) -> str:
 
 def alerts(connection: Connection, at: datetime) -> list[Facts]:
     """Return every alert with its life, its clocks and the ages, the latest news first."""
-    lives = _lives(connection)
-    versions = _versions(connection)
+    lives, versions, targets = _lives(connection), _versions(connection), _targets(connection)
     return [
-        {**one, **_standing(lives, versions, one["alert_id"], at), **_ages(connection, one)}
+        {
+            **one,
+            **_standing(lives.get(one["alert_id"]), versions[one["alert_id"]], targets, at),
+            **_ages(connection, one),
+        }
         for one in look.alerts(connection)
     ]
 
@@ -109,12 +108,12 @@ def alert(connection: Connection, alert_id: str, at: datetime) -> Facts:
     lives, versions = _lives(connection, alert_id), _versions(connection, alert_id)
     return {
         **told,
-        **_standing(lives, versions, alert_id, at),
+        **_standing(lives.get(alert_id), versions[alert_id], _targets(connection), at),
         **_ages(connection, told),
         "offers": _offers(connection, alert_id),
         "notifications": _notifications(connection, alert_id),
         "history": _history(connection, alert_id),
-        "clock_rule": RULE_OF_CLOCKS,
+        "clock_rule": rule_of_clocks(connection),
     }
 
 
@@ -130,6 +129,20 @@ def escalated(connection: Connection, at: datetime) -> list[Facts]:
     return sorted(told, key=lambda one: (one["escalated_at"], one["alert_id"]))
 
 
+def rule_of_clocks(connection: Connection) -> str:
+    """Say by which versions the clocks run."""
+    targets = _targets(connection)
+    triage, claim = (one.total_seconds() / 3600 for one in (targets.triage, targets.claim))
+    return (
+        f"Triage within {triage:g} hours, taken on within {claim:g} (local targets, rules version"
+        f" {targets.version}); decision after one working day ({DECISION_RULE}; {CALENDAR})."
+    )
+
+
+def _targets(connection: Connection) -> HubClocks:
+    return rules_from(_reading(connection, None)).clocks
+
+
 def clocks(connection: Connection, at: datetime) -> list[Facts]:
     """Return every clock that runs, the soonest due first."""
     running = [
@@ -141,11 +154,8 @@ def clocks(connection: Connection, at: datetime) -> list[Facts]:
     return sorted(running, key=lambda one: (one["due_at"], one["alert_id"], one["clock"]))
 
 
-def _standing(
-    lives: Mapping[str, Life], versions: Mapping[str, AlertFacts], alert_id: str, at: datetime
-) -> Facts:
-    life = lives.get(alert_id) or Life(UUID(alert_id))
-    facts = versions[alert_id]
+def _standing(known: Life | None, facts: AlertFacts, targets: HubClocks, at: datetime) -> Facts:
+    life = known or Life(facts.alert_id)
     return {
         "state": life.state.value,
         "owner": life.owner,
@@ -158,12 +168,12 @@ def _standing(
         "escalated_at": None if life.escalated_at is None else life.escalated_at.isoformat(),
         "new_since_closed": is_new_since_closed(life, facts),
         "waits_for_claim": waits_for_claim(life, facts),
-        **_clocks(life, facts, at),
+        **_clocks(life, facts, targets, at),
     }
 
 
-def _clocks(life: Life, facts: AlertFacts, at: datetime) -> Facts:
-    triage = _clock("triage", triage_due(life, facts), at)
+def _clocks(life: Life, facts: AlertFacts, targets: HubClocks, at: datetime) -> Facts:
+    triage = _clock("triage", triage_due(life, facts, targets), at)
     waiting = life.open_referral
     due = None if waiting is None else decision_due(waiting.made_at)
     decision = _clock("decision", due, at)

@@ -175,6 +175,7 @@ class Safeguarding:
         self.judge = Judge(rules_from(read))
         self.judge.load(alerts_from(read), pending_from(read))
         self.doubts.load(doubts_from(read))
+        self.hub.adopt(self.judge.rules.clocks)
         self.hub.restore(read, versions_from(read))
 
     def _take(self, event: NetworkEvent, offset: int, at: datetime) -> None:
@@ -197,6 +198,7 @@ class Safeguarding:
             return
         self._rewrites.append(rewrite_of_rules(event, at))
         self._tell(self.judge.adopt(rules, self.picture, at))
+        self.hub.adopt(rules.clocks)
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from consumers.safeguarding.clocks import HubClocks
 from streams.codes import AlertSubject, ReferralRoute
 from streams.errors import InvalidInputError
 from streams.taxonomy import RelationKind
@@ -277,11 +278,23 @@ Rule: TypeAlias = (
 )
 
 
+class LocalTargets(_Part):
+    """Within how many hours of the log time of its evidence an alert is to be looked at.
+
+    `triage_hours`: assessed, referred or closed by a named person. `claim_hours`: taken on; after
+    that it goes to the hub lead's list. Local policy, not law; nights and week-ends count.
+    """
+
+    triage_hours: Hours = 4
+    claim_hours: Hours = 4
+
+
 class Rules(_Part):
     """A version of the rules, as one person wrote and another reviewed it."""
 
     version: Annotated[int, Field(ge=1, le=VERSION_MAX)]
     title: Text
+    targets: LocalTargets = LocalTargets()
     rules: Annotated[
         tuple[Annotated[Rule, Field(discriminator="kind")], ...],
         Field(min_length=1, max_length=100),
@@ -294,6 +307,15 @@ class Rules(_Part):
         if twice:
             raise ValueError(f"the id {twice[0]} stands there twice")
         return self
+
+    @property
+    def clocks(self) -> HubClocks:
+        """Return the local targets as the clocks of the hub take them."""
+        return HubClocks(
+            version=self.version,
+            triage=timedelta(hours=self.targets.triage_hours),
+            claim=timedelta(hours=self.targets.claim_hours),
+        )
 
     @property
     def enabled(self) -> tuple[Rule, ...]:
@@ -347,6 +369,9 @@ def standard() -> Rules:
 
 def differences(old: Rules, new: Rules) -> Iterator[tuple[str, str, str, str]]:
     """Yield rule id, field, old and new value of whatever differs; "" where there is none."""
+    for name, value in old.targets.model_dump().items():
+        if (other := getattr(new.targets, name)) != value:
+            yield "targets", name, str(value), str(other)
     for rule_id in dict.fromkeys(rule.id for rule in (*old.rules, *new.rules)):
         before, after = _plain(old.rule(rule_id)), _plain(new.rule(rule_id))
         for name in dict.fromkeys((*before, *after)):

@@ -191,17 +191,20 @@ def alert_clocks(
     as_json: AsJson = False,
 ) -> None:
     """Show every clock that runs, in London time, the soonest due first."""
-    from consumers.safeguarding.hub_look import RULE_OF_CLOCKS, clocks  # noqa: PLC0415 - quick
+    from consumers.safeguarding.hub_look import clocks, rule_of_clocks  # noqa: PLC0415 - quick
 
     at = _moment(as_of)
-    question = hub("alert clocks", lambda connection, _: clocks(connection, at))
-    found = ask(question, name, purpose, as_of)
+
+    def both(connection: Any, _: str) -> Any:  # noqa: ANN401 - loaded when used
+        return clocks(connection, at), rule_of_clocks(connection)
+
+    found, rule = ask(hub("alert clocks", both), name, purpose, as_of)
     if as_json:
-        show_json({"clocks": found, "rule": RULE_OF_CLOCKS, "note": NOTE})
+        show_json({"clocks": found, "rule": rule, "note": NOTE})
         return
     columns = ("alert", "clock", "due (London)", "time", "state", "owner")
     show_table(columns, map(_clock_row, found))
-    say(RULE_OF_CLOCKS)
+    say(rule)
     say(NOTE)
 
 
@@ -561,6 +564,7 @@ def _show_life(found: Mapping[str, Any]) -> None:
     for clock in (found["triage"], found["decision"]):
         if clock is not None:
             show_text(f"Clock of {clock['clock']}: due {clock['london']}, {clock['left']}")
+    show_text(found["clock_rule"])
     for one in found["referrals"]:
         answer = "" if one["answered_by"] is None else f" by {one['answered_by']}"
         why = "" if one["reason"] is None else f" ({one['reason']})"

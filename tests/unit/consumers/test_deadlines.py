@@ -7,15 +7,18 @@ from datetime import timedelta
 import pytest
 
 from consumers.deadlines import DEADLINES_PASSED, Deadline, Deadlines, notice_id_of
-from consumers.safeguarding.hub_look import alerts, clocks, escalated, queue
+from consumers.safeguarding.hub_look import alerts, clocks, escalated, queue, rule_of_clocks
+from consumers.safeguarding.rules import LocalTargets, standard
 from consumers.worker import ProjectionRunner
 from streams.codec import encode
 from streams.codes import DeadlineKind
 from streams.errors import FencedError
+from streams.hub import RulesAdopted
 from streams.loop import NO_WAIT
 from streams.ports import Outgoing
-from streams.topics import HUB_DECISIONS
+from streams.topics import HUB_DECISIONS, SAFEGUARDING
 from tests.invented_hub import (
+    ANN,
     BEN,
     MONDAY,
     Hub,
@@ -273,3 +276,21 @@ async def test_deadlines_are_the_same_after_a_restart_as_before():
     assert len(before) == 3
     again = await hub.restarted().read()
     assert again.projection.deadlines.open() == before
+
+
+async def test_the_hub_goes_by_the_targets_of_the_rules_that_were_adopted():
+    hub, _ = await raised()
+    targets = {"triage_hours": 2, "claim_hours": 1}
+    rules = standard().model_copy(update={"version": 2, "targets": LocalTargets(**targets)})
+    event = RulesAdopted(
+        version=2, document=rules.document, reviewed_by=ANN, decided_by=BEN, decided_at=MONDAY
+    )
+    await hub.log.append([Outgoing(SAFEGUARDING, encode(event))])
+    hub.wall.forward(hours=1)
+    await hub.read()
+    assert [one.kind for one in hub.passed()] == [DeadlineKind.CLAIM_ESCALATED]
+    again = await hub.restarted().read()
+    hub.wall.forward(hours=1)
+    await again.read()
+    assert [one.kind for one in hub.passed()][1:] == [DeadlineKind.TRIAGE_DUE]
+    assert "Triage within 2 hours, taken on within 1" in hub.look(rule_of_clocks)
