@@ -18,10 +18,11 @@ from sqlalchemy import or_, select
 from consumers.network import handling
 from consumers.network.evidence import is_suspected_false
 from consumers.network.look import find, find_entity, footprint, tie_evidence
-from consumers.network.tables import ENTITIES, NETWORKS, PAIRS, REPORTS, SPLITS
+from consumers.network.nominals import Decision, Nominals
+from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, PAIRS, REPORTS, SPLITS
 from consumers.ocg_network.deciding import MEMBERS_MIN, Ground, PersonFacts
 from consumers.ocg_network.disruption_look import references
-from consumers.ocg_network.ground import root, rows_in
+from consumers.ocg_network.ground import aliases, root, rows_in
 from consumers.ocg_network.ocgs import STATUS_AFTER, Decided
 from consumers.ocg_network.scoring import Life, Score, model_of
 from consumers.ocg_network.tables import (
@@ -329,6 +330,45 @@ def roles(connection: Connection, ocg_id: str | None = None) -> list[Facts]:
         if member["role"] is not None
     ]
     return sorted(found, key=lambda one: (one["expires_on"], one["reference"], one["person_id"]))
+
+
+def nominals(connection: Connection) -> list[Facts]:
+    """Return every nominal and why: enrolled by police, or in which confirmed roles.
+
+    The end of one does not end the other.
+    """
+    found = _rows(connection, select(ENTITIES).where(ENTITIES.c.is_nominal.is_(True)))
+    by_role: dict[str, list[Facts]] = defaultdict(list)
+    for one in roles(connection):
+        by_role[one["person_id"]].append(
+            {"reference": one["reference"], "role": one["role"], "expires_on": one["expires_on"]}
+        )
+    return [
+        {
+            "person_id": row["entity_id"],
+            "is_child": bool(row["is_child"]),
+            "is_enrolled": _is_enrolled(connection, row["entity_id"]),
+            "roles": by_role[row["entity_id"]],
+            "reports": row["reports"],
+        }
+        for row in sorted(found, key=lambda row: (-row["reports"], row["entity_id"]))
+    ]
+
+
+def roles_of(connection: Connection, person_id: str) -> list[Facts]:
+    """Return the confirmed roles in which a person stands now."""
+    return [one for one in roles(connection) if one["person_id"] == person_id]
+
+
+def _is_enrolled(connection: Connection, person_id: str) -> bool:
+    ids = aliases(connection, person_id)
+    known = Nominals()
+    for row in rows_in(connection, select(DECISIONS), DECISIONS.c.person_id, ids):
+        known.decisions[row["person_id"]] = Decision(
+            row["enrolled"], row["seen"], row["discharged"]
+        )
+    known.splits.update(_splits(connection, ids))
+    return known.is_enrolled(ids)
 
 
 # --- OCGs -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`rivelin nominal`: enrol a person as a nominal, or discharge one."""
+"""`rivelin nominal`: who is one and why; enrol a person, or discharge one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from uuid import UUID
 
 import typer
 
-from deploy.cli.asking import Id, Name, PurposeCode, ask, asker, decide, police
-from deploy.cli.output import say, warn
+from deploy.cli.asking import (
+    AsJson,
+    AsOf,
+    Id,
+    Name,
+    PurposeCode,
+    ask,
+    asker,
+    decide,
+    police,
+    short,
+)
+from deploy.cli.output import say, show_json, show_table, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +32,48 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(help="Enrol a person as a nominal, or discharge one.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Nominals: enrolled by police, or in a confirmed role of a mapped OCG.",
+        no_args_is_help=True,
+    )
+    group.command("list")(nominal_list)
     group.command("enrol")(nominal_enrol)
     group.command("discharge")(nominal_discharge)
     app.add_typer(group, name="nominal")
 
 
 # --- nominals ----------------------------------------------------------------------
+
+
+def nominal_list(
+    *,
+    name: Name = None,
+    purpose: PurposeCode = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every nominal and why they are one."""
+    from consumers.ocg_network.ocg_look import nominals  # noqa: PLC0415 - keeps --help quick
+
+    found = ask(police("nominal list", lambda one, _: nominals(one)), name, purpose, as_of)
+    if as_json:
+        show_json(found)
+        return
+    rows = (
+        (
+            short(one["person_id"]),
+            "child: a potential victim first" if one["is_child"] else "",
+            "enrolled" if one["is_enrolled"] else "",
+            "; ".join(_role(role) for role in one["roles"]),
+            one["reports"],
+        )
+        for one in found
+    )
+    show_table(("person", "", "enrolled", "confirmed roles", "reports"), rows)
+
+
+def _role(one: Mapping[str, Any]) -> str:
+    return f"{one['role'].lower()} in {one['reference']} until {one['expires_on']}"
 
 
 def nominal_enrol(person_id: Id, *, name: Name = None, purpose: PurposeCode = None) -> None:
@@ -46,7 +92,7 @@ def nominal_enrol(person_id: Id, *, name: Name = None, purpose: PurposeCode = No
 
 
 def nominal_discharge(person_id: Id, *, name: Name = None, purpose: PurposeCode = None) -> None:
-    """Decide that a person is a nominal no longer."""
+    """End an enrolment; a confirmed role in a mapped OCG goes on until it ends by itself."""
     person, _, who, settings = _person_for_decision(person_id, name, purpose)
     from streams.shared import NominalDischarged  # noqa: PLC0415 - keeps --help quick
 
@@ -56,6 +102,8 @@ def nominal_discharge(person_id: Id, *, name: Name = None, purpose: PurposeCode 
 
     decide(settings, who, _decision(f"nominal discharge {person['entity_id']}"), discharged)
     say(f"{person['entity_id']} is discharged by {who.name}.")
+    if person["is_in_role"]:
+        warn("Still a nominal by a confirmed role: `rivelin ocg role end` ends it.")
 
 
 def _decision(subject: str) -> Decision:
@@ -71,11 +119,16 @@ def _person_for_decision(
 ) -> tuple[Mapping[str, Any], int, Asker, Settings]:
     """Look the person up, and how much of the log that look covers: a later split voids it."""
     from consumers.network.look import find_entity, person_with_position  # noqa: PLC0415 - quick
+    from consumers.ocg_network.ocg_look import roles_of  # noqa: PLC0415 - the same
     from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
     from streams.values import NodeKind  # noqa: PLC0415 - the same
 
+    def read(connection: Any, found: str) -> Any:  # noqa: ANN401 - loaded when used
+        held = bool(roles_of(connection, found))
+        return {**person_with_position(connection, found), "is_in_role": held}
+
     settings, who = asker(name, purpose)
-    question = police("person show", person_with_position, find_entity, person_id)
+    question = police("person show", read, find_entity, person_id)
     found = ask(question, name, purpose, None)
     if found["kind"] != NodeKind.PERSON:
         raise InvalidInputError("only a person can be a nominal")

@@ -304,3 +304,21 @@ def test_a_decision_that_rests_on_a_report_graded_e_later_says_so(station):
     station.map()
     station.run(ANN, *grading("R1", "3", "E"))
     assert "rests on a doubted report" in station.run(ANN, "ocg", "history", "SY-1").stdout
+
+
+# --- nominals ------------------------------------------------------------------------------
+
+
+def test_a_nominal_is_enrolled_or_in_a_role_and_the_end_of_one_does_not_end_the_other(station):
+    station.map()
+    station.run(ANN, "nominal", "enrol", key("ada"))
+    station.run(LEE, "ocg", "role", "confirm", "SY-1", key("ada"), "--role", "SIGNIFICANT", *WHY)
+    (ada,) = station.json(ANN, "nominal", "list")
+    assert ada["is_enrolled"]
+    assert [one["reference"] for one in ada["roles"]] == ["SY-1"]
+    said = station.run(ANN, "nominal", "discharge", key("ada")).output
+    assert "Still a nominal by a confirmed role" in said
+    (ada,) = station.json(ANN, "nominal", "list")
+    assert not ada["is_enrolled"]
+    station.run(LEE, "ocg", "role", "end", "SY-1", key("ada"), "--reason", "LEFT")
+    assert station.json(ANN, "nominal", "list") == []
