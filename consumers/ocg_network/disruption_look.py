@@ -26,7 +26,14 @@ from consumers.ocg_network.disruption_tables import (
 )
 from consumers.ocg_network.disruptions import Concern, Disruption, Intervention, OutcomeRow
 from consumers.ocg_network.gaps import NOT_AN_ORDER, gaps, reach_of
-from consumers.ocg_network.ground import live_reports, root, rows_in, target_of, views_about
+from consumers.ocg_network.ground import (
+    aliases,
+    live_reports,
+    root,
+    rows_in,
+    target_of,
+    views_about,
+)
 from consumers.ocg_network.levers import CATALOGUE_VERSION
 from consumers.ocg_network.removal import Network
 from consumers.ocg_network.tables import OCG_MEMBERS, OCGS
@@ -42,6 +49,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 Facts = dict[str, Any]
+#: For a decision about no OCG, no target and no report.
+NO_GROUND = Ground()
 Kept = TypeVar("Kept", Disruption, OutcomeRow, Intervention, Concern)
 
 
@@ -119,14 +128,10 @@ def status_of(connection: Connection, ocg_id: str) -> OcgStatus | None:
 
 def roles_of(connection: Connection, person_id: str) -> frozenset[OcgRole]:
     """Return the confirmed roles of a person in mapped OCGs, under whatever id."""
-    held = select(OCG_MEMBERS.c.person_id, OCG_MEMBERS.c.role).join(
-        OCGS, OCGS.c.ocg_id == OCG_MEMBERS.c.ocg_id
-    )
+    held = select(OCG_MEMBERS.c.role).join(OCGS, OCGS.c.ocg_id == OCG_MEMBERS.c.ocg_id)
     mapped = held.where(OCGS.c.status == OcgStatus.MAPPED.value, OCG_MEMBERS.c.role.is_not(None))
-    rows = connection.execute(mapped).all()
-    return frozenset(
-        OcgRole(row.role) for row in rows if root(connection, row.person_id) == person_id
-    )
+    rows = rows_in(connection, mapped, OCG_MEMBERS.c.person_id, aliases(connection, person_id))
+    return frozenset(OcgRole(row["role"]) for row in rows)
 
 
 def members_of(connection: Connection, ocg_id: str) -> frozenset[str]:
