@@ -27,7 +27,7 @@ from streams.sealing import seal
 from streams.topics import REGISTRY, submissions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -66,16 +66,22 @@ class Pipeline:
     `stages` takes the place of `stages_of(keys, partners)` in controls, which live under tests/.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one part of a small world
         self,
         log: Log,
         keys: Keys,
         entries: Sequence[PartnerOnboarded],
         stages: Sequence[Stage] | None = None,
         policy: ReleasePolicy = AT_ONCE,
+        *,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """Connect nothing yet. `entries` are the partners to onboard."""
+        """Connect nothing yet. `entries` are the partners to onboard.
+
+        `clock` tells when deadlines have passed; without one none does.
+        """
         self._log = log
+        self._clock = clock
         self._entries = entries
         self._sealing = max(keys.sealing.values(), key=lambda key: key.epoch).public()
         self.police = OcgNetwork()
@@ -145,7 +151,7 @@ class Pipeline:
         return (*self._runners, *self._projections)
 
     def _projection(self, projection: Projection, store: ProjectionStore) -> ProjectionRunner:
-        return ProjectionRunner(projection, store, self._log)
+        return ProjectionRunner(projection, store, self._log, self._clock)
 
     def _sealed(self, event: Report | WithdrawalSubmitted) -> Outgoing:
         topic = submissions_of(event.partner)
