@@ -40,6 +40,7 @@ class OcgMapped:
     """A named analyst says that these people are an OCG; `reference` is a code, never a name.
 
     `network_id` is the candidate network it was mapped from, `report_ids` what it rests on.
+    Told again of the same OCG it sets its members: who is none any longer has no role either.
     """
 
     ocg_id: UUID
