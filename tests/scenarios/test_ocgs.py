@@ -22,10 +22,12 @@ from consumers.ocg_network.ocg_look import (
     scores,
 )
 from consumers.ocg_network.scoring import totals
+from consumers.worker import ProjectionRunner
 from deploy.cli import ocg_show as show
 from streams.codes import OcgRole, ShareBand
 from streams.errors import InvalidInputError
 from streams.parts import Grading
+from streams.roles import expiry_of
 from streams.shared import SourceHistoryTold
 from streams.taxonomy import RelationKind
 from streams.values import CountBand
@@ -33,6 +35,7 @@ from tests.invented_evidence import Told, an_id, key, split, withdrawn
 from tests.invented_evidence import merged as same_person
 from tests.invented_ocgs import (
     AT,
+    LAST_DAY,
     Analyst,
     archived,
     confirmed,
@@ -246,3 +249,26 @@ async def test_every_view_of_an_ocg_can_be_shown_to_people(analyst, capsys):
     assert "rests on a doubted report" in shown
     assert "none of them is an OCG" in shown
     assert "harm 11 x likelihood 5" in shown
+
+
+async def test_the_runner_tells_once_that_the_last_day_of_a_role_is_over():
+    times = [expiry_of(LAST_DAY) - timedelta(minutes=1)]
+    projection = OcgNetwork()
+    desk = Analyst(projection)
+    desk.runner = ProjectionRunner(projection, desk.store, desk.log, clock=lambda: times[-1])
+    await desk.hear(
+        Told("R1").tie("ada", CO, "bob", "cyd").suspect("ada").police(),
+        mapped("SY-1", "ada", "bob", "cyd", seen=1),
+        confirmed("SY-1", "ada", 1),
+    )
+    for _ in range(3):
+        await desk.read()
+    assert desk.look(roles)
+    times.append(expiry_of(LAST_DAY))
+    for _ in range(5):
+        await desk.read()
+    assert not desk.look(roles)
+    assert not projection.fold.standing(key("ada")).is_nominal
+    told = [one["decided"] for one in desk.look(history, key("SY-1"))]
+    assert told.count("ROLE_EXPIRED") == 1
+    assert not projection.deadlines.open()
