@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +11,9 @@ from consumers.safeguarding.picture import Picture
 from consumers.safeguarding.rules import parse, standard
 from streams.parts import CodedFact
 from streams.values import FourP, Role, Theme
-from tests.invented_evidence import NO, YES, Told, an_id
+from tests.invented_evidence import YES, Told, an_id
 
+NAMES = ("ada", "bob", "cyd", "dee", "eli", "kim", "kit", "lou", "mum", "ray", "sib")
 BEGINNING = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
@@ -32,20 +34,11 @@ def signs(name, child, *said, child_then=YES, role=Role.OTHER, **facts):
     return telling(Told(name, **facts).person(child, child=child_then, role=role), *said)
 
 
-def network(name="N1", **facts):
-    """Three people, ada of them suspected."""
-    told = Told(name, **facts)
-    told.tie("ada", "CO_OFFENDER", "bob", "cyd")
-    return told
-
-
 def rules_with(**changed):
     """The standard rules with some fields of some rules changed: EARLY_SIGNS={"threshold": 9}."""
     plain = standard().model_dump(mode="json")
     for rule in plain["rules"]:
         rule.update(changed.get(rule["id"], {}))
-    import json  # noqa: PLC0415 - for this alone
-
     return parse(json.dumps({**plain, "version": changed.get("version", 2)}))
 
 
@@ -56,7 +49,7 @@ class Hub:
         self.picture = Picture()
         self.judge = Judge(rules or standard())
         self.told = []
-        self.names = {}
+        self.names = {str(an_id(name)): name for name in NAMES}
         self._offset = 0
         self._hour = 0.0
 
@@ -64,7 +57,6 @@ class Hub:
         """Tell events, a minute apart from `hour` on, or from the last one on."""
         self._hour = self._hour if hour is None else hour
         for event in events:
-            self._learn(event)
             when = at(self._hour)
             self.told += self.judge.before(self.picture, when)
             change = self.picture.apply(event, self._offset, when)
@@ -88,14 +80,3 @@ class Hub:
 
     def alert(self, rule_id, name):
         return self.judge.alerts[rule_id, str(an_id(name))]
-
-    def know(self, *names):
-        self.names.update((str(an_id(name)), name) for name in names)
-        return self
-
-    def _learn(self, event):
-        assert event is not None
-        self.know("ada", "bob", "cyd", "kit", "lou", "mum", "sib", "dee", "ray", "eli", "kim")
-
-
-__all__ = ["BEGINNING", "NO", "Hub", "at", "network", "rules_with", "signs", "telling"]

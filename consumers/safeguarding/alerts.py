@@ -94,8 +94,8 @@ class AlertBook:
 
     def __init__(self) -> None:
         self.alerts: dict[AlertKey, Alert] = {}
-        self._rules_of: dict[str, set[str]] = {}
-        self._places: dict[AlertKey, str] = {}
+        #: By whom an alert is about and by whom it was raised for; both for most are one.
+        self._keys_of: dict[str, set[AlertKey]] = {}
 
     def load(self, alerts: Iterable[Alert]) -> None:
         """Take the alerts of a store."""
@@ -105,36 +105,26 @@ class AlertBook:
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now."""
         self.alerts[alert.key] = alert
-        self._rules_of.setdefault(alert.child_id, set()).add(alert.rule_id)
-        self._places[alert.rule_id, alert.raised_for] = alert.child_id
+        for person in (alert.child_id, alert.raised_for):
+            self._keys_of.setdefault(person, set()).add(alert.key)
 
-    def rules_of(self, person: str) -> Iterable[str]:
-        """Return the ids of the rules that have an alert for a person."""
-        return self._rules_of.get(person, ())
-
-    def follow(self, people: Iterable[str], fold: NetworkFold) -> Iterator[Alert]:
-        """Let alerts follow people who go by another id now; yield those that moved.
+    def follow(self, people: Iterable[str], fold: NetworkFold) -> Iterator[tuple[str, Alert]]:
+        """Let alerts follow people who go by another id now; yield where each came from, and it.
 
         An alert goes where the id that it was raised for has gone, unless that person has an
         alert of the same rule: then it stays where it is, without support, and a split finds it.
         """
         for person in people:
-            for rule_id in sorted(self.rules_of(person)):
-                alert = self.alerts[rule_id, person]
+            for key in sorted(self._keys_of.get(person, ())):
+                alert = self.alerts[key]
                 home = fold.ledger.root(alert.raised_for)
-                if home != person and (rule_id, home) not in self.alerts:
-                    yield self._move(alert, home)
-
-    def call_back(self, rule_id: str, person: str) -> Alert | None:
-        """Return the alert that was raised for an id and is with another, back with it now."""
-        place = self._places.get((rule_id, person))
-        return None if place is None else self._move(self.alerts[rule_id, place], person)
+                if home != alert.child_id and (alert.rule_id, home) not in self.alerts:
+                    yield alert.child_id, self._move(alert, home)
 
     def _move(self, alert: Alert, home: str) -> Alert:
         del self.alerts[alert.key]
-        self._rules_of[alert.child_id].discard(alert.rule_id)
-        if not self._rules_of[alert.child_id]:
-            del self._rules_of[alert.child_id]
+        for person in (alert.child_id, alert.raised_for):
+            self._keys_of[person].discard(alert.key)
         moved = replace(alert, child_id=home)
         self.put(moved)
         return moved

@@ -108,7 +108,7 @@ class Judge:
     def after(self, picture: Picture, change: Change, at: datetime) -> list[Alert]:
         """Judge whom an event touched; return the alerts raised or changed, in a fixed order."""
         if change.renamed:
-            self._follow(picture, change.renamed)
+            change = replace(change, renamed=self._follow(picture, change.renamed))
         finder = Finder(picture, picture.paths(), at)
         raised: list[Alert] = []
         for rule in self._rules.values():
@@ -156,9 +156,13 @@ class Judge:
                     people.update(picture.signs.missing_at((district, near)))
         return people
 
-    def _follow(self, picture: Picture, renamed: Iterable[str]) -> None:
-        for alert in self.book.follow(sorted(renamed), picture.fold):
+    def _follow(self, picture: Picture, renamed: frozenset[str]) -> frozenset[str]:
+        """Let alerts follow their people; return these and whom an alert came from or went to."""
+        places: set[str] = set()
+        for place, alert in self.book.follow(sorted(renamed), picture.fold):
             self._changed[str(alert.alert_id)] = alert
+            places |= {place, alert.child_id}
+        return renamed | places
 
     def _without_rule(self) -> Iterator[AlertKey]:
         for key, alert in self.alerts.items():
@@ -204,11 +208,11 @@ class Judge:
         known = self.alerts.get((rule.id, person))
         if reason is None:
             return self._without_reason(known, at) if known and known.supported else None
-        known = known or self.book.call_back(rule.id, person)
         about = finder.subject(person) or AlertSubject.CHILD
         if known is None:
             return self._first(rule, person, about, reason, at)
-        if known.supported and (known.path, known.signs) == (reason.path, reason.signs):
+        stands = (known.about, known.path, known.signs) == (about, reason.path, reason.signs)
+        if known.supported and stands:
             return None
         return replace(
             known,

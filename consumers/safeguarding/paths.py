@@ -13,7 +13,6 @@ from streams.values import NodeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from consumers.network.evidence import TieKey
     from consumers.network.fold import NetworkFold
     from consumers.network.ties import Tie
 
@@ -98,13 +97,13 @@ class Paths:
 
     def places(self, child: str) -> Path | None:
         """Return why an address at which a child lives, or is cuckooed, is a cuckooed one."""
-        own = [(step,) for _, step in self._steps(child, _is_of(RelationKind.CUCKOOED_AT))]
-        homes = self._steps(child, _is_of(RelationKind.LIVES_AT))
+        own = [(step,) for _, step in self._steps(child, _says(child, RelationKind.CUCKOOED_AT))]
+        homes = self._steps(child, _says(child, RelationKind.LIVES_AT))
         found = [
             (step, onward)
             for home, step in homes
             for other, onward in self._steps(home, _is_of(RelationKind.CUCKOOED_AT))
-            if other != child
+            if other not in {child, home} and onward.to_id == home
         ]
         return min([*own, *found], key=order_of, default=None)
 
@@ -113,15 +112,16 @@ class Paths:
         return min(self._lines(child, minimum_origins), key=order_of, default=None)
 
     def _lines(self, child: str, minimum: int) -> Iterator[Path]:
-        for _, step in self._steps(child, _has(minimum, *_LINE_KINDS)):
+        for _, step in self._steps(child, _says(child, *_LINE_KINDS, minimum=minimum)):
             yield (step,)
         for other, step in self._steps(child, _is_exploited(child, minimum)):
-            for _, onward in self._steps(other, _has(minimum, RelationKind.RUNS_LINE)):
+            runs = _says(other, RelationKind.RUNS_LINE, minimum=minimum)
+            for _, onward in self._steps(other, runs):
                 yield (step, onward)
 
     def exploitation(self, person: str) -> Path | None:
         """Return where a person is cuckooed or by whom exploited."""
-        fits = (_is_of(RelationKind.CUCKOOED_AT), _is_exploited(person, 1))
+        fits = (_says(person, RelationKind.CUCKOOED_AT), _is_exploited(person, 1))
         found = [(step,) for one in fits for _, step in self._steps(person, one)]
         return min(found, key=order_of, default=None)
 
@@ -133,11 +133,6 @@ class Paths:
             if self.is_adult(other)
         ]
         return min(found, key=order_of, default=None)
-
-    def stated(self, key: TieKey) -> Path | None:
-        """Return one tie as a path, if it stands."""
-        tie = self._fold.tie(key)
-        return None if tie is None or not tie.stands else (_step(tie, key[0]),)
 
     def _raised_with(self, child: str) -> Mapping[str, Path]:
         found: dict[str, list[Path]] = {}
@@ -251,13 +246,19 @@ def _is_of(kind: RelationKind) -> Callable[[Tie], bool]:
     return lambda tie: tie.kind is kind
 
 
-def _has(minimum_origins: int, *kinds: RelationKind) -> Callable[[Tie], bool]:
-    return lambda tie: tie.kind in kinds and tie.origins.distinct >= minimum_origins
+def _says(subject: str, *kinds: RelationKind, minimum: int = 1) -> Callable[[Tie], bool]:
+    """Tell of ties of these kinds that begin at an entity and have so many distinct origins."""
+    return lambda tie: (
+        tie.kind in kinds and tie.subject_id == subject and tie.origins.distinct >= minimum
+    )
 
 
-def _is_exploited(person: str, minimum_origins: int) -> Callable[[Tie], bool]:
-    fits = _has(minimum_origins, RelationKind.EXPLOITS)
-    return lambda tie: tie.object_id == person and fits(tie)
+def _is_exploited(person: str, minimum: int) -> Callable[[Tie], bool]:
+    return lambda tie: (
+        tie.kind is RelationKind.EXPLOITS
+        and tie.object_id == person
+        and tie.origins.distinct >= minimum
+    )
 
 
 def _is_friend(tie: Tie) -> bool:

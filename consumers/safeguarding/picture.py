@@ -13,7 +13,7 @@ from consumers.safeguarding.alerts import Neighbourhood
 from consumers.safeguarding.areas import Areas
 from consumers.safeguarding.paths import Paths
 from consumers.safeguarding.signs import SignBook
-from streams.shared import PersonsMerged, PersonSplit
+from streams.shared import PersonsMerged, PersonSplit, SafeguardingReportShared
 from streams.taxonomy import RelationKind
 from streams.values import NodeKind
 
@@ -77,7 +77,8 @@ class Picture:
 
     def settle(self, event: object, touched: Touched, at: datetime) -> Change:
         """Take in what an event did to the fold, which has applied it already."""
-        self.signs.hear(event, self.fold, at)
+        if isinstance(event, SafeguardingReportShared) and str(event.report_id) in touched.reports:
+            self.signs.hear(event, at)
         around = Neighbourhood(self.fold, touched)
         near = around.near_network()
         moved = self._involve(near)
@@ -87,7 +88,7 @@ class Picture:
             frozenset(near),
             frozenset(around.close_to(moved)),
             frozenset(local),
-            _renamed(event),
+            self._renamed(event),
             frozenset(self.areas.settle(self.fold, touched)),
         )
 
@@ -140,13 +141,13 @@ class Picture:
             if any(tie.kind is kind for tie in pair.ties):
                 yield near
 
-
-def _renamed(event: object) -> Ids:
-    """Return the ids that go by another name now, also of those whom no live report mentions."""
-    match event:
-        case PersonsMerged():
-            return frozenset({str(event.kept_id), str(event.absorbed_id)})
-        case PersonSplit():
-            return frozenset({str(event.entity_id), str(event.new_entity_id)})
-        case _:
-            return frozenset()
+    def _renamed(self, event: object) -> Ids:
+        """Return the ids that go by another name now, and the names they go by."""
+        match event:
+            case PersonsMerged():
+                ids = {str(event.kept_id), str(event.absorbed_id)}
+            case PersonSplit():
+                ids = {str(event.entity_id), str(event.new_entity_id)}
+            case _:
+                return frozenset()
+        return frozenset(ids | {self.fold.ledger.root(one) for one in ids})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from consumers.safeguarding import unanswered
 from consumers.safeguarding.alerts import SIGNS_MAX, Reason, Sign
-from consumers.safeguarding.paths import order_of
+from consumers.safeguarding.paths import STEP_REPORTS_MAX, Step, order_of
 from consumers.safeguarding.rules import (
     AdultRule,
     CuckooedRule,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from consumers.network.evidence import TieKey
     from consumers.safeguarding.paths import Path, Paths
     from consumers.safeguarding.picture import Picture
     from consumers.safeguarding.rules import Rule
@@ -134,9 +135,16 @@ class Finder:
         return _by(found)
 
     def _named_at(self, child: str) -> Path | None:
-        stated = (key for one in self._picture.signs.of(child) for key in one.cuckooed)
-        paths = (self._paths.stated(key) for key in stated)
-        return min((path for path in paths if path), key=order_of, default=None)
+        """Return the tie that makes an address cuckooed by reports that name the child too."""
+        naming: dict[TieKey, list[str]] = {}
+        for one in self._picture.signs.of(child):
+            for key in one.cuckooed:
+                naming.setdefault(key, []).append(one.report_id)
+        steps = (
+            Step(subject, kind, target, tuple(sorted(reports)[:STEP_REPORTS_MAX]))
+            for (subject, target, kind), reports in naming.items()
+        )
+        return min(((step,) for step in steps), key=order_of, default=None)
 
     def _missing(self, rule: MissingRule, child: str) -> Finding:
         away = [

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumers.network.evidence import claims_of, is_suspected_false
-from streams.shared import SafeguardingReportShared
 from streams.taxonomy import RelationKind
 from streams.values import Activity, ChildAtEvent, NodeKind, Role
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from consumers.network.evidence import Evidence, TieKey
     from consumers.network.fold import NetworkFold
+    from streams.shared import SafeguardingReportShared
 
 #: Roles that a report's facts are about.
 CONCERNED: Final = frozenset({Role.VICTIM, Role.SUSPECT, Role.OTHER})
@@ -71,17 +71,12 @@ class SignBook:
         self._people: dict[str, tuple[str, ...]] = {}
         self._missing: dict[Cell, dict[str, int]] = {}
 
-    def hear(self, event: object, fold: NetworkFold, at: datetime) -> None:
-        """Take in the facts of a report that the fold has just accepted; `at` is its log time.
+    def hear(self, event: SafeguardingReportShared, at: datetime) -> None:
+        """Take in the facts of a revision that the fold has accepted; `at` is its log time.
 
         A correction that says the same sign again does not make it any later.
         """
-        if not isinstance(event, SafeguardingReportShared):
-            return
         report_id = str(event.report_id)
-        evidence = fold.ledger.reports.get(report_id)
-        if evidence is None or evidence.revision != event.revision:
-            return
         before = dict(self.told.get(report_id, ()))
         said = dict.fromkeys(fact.activity for fact in event.facts)
         told = tuple((one, before.get(one, at)) for one in said if one is not Activity.NONE)
