@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from deploy.registry import registry_in
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.loop import read_to_end
 from streams.restricted import (
-    AnswerSubmitted,
-    ApprovalSubmitted,
+    ON_SUBMISSIONS,
+    MessageSubmitted,
     ReportSubmitted,
     WithdrawalSubmitted,
 )
-from streams.shared import FeedbackGiven, QuestionPut, UsageTold
+from streams.shared import ON_FEEDBACK, FeedbackGiven
 from streams.topics import feedback_of, submissions_of
 from streams.values import Outcome
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from streams.ports import Log, Record
 
-_SUBMISSIONS: Final = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
 Named: TypeAlias = tuple["UUID | None", int | None]
 
 
@@ -71,7 +70,7 @@ class _Partner:
 
     def told(self, record: Record) -> None:
         """Take one record of the feedback."""
-        event = decode(record.value or b"", FeedbackGiven, QuestionPut, UsageTold)
+        event = decode(record.value or b"", *ON_FEEDBACK)
         if not isinstance(event, FeedbackGiven):
             return
         if event.offset is None:  # an older version told it by the report alone
@@ -99,13 +98,13 @@ class _Partner:
 def _named(record: Record) -> tuple[UUID | None, int | None, bool]:
     """Return report id, revision and whether a receipt is due, by the clear header alone."""
     try:
-        event = decode(record.value or b"", *_SUBMISSIONS)
+        event = decode(record.value or b"", *ON_SUBMISSIONS)
     except DecodeError:
         return None, None, True
     match event:
         case ReportSubmitted():
             return event.report_id, event.revision, True
-        case WithdrawalSubmitted():
+        case WithdrawalSubmitted() | MessageSubmitted():
             return event.report_id, None, True
         case _:
             return event.report_id, None, False

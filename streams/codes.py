@@ -342,6 +342,8 @@ class NoticeStop(StrEnum):
     CONFLICT = "CONFLICT"
     NO_HOLDER = "NO_HOLDER"
     ERASED = "ERASED"
+    PERSON_SPLIT = "PERSON_SPLIT"  # parted after the hub looked: look, and decide anew
+    TAKEN_BACK = "TAKEN_BACK"  # a holder was told that its notice holds no longer
 
 
 class NoticeCorrection(StrEnum):
@@ -349,6 +351,7 @@ class NoticeCorrection(StrEnum):
 
     PERSON_SPLIT = "PERSON_SPLIT"
     REPORT_WITHDRAWN = "REPORT_WITHDRAWN"
+    REPORT_CORRECTED = "REPORT_CORRECTED"
     RELEASED_IN_ERROR = "RELEASED_IN_ERROR"
 
 

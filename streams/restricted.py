@@ -230,6 +230,16 @@ class ApprovalSubmitted:
     revision: int
 
 
+#: Everything that may stand on a partner's submissions topic.
+ON_SUBMISSIONS: Final = (
+    ReportSubmitted,
+    WithdrawalSubmitted,
+    AnswerSubmitted,
+    ApprovalSubmitted,
+    MessageSubmitted,
+)
+
+
 # --- enclave.public-keys, enclave.report-keys --------------------------------
 
 

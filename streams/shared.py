@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from streams.codes import (
@@ -662,3 +663,17 @@ class ItemWithheld:
     what: str
     reason: str
     at: datetime
+
+
+#: Everything that may stand on a partner's feedback topic.
+ON_FEEDBACK: Final = (
+    FeedbackGiven,
+    QuestionPut,
+    UsageTold,
+    MeterTold,
+    NoticeGiven,
+    NoticeCorrected,
+    MessageGiven,
+)
+#: Everything that may stand on `audit.operations`.
+ON_OPERATIONS: Final = (OperationRecorded, BatchReleased, DecisionRefused, ItemWithheld)

@@ -10,11 +10,12 @@ from uuid import UUID
 from anonymiser import keyring
 from anonymiser.gate.audience import AudienceIds
 from anonymiser.gate.batch import AT_ONCE
-from anonymiser.gate.stage import Gate
+from anonymiser.gate.stage import OWN, Gate
 from anonymiser.intake.stage import IntakeStage
 from anonymiser.linker.recovery import RESOLUTION_CLASSES
 from anonymiser.linker.stage import Linker
 from streams.codec import decode, encode
+from streams.hub import PreventionMessageOffered
 from streams.loop import NO_WAIT, StageRunner
 from streams.memory import MemoryLog
 from streams.parts import CodedFact, Grading, Handling, SourceFacts
@@ -42,18 +43,14 @@ from streams.restricted import (
 )
 from streams.sealing import seal
 from streams.shared import (
-    BatchReleased,
+    ON_FEEDBACK,
+    ON_OPERATIONS,
     FeedbackGiven,
     LawfulGateway,
     NominalDischarged,
     NominalEnrolled,
-    NominalRelayed,
-    OperationRecorded,
     PartnerOnboarded,
-    PersonsMerged,
-    PersonSplit,
     PoliceReportShared,
-    ReportWithdrawn,
     SafeguardingReportShared,
     Service,
 )
@@ -63,6 +60,7 @@ from streams.topics import (
     OUTGOING,
     POLICE,
     POLICE_DECISIONS,
+    PREVENTION,
     QUARANTINE,
     REGISTRY,
     RESOLUTIONS,
@@ -91,14 +89,14 @@ PARTNERS = {
     "porter-housing": PartnerType.HOUSING,
     "sheaf-health": PartnerType.HEALTH,
 }
-_ON_BOTH = (ReportWithdrawn, PersonsMerged, PersonSplit)
 _CLASSES = {
     RESOLUTIONS: RESOLUTION_CLASSES,
-    POLICE: (PoliceReportShared, *_ON_BOTH),
-    SAFEGUARDING: (SafeguardingReportShared, NominalRelayed, *_ON_BOTH),
+    POLICE: OWN[POLICE],
+    SAFEGUARDING: OWN[SAFEGUARDING],
+    PREVENTION: (PreventionMessageOffered,),
     QUARANTINE: (Quarantined,),
     HELD: ON_HELD,
-    OPERATIONS: (OperationRecorded, BatchReleased),
+    OPERATIONS: ON_OPERATIONS,
     OUTGOING: (ReportLinked,),
 }
 _KEYS = keyring.new_keys(random.Random(5).randbytes)
@@ -239,7 +237,7 @@ class Enclave:
 
     def events(self, topic, *classes):
         """Decode what a topic holds; of these classes only, if any is named."""
-        known = _CLASSES.get(topic, (FeedbackGiven,))
+        known = _CLASSES.get(topic, ON_FEEDBACK)
         found = [decode(r.value, *known) for r in self.log.records(topic) if r.value is not None]
         return [event for event in found if not classes or isinstance(event, classes)]
 
@@ -254,7 +252,7 @@ class Enclave:
     def feedback(self, report):
         return [
             given
-            for given in self.events(feedback_of(report.partner))
+            for given in self.events(feedback_of(report.partner), FeedbackGiven)
             if given.report_id == report.report_id
         ]
 

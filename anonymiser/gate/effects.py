@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
 
@@ -18,12 +19,13 @@ from streams.restricted import Quarantined, ReporterNoted, ReportHeld, ReportWai
 from streams.shared import (
     BatchReleased,
     FeedbackGiven,
+    ItemWithheld,
     OperationRecorded,
     PoliceReportShared,
     SafeguardingReportShared,
 )
 from streams.topics import HELD, OPERATIONS, PARTNER_ID, QUARANTINE, feedback_of
-from streams.values import Audience, Operation, Outcome
+from streams.values import Audience, Operation, Outcome, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,6 +52,14 @@ class WithheldError(RivelinError):
         super().__init__(f"withheld: {code}")
         self.code = code
         self.field = field
+
+
+class Withheld(StrEnum):
+    """The kinds of things that an audience may have to do without."""
+
+    REPORT = "REPORT"
+    HUB_VIEW = "HUB_VIEW"
+    PROTECTION = "PROTECTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,29 @@ def alteration(linked: ReportLinked, record: Record) -> Effect:
         at=record.appended_at,
     )
     return Effect(OPERATIONS, recorded)
+
+
+def disclosure_to_holders(subject: str, actor: str, at: datetime) -> Effect:
+    """Record that holders of a person were told something that a named person released.
+
+    Which of them stands in their own feedback; the record names the release alone.
+    """
+    recorded = OperationRecorded(
+        operation=Operation.DISCLOSURE,
+        actor=actor,
+        purpose=Purpose.SAFEGUARD_CHILDREN,
+        subject=subject,
+        recipients=(),
+        gateway=None,
+        at=at,
+    )
+    return Effect(OPERATIONS, recorded)
+
+
+def kept_back(recipient: Audience, what: Withheld, reason: str, at: datetime) -> Effect:
+    """Count, for the auditor, one thing that an audience did not get."""
+    event = ItemWithheld(recipient=recipient, what=what.value, reason=reason, at=at)
+    return Effect(OPERATIONS, event)
 
 
 # --- what is withheld ------------------------------------------------------------------

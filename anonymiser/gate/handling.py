@@ -81,15 +81,34 @@ def recipients(linked: ReportLinked, entry: PartnerEntry | None, at: datetime) -
     if reasons or entry is None:
         return Verdict(Outcome.REFUSED, (), reasons, LAW_VERSION)
     left = lawful_audiences(linked, entry)
-    for code, path, keeps_out in (
-        ("recipient_not_lawful", "handling.recipients", _not_named),
-        ("conditions_unmet", "handling.conditions", _cannot_keep),
-        ("protected_subject", "nodes", _is_protected_from),
-    ):
+    for code, path, keeps_out in _RULES:
         left = tuple(audience for audience in left if not keeps_out(linked, audience))
         if not left:
             return Verdict(Outcome.REFUSED, (), (Reason(code=code, field=path),), LAW_VERSION)
     return Verdict(Outcome.SHARED, left, (), LAW_VERSION)
+
+
+def kept_from(
+    linked: ReportLinked, entry: PartnerEntry | None, verdict: Verdict
+) -> Mapping[Audience, str]:
+    """Return which audiences a report that is shared does not go to, and by which rule.
+
+    A refusal keeps nothing back: there was nothing lawful to give, and its partner is told why.
+    """
+    if verdict.outcome is not Outcome.SHARED or entry is None:
+        return {}
+    lawful = lawful_audiences(linked, entry)
+    return {
+        audience: _rule_against(linked, audience, is_lawful=audience in lawful)
+        for audience in Audience
+        if audience not in verdict.audiences
+    }
+
+
+def _rule_against(linked: ReportLinked, audience: Audience, *, is_lawful: bool) -> str:
+    if not is_lawful:
+        return "not_lawful"
+    return next((code for code, _, keeps_out in _RULES if keeps_out(linked, audience)), "other")
 
 
 def conditions_missing(handling: Handling) -> tuple[Reason, ...]:
@@ -133,3 +152,11 @@ def _cannot_keep(linked: ReportLinked, audience: Audience) -> bool:
 
 def _is_protected_from(linked: ReportLinked, audience: Audience) -> bool:
     return audience is Audience.POLICE and any(node.protected for node in linked.nodes)
+
+
+#: What keeps an audience out, in the order in which a receipt names it.
+_RULES: Final = (
+    ("recipient_not_lawful", "handling.recipients", _not_named),
+    ("conditions_unmet", "handling.conditions", _cannot_keep),
+    ("protected_subject", "nodes", _is_protected_from),
+)

@@ -26,14 +26,20 @@ to mend and never shows a value.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
+from anonymiser.gate.ages import AgeRelay
 from anonymiser.gate.audience import AudienceIds
 from anonymiser.gate.batch import KeptOnHeld, ReleasePolicy, shuffled
+from anonymiser.gate.births import births
+from anonymiser.gate.bridge import Bridge
 from anonymiser.gate.cells import SMALL_CELL, Cells
 from anonymiser.gate.effects import (
     Effect,
+    Withheld,
     WithheldError,
     alteration,
     batch_released,
@@ -41,10 +47,9 @@ from anonymiser.gate.effects import (
     feedback,
     held_anew,
     hold,
+    kept_back,
     let_go,
     noted,
-    quarantine,
-    reason_of,
     receipt,
     report_of,
     wait,
@@ -56,65 +61,83 @@ from anonymiser.gate.effects import (
     withheld,
 )
 from anonymiser.gate.facts import difference
+from anonymiser.gate.forgetting import Forgetting
+from anonymiser.gate.grades import GradeRelay
 from anonymiser.gate.handling import (
     CONFLICT_CODE,
     NEEDS_APPROVAL,
     TOPIC_OF,
     Verdict,
     judge,
+    kept_from,
     recipients,
 )
+from anonymiser.gate.holders import Holders
+from anonymiser.gate.inputs import DECISIONS, Input, not_understood, read
+from anonymiser.gate.mentions import Mentions, note
+from anonymiser.gate.mentions import noted as mentions_of
+from anonymiser.gate.messages import MessageRelay
+from anonymiser.gate.nominals import NominalRelay
+from anonymiser.gate.notices import NoticeRelay
 from anonymiser.gate.population import Population
 from anonymiser.gate.probing import ProbeWatch
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
+from anonymiser.gate.relays import Relays
 from anonymiser.gate.release import finished, for_police, for_safeguarding, plainest
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
-from anonymiser.gate.state import GateState
-from streams.codec import decode, encode, schema_id
+from anonymiser.gate.splits import Splits
+from anonymiser.gate.state import SHARED_EVENTS, GateState
+from streams.codec import decode, encode
 from streams.errors import DecodeError
+from streams.hub import PreventionMessageOffered, RulesAdopted
 from streams.parts import Reason
 from streams.ports import Record
 from streams.registry import Registry
 from streams.restricted import (
+    ON_HELD,
     AnswerSubmitted,
+    ErasureCertified,
+    ErasureRecorded,
     HoldDecided,
     LinkDecided,
-    LinkReviewed,
     MergeDecided,
     OriginatorApproved,
     PossibleLink,
     PossibleLinkClosed,
     QuestionAsked,
     ReceiptDue,
-    ReporterNoted,
     ReportHeld,
     ReportLinked,
     ReportRetracted,
     ReportSubmitted,
-    ReportTokenised,
     ReportWaiting,
     SplitDecided,
-    SplitRequested,
 )
 from streams.sealing import open_submission
 from streams.shared import (
+    AgeBandChanged,
+    GradeRelayed,
+    HubViewRelayed,
+    HubViewWanted,
     Mention,
-    NominalDischarged,
-    NominalEnrolled,
-    NominalRelayed,
+    NoticeTold,
     PersonsMerged,
     PersonSplit,
-    PoliceReportShared,
     PossibleLinkTold,
+    ProtectionRelayed,
     ReportWithdrawn,
     SafeguardingReportShared,
+    SourceHistoryTold,
 )
 from streams.topics import (
     ALARMS,
+    ERASURES,
     HELD,
+    HUB_DECISIONS,
     OUTGOING,
     POLICE,
     POLICE_DECISIONS,
+    PREVENTION,
     REGISTRY,
     REVIEW_COMMANDS,
     SAFEGUARDING,
@@ -124,11 +147,12 @@ from streams.values import Audience, HoldVerdict, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-    from datetime import datetime
     from uuid import UUID
 
+    from anonymiser.gate.births import Birth
     from anonymiser.gate.effects import SharedReport
-    from anonymiser.gate.state import Holding, ReportKey, Seen, SharedEvent
+    from anonymiser.gate.relays import Relay
+    from anonymiser.gate.state import Holding, ReportKey, Seen
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing
     from streams.sealing import Entropy
@@ -139,80 +163,49 @@ _BUILD: Final[Mapping[Audience, Callable[[ReportLinked, AudienceIds], SharedRepo
     Audience.POLICE: for_police,
     Audience.SAFEGUARDING: for_safeguarding,
 }
-_HELD: Final = (ReportHeld, PossibleLink, ReportWaiting, MergeDecided, ReporterNoted)
-_SHARED: Final = (
-    PoliceReportShared,
-    SafeguardingReportShared,
-    NominalRelayed,
-    ReportWithdrawn,
-    PersonsMerged,
-    PersonSplit,
-    PossibleLinkTold,
-)
-_INPUT: Final = {
-    OUTGOING: (
-        ReportLinked,
-        ReportRetracted,
-        MergeDecided,
-        SplitDecided,
-        ReceiptDue,
-        PossibleLink,
-        PossibleLinkClosed,
-        LinkDecided,
-        AnswerSubmitted,
-        OriginatorApproved,
-    ),
-    POLICE_DECISIONS: (NominalEnrolled, NominalDischarged),
-    REVIEW_COMMANDS: (
-        OriginatorApproved,
-        SplitRequested,
-        LinkReviewed,
-        QuestionAsked,
-        HoldDecided,
+#: All that stands on the topics that the gate writes and reads back.
+OWN: Final[Mapping[str, tuple[type[Any], ...]]] = {
+    HELD: ON_HELD,
+    PREVENTION: (PreventionMessageOffered,),
+    POLICE: (*SHARED_EVENTS, GradeRelayed, SourceHistoryTold, HubViewRelayed, ProtectionRelayed),
+    SAFEGUARDING: (
+        *SHARED_EVENTS,
+        PossibleLinkTold,
+        GradeRelayed,
+        AgeBandChanged,
+        HubViewWanted,
+        NoticeTold,
+        RulesAdopted,
     ),
 }
 
 #: What must not come before a merge that waits: it may name an id that the merge makes known.
-_AFTER_MERGES: Final = (SplitDecided, NominalEnrolled, NominalDischarged)
+_AFTER_MERGES: Final[tuple[type[Any], ...]] = (
+    SplitDecided,
+    *DECISIONS[POLICE_DECISIONS],
+    *DECISIONS[HUB_DECISIONS],
+)
 _SMALL_CELL: Final = Reason(code=SMALL_CELL, field="nodes")
 
 #: So many reports are kept open for when their batch goes; opening one again costs a millisecond.
 _CASES_MAX: Final = 64
+#: Why a report that waited for its batch did not go: law, handling or agreement are others by now.
+NOT_ANY_LONGER: Final = "not_allowed_any_longer"
 _WORDS_RESIDUE: Final = "narrative_withheld_residue"
-
-Command: TypeAlias = (
-    OriginatorApproved
-    | HoldDecided
-    | QuestionAsked
-    | AnswerSubmitted
-    | SplitRequested
-    | LinkReviewed
-)
-Input: TypeAlias = (
-    ReportLinked
-    | ReportRetracted
-    | MergeDecided
-    | SplitDecided
-    | ReceiptDue
-    | PossibleLink
-    | PossibleLinkClosed
-    | LinkDecided
-    | NominalEnrolled
-    | NominalDischarged
-    | Command
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A report with its submission open: what may leave of it, and the search for what may not.
 
-    `words_withheld` says why its narrative stays behind, where the agreement would let it go.
+    `words_withheld` says why its narrative stays behind, where the agreement would let it go;
+    `births` what may be kept of birth dates, by node.
     """
 
     linked: ReportLinked
     search: ResidueSearch = field(repr=False)
     words_withheld: tuple[Reason, ...]
+    births: Mapping[int, Birth] = field(repr=False)
 
 
 class Gate:
@@ -222,9 +215,9 @@ class Gate:
     """
 
     name = "gate"
-    sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS)
-    state_topics = (HELD, POLICE, SAFEGUARDING)
-    reference_topics = (REGISTRY, POLICE)
+    sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS, HUB_DECISIONS)
+    state_topics = (HELD, POLICE, SAFEGUARDING, PREVENTION)
+    reference_topics = (REGISTRY, POLICE, SAFEGUARDING, POLICE_DECISIONS, HUB_DECISIONS, ERASURES)
 
     def __init__(
         self,
@@ -243,25 +236,45 @@ class Gate:
         self._state = GateState(self._ids.values())
         self._kept_on_held = KeptOnHeld()
         self._doubts = DoubtRelay(self._ids[Audience.SAFEGUARDING])
-        self._parted: dict[UUID, int] = {}
+        self._mentions = Mentions()
+        self._splits = {topic: Splits(topic) for topic in _AUDIENCE_OF}
+        self._forgetting = Forgetting(self._mentions)
+        self._ages = AgeRelay(self._state.seen[Audience.SAFEGUARDING], self._mentions)
+        self._relays = Relays([self._forgetting, self._ages, *self._other_relays()])
         self._cells = Cells(None)
         self._probes = ProbeWatch()
         self._went = {"batches_full": 0, "batches_late": 0}
         self._cases: dict[ReportKey, tuple[ReportLinked, Case]] = {}
+        self._at = datetime.min.replace(tzinfo=UTC)
+
+    def _other_relays(self) -> Iterator[Relay]:
+        police, hub = (self._state.seen[one] for one in (Audience.POLICE, Audience.SAFEGUARDING))
+        holders = Holders(self._mentions, self._registry, self._state.is_live)
+        yield NominalRelay(police, hub, self._splits[POLICE])
+        yield GradeRelay(self._state.seen)
+        yield Bridge(police, hub)
+        yield NoticeRelay(hub, self._mentions, holders, self._splits[SAFEGUARDING])
+        yield MessageRelay(hub, self._mentions, holders, self._sector_of)
 
     def learn(self, records: Sequence[Record]) -> None:
-        """Take in the register of partners, and at which offsets police were told of splits.
+        """Take in the register, the erasure ledger, where splits lie, and what people decided.
 
-        Raises: DecodeError if a record does not decode.
+        A decision that cannot be read is quarantined when it comes in its turn.
+        Raises: DecodeError if a record of our own does not decode.
         """
         if told := [record for record in records if record.topic == REGISTRY]:
             self._registry.learn(told)
             counted = self._registry.population
             self._cells = Cells(None if counted is None else Population(counted))
         for record in records:
-            if record.topic == POLICE and _is_split(record.value):
-                split = decode(record.value or b"", PersonSplit)
-                self._parted |= {split.entity_id: record.offset, split.new_entity_id: record.offset}
+            if record.topic in DECISIONS:
+                with suppress(DecodeError):
+                    self._relays.know(read(record), record)
+            elif record.topic in self._splits:
+                self._splits[record.topic].learn(record)
+            elif record.topic == ERASURES:
+                event = decode(record.value or b"", ErasureRecorded, ErasureCertified)
+                self._forgetting.learn(event)
 
     def recover(self, records: Sequence[Record]) -> None:
         """Fold what the gate holds and has shown.
@@ -269,11 +282,12 @@ class Gate:
         Raises: DecodeError if its own record does not decode; it must not guess.
         """
         for record in records:
-            classes = _HELD if record.topic == HELD else _SHARED
-            event = None if record.value is None else decode(record.value, *classes)
+            event = None if record.value is None else decode(record.value, *OWN[record.topic])
             self._remember(Effect(record.topic, event, record.key))
             if record.topic == HELD:
                 self._kept_on_held.recover(record.key, record.value)
+            elif record.topic in self._splits:
+                self._splits[record.topic].recover(event, record)
 
     def step(self, records: Sequence[Record]) -> Sequence[Outgoing]:
         """Turn input into what leaves, waits, is held, quarantined or told; never raises."""
@@ -281,13 +295,18 @@ class Gate:
         return self._kept_on_held.compacted(outgoing)
 
     def due_at(self) -> datetime | None:
-        """Return when something will have waited for the longest time; None if nothing waits."""
-        since = self._state.batch.waiting_since()
-        return None if since is None else since + self._policy.delay_max
+        """Return when a batch, or something of a relay, is due; None if nothing waits."""
+        dues = (self._batch_due_at(), self._relays.due_at())
+        return min((at for at in dues if at is not None), default=None)
 
     def tick(self, at: datetime) -> Sequence[Outgoing]:
-        """Let go what has waited for the longest time at `at`; nothing while nothing is due."""
+        """Do what is due at `at`; nothing while nothing is due."""
+        self._at = at
         return self._kept_on_held.compacted(self._let_go_late(at))
+
+    def _batch_due_at(self) -> datetime | None:
+        since = self._state.batch.waiting_since()
+        return None if since is None else since + self._policy.delay_max
 
     def counts(self) -> Mapping[str, int]:
         """Return how much waits for a batch, and how many batches went full and late by now."""
@@ -296,21 +315,28 @@ class Gate:
             "partners_waiting": self._state.batch.partners,
             "merges_waiting": len(self._state.batch.merges),
             **self._went,
+            **self._relays.counts(),
         }
 
     def _take(self, record: Record) -> list[Outgoing]:
-        at = record.appended_at
+        self._at = at = record.appended_at
         return [*self._let_go_late(at), *self._answer(record), *self._let_go_full(at)]
 
     def _answer(self, record: Record) -> list[Outgoing]:
         try:
             event = read(record)
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
-            return self._settle([_not_understood(record, error)])
+            return self._settle([not_understood(record, error)])
+        if record.topic in DECISIONS:
+            self._relays.know(event, record)
+        return [] if event is None else self._answer_to(event, record)
+
+    def _answer_to(self, event: Input, record: Record) -> list[Outgoing]:
         told = self._tell_merges() if _ends_waiting(event) else []
         noticed = [Effect(ALARMS, one) for one in self._probes.notice(event, record.appended_at)]
         try:
-            return told + self._settle([*noticed, *self._react(event, record)])
+            relayed = list(self._relays.take(event, record))
+            return told + self._settle([*noticed, *self._react(event, record), *relayed])
         except Exception as error:  # noqa: BLE001 - the door stays shut whatever went wrong
             linked = event if isinstance(event, ReportLinked) else None
             changed = [] if linked is None else list(_changed(linked, record))
@@ -321,16 +347,19 @@ class Gate:
         outgoing = [effect.outgoing() for effect in effects]
         for effect in effects:
             self._remember(effect)
-        told = list(self._doubts.due(effects))
+            for splits in self._splits.values():
+                splits.remember(effect)
+        told = [*self._doubts.due(effects), *self._relays.due(effects, self._at)]
         return [*outgoing, *self._settle(told)] if told else outgoing
 
     def _remember(self, effect: Effect) -> None:
         self._doubts.remember(effect)
-        if isinstance(effect.event, PossibleLinkTold):
-            return
+        persons = self._mentions.remember(effect)
+        self._relays.remember(effect)
+        self._ages.changed(persons)
         if effect.topic in _AUDIENCE_OF:
-            event = cast("SharedEvent", effect.event)  # nothing else goes there
-            self._state.seen[_AUDIENCE_OF[effect.topic]].apply(event)
+            if isinstance(effect.event, SHARED_EVENTS):
+                self._state.seen[_AUDIENCE_OF[effect.topic]].apply(effect.event)
         elif effect.topic == HELD and isinstance(effect.event, ReportHeld):
             self._state.held.put(effect.event)
         elif effect.topic == HELD and effect.key is not None:
@@ -344,8 +373,11 @@ class Gate:
     # --- batches --------------------------------------------------------------
 
     def _let_go_late(self, at: datetime) -> list[Outgoing]:
-        due_at = self.due_at()
-        return [] if due_at is None or at < due_at else self._let_go(at, late=True)
+        due_at, relays_at = self._batch_due_at(), self._relays.due_at()
+        gone = [] if due_at is None or at < due_at else self._let_go(at, late=True)
+        if relays_at is None or at < relays_at:
+            return gone
+        return gone + self._settle(self._relays.tick(at))
 
     def _let_go_full(self, at: datetime) -> list[Outgoing]:
         batch, policy = self._state.batch, self._policy
@@ -385,11 +417,13 @@ class Gate:
         case = self._case(linked)
         verdict = recipients(linked, self._registry.entry(linked.partner), at)
         if Audience.POLICE not in verdict.audiences:
+            yield from _kept_back({Audience.POLICE: NOT_ANY_LONGER}, at)
             yield feedback(linked, verdict, at)
             return
-        sector = None if late else self._sector_of(linked)
+        sector = None if late else self._sector_of(linked.partner)
         event = self._fitted(case, Audience.POLICE, sector)
         if event is None:
+            yield from _kept_back({Audience.POLICE: SMALL_CELL}, at)
             left = _without(verdict, {Audience.POLICE}, ())
             if left.outcome is Outcome.HELD:
                 yield hold(linked, left.reasons, at)
@@ -406,9 +440,9 @@ class Gate:
             effects += [Effect(POLICE, _merge_for(event, ids)), waited(event)]
         return self._settle(effects) if effects else []
 
-    def _sector_of(self, linked: ReportLinked) -> PartnerType | None:
+    def _sector_of(self, partner: str) -> PartnerType | None:
         """Return the sector, if enough of it have reported that it names none of them."""
-        entry = self._registry.entry(linked.partner)
+        entry = self._registry.entry(partner)
         if entry is None:
             return None
         reporters = self._state.batch.reporters(entry.type)
@@ -425,6 +459,7 @@ class Gate:
                     return
                 yield from _changed(event, record)
                 yield from self._judge(event, record, approved=False)
+                yield from self._note(event)
             case ReportRetracted():
                 yield from self._retract(event, at)
             case MergeDecided():
@@ -435,15 +470,11 @@ class Gate:
                 yield receipt(event, at)
             case PossibleLink() | PossibleLinkClosed() | LinkDecided():
                 yield from self._doubts.take(event)
-            case NominalEnrolled():
-                yield from self._enrol(event)
-            case NominalDischarged():
-                yield from self._relay(event.person_id, is_nominal=False)
             case _:
                 yield from self._obey(event, record)
 
-    def _obey(self, event: Command, record: Record) -> Iterator[Effect]:
-        """Do what the desk, or the partner itself, asks of the gate."""
+    def _obey(self, event: Input, record: Record) -> Iterator[Effect]:
+        """Do what the desk, or the partner itself, asks of the gate; relays do all the rest."""
         match event:
             case OriginatorApproved():
                 yield from self._approve(event, record)
@@ -453,10 +484,8 @@ class Gate:
                 yield from put(event, record.appended_at)
             case AnswerSubmitted():
                 yield acknowledge(event, record.appended_at)
-            case SplitRequested() | LinkReviewed():
-                return  # the linker decides, and tells
             case _:
-                assert_never(event)
+                return
 
     def _judge(
         self, linked: ReportLinked, record: Record, *, approved: bool, released: bool = False
@@ -468,12 +497,23 @@ class Gate:
         if verdict.outcome is Outcome.SHARED:
             made = {one: self._fitted(case, one, None) for one in verdict.audiences}
             ready = {one: event for one, event in made.items() if event is not None}
+            yield from _kept_back(kept_from(linked, entry, verdict), at)
+            yield from _kept_back(dict.fromkeys(made.keys() - ready.keys(), SMALL_CELL), at)
             verdict = _without(verdict, made.keys() - ready.keys(), case.words_withheld)
             if ready:
                 yield from self._share(linked, ready, record)
         if verdict.outcome is Outcome.HELD:
             yield hold(linked, verdict.reasons, at)
         yield feedback(linked, verdict, at)
+
+    def _note(self, linked: ReportLinked) -> Iterator[Effect]:
+        """Keep whom a report names, whether it is shared, held or refused."""
+        entry = self._registry.entry(linked.partner)
+        service = None if entry is None else entry.service(linked.service)
+        named = None if service is None else service.name
+        event = mentions_of(linked, self._case(linked).births, named)
+        if event.persons or self._mentions.of(linked.partner, linked.report_id) is not None:
+            yield note(event)
 
     def _case(self, linked: ReportLinked) -> Case:
         """Open a report, or take it up where it waits: as it came, and not long ago."""
@@ -497,7 +537,7 @@ class Gate:
             raise WithheldError("facts_differ", path)
         search = ResidueSearch(report, linked)
         words, withheld = self._words_of(linked, search)
-        return Case(replace(linked, redacted=words), search, withheld)
+        return Case(replace(linked, redacted=words), search, withheld, births(report, linked))
 
     def _words_of(
         self, linked: ReportLinked, search: ResidueSearch
@@ -641,6 +681,8 @@ class Gate:
             yield let_go(event.partner, event.report_id)
         if self._state.batch.reports.get(event.partner, event.report_id) is not None:
             yield wait_no_longer(event.partner, event.report_id)
+        if (known := self._mentions.of(event.partner, event.report_id)) is not None:
+            yield note(replace(known, persons=()))
         yield withdrawal_receipt(event, at)
 
     def _merge(self, event: MergeDecided) -> Iterator[Effect]:
@@ -652,6 +694,7 @@ class Gate:
             yield wait_with(event)
         yield from held_anew(state.held.renamed(old, new))
         yield from wait_anew(state.batch.reports.renamed(old, new))
+        yield from self._mentions.renamed(old, new)
 
     def _split(self, event: SplitDecided) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
@@ -661,60 +704,16 @@ class Gate:
         yield from held_anew(held)
         waiting = self._state.batch.reports
         yield from wait_anew(waiting.renamed(event.entity_id, event.new_entity_id, event.mentions))
-        yield from self._unrelay(event.entity_id)
-
-    def _unrelay(self, entity_id: UUID) -> Iterator[Effect]:
-        """Take back that somebody is a nominal: no role survives a split, it is confirmed again."""
-        seen = self._state.seen[Audience.SAFEGUARDING]
-        for person_id in seen.nominals_at(seen.ids.entity(entity_id)):
-            yield Effect(SAFEGUARDING, NominalRelayed(person_id=person_id, is_nominal=False))
-
-    def _enrol(self, event: NominalEnrolled) -> Iterator[Effect]:
-        """Relay an enrolment, unless the person was parted after police looked."""
-        root = self._state.seen[Audience.POLICE].root(event.person_id)
-        if all(self._parted.get(one, -1) < event.seen for one in (event.person_id, root)):
-            yield from self._relay(event.person_id, is_nominal=True)
-
-    def _relay(self, police_id: UUID, *, is_nominal: bool) -> Iterator[Effect]:
-        """Tell safeguarding about a nominal under its own id; an id police never got is ignored."""
-        seen = self._state.seen[Audience.POLICE]
-        if not seen.knows(police_id):
-            return
-        inner = seen.ids.entity_behind(seen.root(police_id))
-        person_id = self._ids[Audience.SAFEGUARDING].entity(inner)
-        yield Effect(SAFEGUARDING, NominalRelayed(person_id=person_id, is_nominal=is_nominal))
+        yield from self._mentions.renamed(event.entity_id, event.new_entity_id, event.mentions)
 
 
-# --- reading and comparing --------------------------------------------------------
-
-
-def read(record: Record) -> Input:
-    """Decode one record of the gate's sources.
-
-    Raises: DecodeError.
-    """
-    event: Input = decode(record.value or b"", *_INPUT[record.topic])
-    return event
-
-
-def _not_understood(record: Record, error: Exception) -> Effect:
-    """Keep what the gate cannot read. A report that was never linked says at least whose it is."""
-    try:
-        unlinked = decode(record.value or b"", ReportTokenised)
-    except DecodeError:
-        return quarantine(record, None, reason_of(error))
-    return quarantine(record, unlinked, Reason(code="not_linked"))
+# --- comparing and telling --------------------------------------------------------
 
 
 def _changed(linked: ReportLinked, record: Record) -> Iterator[Effect]:
     """A correction alters what was collected before; a first revision alters nothing."""
     if linked.supersedes is not None:
         yield alteration(linked, record)
-
-
-def _is_split(value: bytes | None) -> bool:
-    """Tell by the schema id alone: there are very many reports and few splits."""
-    return value is not None and int.from_bytes(value[1:5]) == schema_id(PersonSplit)
 
 
 def _searched(
@@ -742,6 +741,11 @@ def _without(
     return replace(
         verdict, outcome=Outcome.SHARED if left else Outcome.HELD, audiences=left, reasons=told
     )
+
+
+def _kept_back(reasons: Mapping[Audience, str], at: datetime) -> Iterator[Effect]:
+    for audience, reason in sorted(reasons.items()):
+        yield kept_back(audience, Withheld.REPORT, reason, at)
 
 
 def _left_behind(code: str | None) -> tuple[Reason, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, assert_never
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, assert_never
 
 from anonymiser.gate.batch import merge_of, waiting_of
 from anonymiser.gate.cells import Shown
@@ -31,6 +31,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
+from streams.values import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from anonymiser.gate.audience import AudienceIds
+    from streams.shared import PoliceNode, SafeguardingNode
     from streams.values import Audience, PartnerType
 
 SharedEvent: TypeAlias = (
@@ -47,6 +49,15 @@ SharedEvent: TypeAlias = (
     | ReportWithdrawn
     | PersonsMerged
     | PersonSplit
+)
+#: The same as classes; what else the gate writes for an audience is for its relays to remember.
+SHARED_EVENTS: Final = (
+    PoliceReportShared,
+    SafeguardingReportShared,
+    NominalRelayed,
+    ReportWithdrawn,
+    PersonsMerged,
+    PersonSplit,
 )
 ReportKey: TypeAlias = tuple[str, "UUID"]
 Kept = TypeVar("Kept", bound=ReportHeld | ReportWaiting)
@@ -61,6 +72,7 @@ class Seen:
         self._nodes: dict[bytes, int] = {}
         self._later: dict[bytes, int] = {}  # the revision, where it is not the first
         self._entities: set[bytes] = set()
+        self._things: set[bytes] = set()
         self._kept: dict[UUID, UUID] = {}
         self._nominals: dict[UUID, None] = {}
         #: What adds up over all that was ever shown of a person; small cells are counted with it.
@@ -74,6 +86,7 @@ class Seen:
                 if event.revision > 1:
                     self._later[event.report_id.bytes] = event.revision
                 self._entities.update(node.entity_id.bytes for node in event.nodes)
+                self._things.update(_things_in(event))
                 self.shown.apply(event)
             case ReportWithdrawn():
                 self._nodes.pop(event.report_id.bytes, None)
@@ -85,14 +98,19 @@ class Seen:
                     self._nominals[event.person_id] = None
             case PersonsMerged():
                 self._kept[event.absorbed_id] = event.kept_id
-                self._entities.add(event.kept_id.bytes)
+                self._note(event.kind, event.kept_id)
                 self.shown.merge(event.kept_id, event.absorbed_id)
             case PersonSplit():
                 self._kept.pop(event.new_entity_id, None)
-                self._entities.add(event.new_entity_id.bytes)
+                self._note(event.kind, event.new_entity_id)
                 self.shown.split(event.entity_id, event.new_entity_id)
             case _:
                 assert_never(event)
+
+    def _note(self, kind: NodeKind, audience_id: UUID) -> None:
+        self._entities.add(audience_id.bytes)
+        if kind is not NodeKind.PERSON:
+            self._things.add(audience_id.bytes)
 
     def has_report(self, partner: str, report_id: UUID) -> bool:
         """Tell whether some revision of the report is with the audience."""
@@ -100,7 +118,11 @@ class Seen:
 
     def revision_of(self, partner: str, report_id: UUID) -> int:
         """Return which revision of the report is with the audience; 0 if none is."""
-        shown = self.ids.report(partner, report_id).bytes
+        return self.revision_shown(self.ids.report(partner, report_id))
+
+    def revision_shown(self, audience_id: UUID) -> int:
+        """Return the same of a report by the audience's own id; 0 for an id it never got."""
+        shown = audience_id.bytes
         return self._later.get(shown, 1) if shown in self._nodes else 0
 
     def has_entity(self, entity_id: UUID) -> bool:
@@ -116,6 +138,10 @@ class Seen:
         """Tell whether this id was ever given to the audience."""
         return audience_id.bytes in self._entities
 
+    def is_thing(self, audience_id: UUID) -> bool:
+        """Tell whether this id was given to the audience and is no person's."""
+        return audience_id.bytes in self._things
+
     def is_absorbed(self, audience_id: UUID) -> bool:
         """Tell whether the audience reads this id as another, since it was told of a merge."""
         return audience_id in self._kept
@@ -129,6 +155,11 @@ class Seen:
         while audience_id in self._kept:
             audience_id = self._kept[audience_id]
         return audience_id
+
+
+def _things_in(event: PoliceReportShared | SafeguardingReportShared) -> Iterator[bytes]:
+    nodes: Iterable[PoliceNode | SafeguardingNode] = event.nodes
+    return (node.entity_id.bytes for node in nodes if node.kind is not NodeKind.PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +312,14 @@ class GateState:
             *(one.event.revision for one in kept if one is not None),
         )
         return any(revision >= linked.revision for revision in revisions)
+
+    def is_live(self, partner: str, report_id: UUID) -> bool:
+        """Tell whether some revision of a report was let out, is held or waits."""
+        report = (partner, report_id)
+        kept = (self.held.get(*report), self.batch.reports.get(*report))
+        return any(one is not None for one in kept) or any(
+            seen.has_report(*report) for seen in self.seen.values()
+        )
 
     def others_with(
         self, linked: ReportLinked, audiences: Iterable[Audience]

@@ -32,8 +32,10 @@ from streams.parts import Reason
 from streams.ports import Outgoing
 from streams.registry import Standing
 from streams.restricted import (
+    ON_SUBMISSIONS,
     AnswerSubmitted,
     ApprovalSubmitted,
+    MessageSubmitted,
     NumberedRelation,
     OriginatorApproved,
     PersonFacts,
@@ -64,8 +66,10 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _NO_FACTS: Final = PersonFacts()
-Submission: TypeAlias = ReportSubmitted | WithdrawalSubmitted | AnswerSubmitted | ApprovalSubmitted
-_SUBMISSIONS: Final = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
+BesideReports: TypeAlias = (
+    WithdrawalSubmitted | AnswerSubmitted | ApprovalSubmitted | MessageSubmitted
+)
+Submission: TypeAlias = ReportSubmitted | BesideReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +127,13 @@ def _arrival(record: Record) -> Arrival:
 def _decoded(submission: bytes) -> Submission:
     if len(submission) > MAX_SUBMISSION_BYTES:
         raise TooLargeError(f"submission of more than {MAX_SUBMISSION_BYTES} bytes")
-    event: Submission = decode(submission, *_SUBMISSIONS)
+    event: Submission = decode(submission, *ON_SUBMISSIONS)
     return event
 
 
 def _routed(arrival: Arrival, event: Submission) -> Arrival:
     """Take over what the partner wrote in clear; only a report can be urgent."""
-    if isinstance(event, WithdrawalSubmitted | AnswerSubmitted):
+    if isinstance(event, WithdrawalSubmitted | AnswerSubmitted | MessageSubmitted):
         return replace(arrival, report_id=event.report_id, immediate_risk=False)
     return replace(
         arrival,
@@ -146,15 +150,22 @@ def _decided(arrival: Arrival, event: Submission, context: IntakeContext) -> tup
     standing = context.registry.standing(arrival.partner, arrival.received_at)
     if standing is not Standing.ACTIVE:
         return _not_taken(arrival, event, standing, context)
+    if isinstance(event, ReportSubmitted):
+        return _report(arrival, event, context)
+    return taken_in(arrival, _passed_on(arrival, event))
+
+
+def _passed_on(arrival: Arrival, event: BesideReports) -> bytes:
+    """Pass on what a partner says beside its reports; linker and gate answer it."""
     match event:
-        case ReportSubmitted():
-            return _report(arrival, event, context)
         case WithdrawalSubmitted():
-            return taken_in(arrival, _withdrawal(arrival, event))
+            return _withdrawal(arrival, event)
         case AnswerSubmitted():
-            return taken_in(arrival, encode(event))
+            return encode(event)
         case ApprovalSubmitted():
-            return taken_in(arrival, _approval(arrival, event))
+            return _approval(arrival, event)
+        case MessageSubmitted():
+            return encode(replace(event, offset=arrival.offset))
         case _:
             assert_never(event)
 

@@ -37,6 +37,7 @@ from streams.restricted import (
     LinkedNode,
     LinkReviewed,
     MergeDecided,
+    MessageSubmitted,
     OriginatorApproved,
     PossibleLink,
     PossibleLinkClosed,
@@ -81,6 +82,7 @@ _INPUT: Final[Mapping[str, tuple[type[Any], ...]]] = {
         ReceiptDue,
         AnswerSubmitted,
         OriginatorApproved,
+        MessageSubmitted,
     ),
     REVIEW_COMMANDS: (
         SplitRequested,
@@ -95,6 +97,7 @@ Input: TypeAlias = (
     | WithdrawalReceived
     | ReceiptDue
     | AnswerSubmitted
+    | MessageSubmitted
     | SplitRequested
     | OriginatorApproved
     | LinkReviewed
@@ -314,6 +317,8 @@ class Linker:
                 yield from _told(reviewer.decisions, record)
             case AnswerSubmitted():  # for the desk to read; it decides nothing by itself
                 yield Outgoing(RESOLUTIONS, record.value)
+                yield Outgoing(OUTGOING, record.value, record.key)
+            case MessageSubmitted():  # for the gate, which knows what the hub was shown
                 yield Outgoing(OUTGOING, record.value, record.key)
             case OriginatorApproved() if record.topic == TOKENISED:
                 yield Outgoing(OUTGOING, record.value, record.key)

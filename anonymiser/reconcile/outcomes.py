@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from streams.codec import decode
 from streams.operations import place_of
 from streams.restricted import OutcomeFound, OutcomeMissing, ProbingNoticed, RedriveRequested
-from streams.shared import BatchReleased, FeedbackGiven, OperationRecorded, QuestionPut, UsageTold
+from streams.shared import ON_FEEDBACK, ON_OPERATIONS, FeedbackGiven, OperationRecorded
 from streams.topics import ALARMS, OPERATIONS, REDRIVES, partner_of, submissions_of
 from streams.values import Operation
 
@@ -109,14 +109,14 @@ class Outcomes:
         Raises: DecodeError for what our own processes could not have written.
         """
         if record.topic == OPERATIONS:
-            self._collect(decode(record.value or b"", OperationRecorded, BatchReleased))
+            self._collect(decode(record.value or b"", *ON_OPERATIONS))
         elif record.topic == ALARMS:
             self.remember(decode(record.value or b"", *_ALARMS))
         elif record.topic == REDRIVES:
             self.remember(decode(record.value or b"", RedriveRequested))
         else:
             partner = record.topic.removeprefix("partner.").removesuffix(_FEEDBACK)
-            told = decode(record.value or b"", FeedbackGiven, QuestionPut, UsageTold)
+            told = decode(record.value or b"", *ON_FEEDBACK)
             if isinstance(told, FeedbackGiven) and told.offset is not None:
                 self._settle(partner, told.offset, told.outcome)
 
@@ -157,7 +157,7 @@ class Outcomes:
         """Return how many wait."""
         return sum(len(one.waiting) for one in self._partners.values())
 
-    def _collect(self, event: OperationRecorded | BatchReleased) -> None:
+    def _collect(self, event: object) -> None:
         if not isinstance(event, OperationRecorded) or event.operation is not Operation.COLLECTION:
             return
         place = place_of(event.subject)

@@ -27,8 +27,9 @@ from streams.loop import BATCH_LIMIT, IDLE_WAIT, read_to_end
 from streams.ports import Outgoing
 from streams.registry_worker import RegistryFollower
 from streams.restricted import (
-    AnswerSubmitted,
+    ON_SUBMISSIONS,
     ApprovalSubmitted,
+    MessageSubmitted,
     OutcomeFound,
     OutcomeMissing,
     RedriveRequested,
@@ -66,7 +67,6 @@ AT_ONCE_MAX: Final = 100
 LOOK_SECONDS: Final = 2.0
 _LOOKS_A_BOUND: Final = 4
 _ABSENT_SECONDS: Final = 30.0
-_SUBMISSIONS: Final = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
 _LOG: Final = logging.getLogger("rivelin.reconciler")
 
 Told: TypeAlias = OutcomeMissing | OutcomeFound | RedriveRequested
@@ -418,11 +418,11 @@ class Reconciler:
 def _header_of(record: Record) -> Header:
     """Read the clear routing facts and nothing else; an answer or approval has no own receipt."""
     try:
-        event = decode(record.value or b"", *_SUBMISSIONS)
+        event = decode(record.value or b"", *ON_SUBMISSIONS)
     except DecodeError:
         return Header()
     if isinstance(event, ReportSubmitted):
         return Header(event.report_id, event.revision, event.immediate_risk)
     revision = event.revision if isinstance(event, ApprovalSubmitted) else None
-    is_answered = isinstance(event, WithdrawalSubmitted)
+    is_answered = isinstance(event, WithdrawalSubmitted | MessageSubmitted)
     return Header(event.report_id, revision, immediate_risk=False, has_receipt=is_answered)

@@ -20,7 +20,9 @@ from streams.parts import Grading, Handling
 from streams.ports import Outgoing
 from streams.restricted import Identity, ReportHeld, ReportLinked
 from streams.shared import (
+    ItemWithheld,
     NominalRelayed,
+    OperationRecorded,
     PartnerSuspended,
     PersonsMerged,
     PersonSplit,
@@ -244,8 +246,13 @@ async def test_code_c_goes_to_the_named_recipient_alone(enclave, audience):
     assert bool(enclave.log.records(POLICE)) is (audience is Audience.POLICE)
     assert bool(enclave.log.records(SAFEGUARDING)) is (audience is Audience.SAFEGUARDING)
     (disclosed,) = [
-        event for event in enclave.events(OPERATIONS) if event.operation is Operation.DISCLOSURE
+        event
+        for event in enclave.events(OPERATIONS, OperationRecorded)
+        if event.operation is Operation.DISCLOSURE
     ]
+    (withheld,) = enclave.events(OPERATIONS, ItemWithheld)
+    assert withheld.recipient is not audience
+    assert (withheld.what, withheld.reason) == ("REPORT", "recipient_not_lawful")
     assert disclosed.recipients == (audience,)
     assert disclosed.gateway is told.gateway
 
