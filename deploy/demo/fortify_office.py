@@ -7,6 +7,7 @@ story's year.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -19,7 +20,8 @@ from deploy.views import Asker
 from producers.town.partners import COUNCIL, FIRE, HOUSING, VOLUNTARY
 from streams.codec import decode
 from streams.codes import CommandLevel, StaffRole
-from streams.errors import UnknownSchemaError
+from streams.errors import RivelinError, UnknownSchemaError
+from streams.loop import read_to_end
 from streams.shared import RoleAssigned
 from streams.topics import DISRUPTIONS, POLICE_DECISIONS
 from streams.values import Purpose
@@ -43,6 +45,8 @@ BEFORE: Final = 12
 ARCHIVED_ON: Final = 285
 RESCORED_ON: Final = 290
 AFTER: Final = 295
+RELAY_SECONDS_MAX: Final = 60.0
+_PROBE_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,10 @@ def writes_as(name: str) -> str:
 # --- looking and deciding ---------------------------------------------------------------------
 
 
+class NotRelayedError(RivelinError):
+    """The gate did not carry an event over in time; its log says why."""
+
+
 class House(Protocol):
     """An installation that the story plays in: in memory, or on a broker."""
 
@@ -174,6 +182,20 @@ class Office:
 
         await self.write(name, act, subject, writes_as(name), DISRUPTIONS, chosen)
 
+    async def hear(self, topic: str, kind: type[object], count: int) -> None:
+        """Wait until the gate has carried so many events of a kind onto a topic, and all see them.
+
+        Raises: NotRelayedError.
+        """
+        log = self.house.log("supervisor")
+        try:
+            async with asyncio.timeout(RELAY_SECONDS_MAX):
+                while await _count(log, topic, kind) < count:  # noqa: ASYNC110 - another process gives no event
+                    await asyncio.sleep(_PROBE_SECONDS)
+        except TimeoutError:
+            raise NotRelayedError(f"the gate did not carry {kind.__name__} over in time") from None
+        await self.house.catch_up()
+
     async def write(  # noqa: PLR0913, PLR0917 - what a decision is made of
         self,
         name: str,
@@ -189,6 +211,16 @@ class Office:
         decision = Decision(act, subject, principal, topic, reads)
         events = await decide_on(self.house.log(principal), asker, decision, choose)
         self.decisions += len(events)
+
+
+async def _count(log: Log, topic: str, kind: type[object]) -> int:
+    found = 0
+    async for records in read_to_end(log, (topic,)):
+        for record in records:
+            with suppress(UnknownSchemaError):  # of another event
+                decode(record.value or b"", kind)
+                found += 1
+    return found
 
 
 def ocg_book(records: Iterable[Record]) -> OcgBook:

@@ -78,8 +78,8 @@ from streams.disruptions import (
 from streams.errors import UnknownSchemaError
 from streams.hub import HubViewGiven
 from streams.ocg import HubViewAsked
-from streams.shared import HubViewWanted
-from streams.topics import HUB_DECISIONS, POLICE_DECISIONS, SAFEGUARDING
+from streams.shared import HubViewRelayed, HubViewWanted
+from streams.topics import HUB_DECISIONS, POLICE, POLICE_DECISIONS, SAFEGUARDING
 from streams.values import Theme
 
 if TYPE_CHECKING:
@@ -316,8 +316,10 @@ class Year:
                 self.course.refused_without_view += 1
                 await self._ask(number, home)
         await self._house.catch_up()
+        await self._office.hear(SAFEGUARDING, HubViewWanted, len(homes))
         await self._answer()
         await self._house.catch_up()
+        await self._office.hear(POLICE, HubViewRelayed, len(homes))
         for one, home in homes:
             plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.HOUSING_OFFICER, day=30)
             try:
