@@ -2,7 +2,7 @@
 
 A network is known by an opaque name, made when it first forms and called after nobody. A member
 of it carries the name, at first the grown-up with the smallest id: the name is where its carrier
-is. So when two networks become one the carriers of both are in it, the name that formed earlier
+is. So when two networks become one the carriers of both are in it, the name that has lasted longer
 goes on, the other one sleeps, and when they part again both come back. When the carrier leaves,
 or its part is no candidate network any more, most of the network goes on under its name, which
 another member carries from then on.
@@ -55,14 +55,14 @@ class Moment:
 class Name:
     """A name: who carries it, the offset of the event that formed it, and how many count in it.
 
-    It sleeps while `people` is 0: for the first time, or from offset `slept`. `home` is the id
-    that the carrier goes by now.
+    It sleeps while `people` is 0. `turned` is the offset of the event that woke it last, or put it
+    to sleep. `home` is the id that the carrier goes by now.
     """
 
     carrier: str
     since: int
     people: int
-    slept: int
+    turned: int
     home: str
 
 
@@ -79,14 +79,15 @@ class Names:
         """Return the names that an entity carries, under whichever of its ids."""
         return self._carried.get(entity, _NONE)
 
-    def earliest(self, networks: Iterable[str]) -> str:
-        """Return the name that formed first; of two at one event the smaller."""
-        return min(networks, key=lambda network: (self.known[network].since, network))
+    def lasting(self, networks: Iterable[str]) -> str:
+        """Return the name that has been awake longest; of two that woke at one event the older."""
+        known = self.known
+        return min(networks, key=lambda one: (known[one].turned, known[one].since, one))
 
     def last_awake(self, networks: Iterable[str]) -> str:
-        """Return the name that fell asleep last; of two at one event the one that formed first."""
+        """Return the name that fell asleep last; of two at one event the older."""
         known = self.known
-        return min(networks, key=lambda one: (-known[one].slept, known[one].since, one))
+        return min(networks, key=lambda one: (-known[one].turned, known[one].since, one))
 
     def add(self, network: str, name: Name) -> None:
         """Take a name in, new or from a row."""
@@ -121,8 +122,9 @@ class Names:
         """Note how many count in a network; 0 puts its name to sleep."""
         name = self.known[network]
         if name.people != people:
+            if not (name.people and people):
+                name.turned = at
             name.people = people
-            name.slept = name.slept if people else at
             self.changed.add(network)
 
     def take_changes(self) -> tuple[set[str], list[Moment]]:

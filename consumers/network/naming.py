@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Naming:
     """Names candidate networks after one event, in this order.
 
-    1. Of the names that named its parts until now, the one that formed first.
+    1. Of the names that named its parts until now, the one that has lasted longest.
     2. The name of a network that nobody else goes on under, and most of whose people it has.
     3. Of the sleeping names that its members carry, the one that was awake last.
     4. A new name.
@@ -58,9 +58,9 @@ class Naming:
 
     def _choose(self, component: Component) -> str:
         if component.awake:
-            return self._names.earliest(component.awake)
+            return self._names.lasting(component.awake)
         if self._adrift and (left := self._left_to(component)):
-            return self._inherit(component, self._names.earliest(left))
+            return self._inherit(component, self._names.lasting(left))
         if component.carried:
             return self._names.last_awake(component.carried)
         network = self._names.form(component.first_person(), self._at)

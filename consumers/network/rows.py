@@ -277,7 +277,7 @@ def _name(fold: NetworkFold, network: str) -> Rewrite:
         "carrier_id": name.carrier,
         "since": name.since,
         "people": name.people,
-        "slept": name.slept,
+        "turned": name.turned,
     }
     return _one(NAMES, {"network_id": network}, rest)
 
@@ -325,7 +325,7 @@ def _names(fold: NetworkFold, read: Read) -> Mapping[str, Name]:
             carrier=row["carrier_id"],
             since=row["since"],
             people=row["people"],
-            slept=row["slept"],
+            turned=row["turned"],
             home=fold.ledger.root(row["carrier_id"]),
         )
         for row in read(NAMES)

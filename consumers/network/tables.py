@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table
 
+from consumers.past import COMPARED, DATED
+
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
@@ -103,7 +105,7 @@ NAMES: Final = _table(
     _text("carrier_id"),
     _number("since"),  # the offset of the event that formed it
     _number("people"),  # 0 while it sleeps
-    _number("slept"),  # the offset of the event that put it to sleep
+    _number("turned"),  # the offset of the event that woke it or put it to sleep
 )
 
 # --- what people look at -----------------------------------------------------------
@@ -172,6 +174,11 @@ Index("facts_by_theme", FACTS.c.theme)
 Index("ties_by_object", TIES.c.object_id)
 Index("history_by_other", HISTORY.c.other_id)
 Index("entities_by_network", ENTITIES.c.network_id)
+
+for _compared in (ENTITIES, TIES):
+    _compared.info[COMPARED] = True
+for _dated in (REPORTS, GRADES, REDIRECTS, SPLITS):
+    _dated.info[DATED] = True
 
 NETWORK_TABLES: Final = (
     REPORTS,

@@ -307,9 +307,9 @@ def persons_by_network(fold):
 
 
 def absorbed(fold, network, held, before):
-    """Whether those who were in the network are in one that formed earlier."""
+    """Whether those who were in the network are in one that was there as well."""
     now = fold.standing(min(held)).network
-    return now in before and fold.name(now).since <= fold.name(network).since
+    return now in before and not fold.name(network).people
 
 
 # --- the oracle ----------------------------------------------------------------------------
