@@ -32,6 +32,10 @@ OPEN: Final = 2**62
 SUFFIX: Final = "_past"
 #: Reading a table that has no past, at a moment, reads this one, which nobody makes.
 NO_PAST: Final = "has_no_past"
+#: Marks of a table (`Table.info`): what an event left in it is looked up by the event's offset;
+#: what changed in it between two offsets is looked up. Either costs an index of its past.
+DATED: Final = "dated"
+COMPARED: Final = "compared"
 _METADATA: Final = MetaData()
 _SQLITE: Final = sqlite_dialect()
 
@@ -60,8 +64,10 @@ def past_of(table: Table) -> Table:
     past = Table(name, MetaData(), *columns, since, until, sqlite_with_rowid=False)
     for index in table.indexes:
         Index(f"{index.name}{SUFFIX}", *(past.c[column.name] for column in index.columns))
-    Index(f"{name}_since", past.c.held_since)
-    Index(f"{name}_until", past.c.held_until, sqlite_where=past.c.held_until < OPEN)
+    if table.info.get(DATED) or table.info.get(COMPARED):
+        Index(f"{name}_since", past.c.held_since)
+    if table.info.get(COMPARED):
+        Index(f"{name}_until", past.c.held_until, sqlite_where=past.c.held_until < OPEN)
     return past
 
 

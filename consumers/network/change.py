@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, or_, select
 
+from consumers.network.reading import Facts, one_of, rows
 from consumers.network.tables import (
     ENTITIES,
     GRADES,
@@ -34,11 +35,9 @@ if TYPE_CHECKING:
 
     Key: TypeAlias = tuple[Any, ...]
 
-Facts: TypeAlias = dict[str, Any]
 Window: TypeAlias = tuple[int, int]
 """From a position, below another one."""
 
-_IN_MAX: Final = 500  # SQLite bounds the number of parameters of one statement
 _JOINING: Final = frozenset({Bond.NETWORK, Bond.CONDITIONAL})
 
 
@@ -63,11 +62,11 @@ def history(connection: Connection, topic: str, network_id: str) -> Facts:
     """Return all that happened to a network, in order, with the event behind each change."""
     mine = or_(HISTORY.c.network_id == network_id, HISTORY.c.other_id == network_id)
     query = select(HISTORY).where(mine).order_by(HISTORY.c.offset, HISTORY.c.number)
-    rows = _rows(connection, query)
-    causes = causes_at(connection, topic, {row["offset"] for row in rows})
+    happened = rows(connection, query)
+    causes = causes_at(connection, topic, {row["offset"] for row in happened})
     return {
         "network_id": network_id,
-        "changes": [{**row, "because": causes[row["offset"]]} for row in rows],
+        "changes": [{**row, "because": causes[row["offset"]]} for row in happened],
     }
 
 
@@ -106,7 +105,7 @@ def _happened(connection: Connection, window: Window, network_id: str | None) ->
     if network_id is not None:
         mine = (HISTORY.c.network_id == network_id, HISTORY.c.other_id == network_id)
         query = query.where(or_(*mine))
-    return _rows(connection, query.order_by(HISTORY.c.offset, HISTORY.c.number))
+    return rows(connection, query.order_by(HISTORY.c.offset, HISTORY.c.number))
 
 
 def _moves(connection: Connection, window: Window) -> Iterator[Facts]:
@@ -179,8 +178,8 @@ def _changed(
         past.c.held_since >= low, past.c.held_since < high, past.c.held_until >= high
     )
     keys = [column.name for column in table.primary_key.columns]
-    before = {tuple(row[name] for name in keys): row for row in _rows(connection, ended)}
-    after = {tuple(row[name] for name in keys): row for row in _rows(connection, begun)}
+    before = {tuple(row[name] for name in keys): row for row in rows(connection, ended)}
+    after = {tuple(row[name] for name in keys): row for row in rows(connection, begun)}
     for key in sorted({*before, *after}):
         yield key, before.get(key), after.get(key)
 
@@ -217,7 +216,7 @@ def _explain(
 def _moved_at(connection: Connection, person: Facts, window: Window) -> set[int]:
     """Return the offsets at which somebody's network changed, not just any fact about them."""
     past = past_of(ENTITIES)
-    versions = _rows(
+    versions = rows(
         connection,
         select(past.c.network_id, past.c.held_since, past.c.held_until)
         .where(past.c.entity_id == person["entity_id"], past.c.held_until >= window[0])
@@ -249,10 +248,9 @@ def _tied_at(connection: Connection, tie: Facts, window: Window) -> set[int]:
     past = past_of(TIES)
     key = [past.c[name] == tie[name] for name in ("subject_id", "object_id", "kind")]
     query = select(past.c.held_since, past.c.held_until).where(*key)
-    rows = _rows(
-        connection, query.where(past.c.held_until >= window[0], past.c.held_since < window[1])
-    )
-    offsets = {at for row in rows for at in (row["held_since"], row["held_until"])}
+    within = query.where(past.c.held_until >= window[0], past.c.held_since < window[1])
+    versions = rows(connection, within)
+    offsets = {at for row in versions for at in (row["held_since"], row["held_until"])}
     return {at for at in offsets if window[0] <= at < window[1]}
 
 
@@ -303,16 +301,7 @@ def _cause(moment: Facts, about: Facts) -> Facts:
     }
 
 
-# --- reading ---------------------------------------------------------------------------------
-
-
-def _rows(connection: Connection, query: Select[Any]) -> list[Facts]:
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
 def _in(
     connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
-) -> Iterator[Facts]:
-    ordered = sorted(set(values))
-    for start in range(0, len(ordered), _IN_MAX):
-        yield from _rows(connection, query.where(column.in_(ordered[start : start + _IN_MAX])))
+) -> list[Facts]:
+    return rows(connection, query.where(column.in_(one_of(set(values)))))

@@ -7,10 +7,11 @@ its evidence. Source: domain.md section 8, rule 17.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from consumers.network.reading import one_of
 from consumers.network.tables import MENTIONS, REPORTS
 from streams.handling import strictest
 from streams.parts import Handling
@@ -19,9 +20,7 @@ from streams.values import Audience, ConditionCode, HandlingCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement, Connection
-
-_IN_MAX: Final = 500  # SQLite bounds the number of parameters of one statement
+    from sqlalchemy import Connection, Select
 
 
 def to_text(handling: Handling) -> str:
@@ -41,27 +40,18 @@ def from_text(text: str) -> Handling:
 
 def of_reports(connection: Connection, report_ids: Iterable[str]) -> dict[str, Any]:
     """Return how what was made from these reports is to be handled."""
-    return _told(_texts(connection, REPORTS.c.report_id, report_ids))
+    return _told(_texts(connection, one_of(report_ids)))
 
 
 def of_entities(connection: Connection, entity_ids: Iterable[str]) -> dict[str, Any]:
     """Return how a view of these entities is to be handled: as all their reports."""
-    return _told(_texts(connection, MENTIONS.c.entity_id, entity_ids))
+    about = select(MENTIONS.c.report_id).where(MENTIONS.c.entity_id.in_(one_of(entity_ids)))
+    return _told(_texts(connection, about))
 
 
-def _texts(connection: Connection, column: ColumnElement[str], ids: Iterable[str]) -> set[str]:
-    wanted = sorted(set(ids))
-    told = (
-        select(REPORTS.c.handling)
-        .join(MENTIONS, MENTIONS.c.report_id == REPORTS.c.report_id)
-        .where(REPORTS.c.handling.is_not(None))
-        .distinct()
-    )
-    found: set[str] = set()
-    for start in range(0, len(wanted), _IN_MAX):
-        some = told.where(column.in_(wanted[start : start + _IN_MAX]))
-        found.update(text for text in connection.execute(some).scalars() if text is not None)
-    return found
+def _texts(connection: Connection, report_ids: Select[Any]) -> set[str]:
+    told = select(REPORTS.c.handling).where(REPORTS.c.report_id.in_(report_ids)).distinct()
+    return {text for text in connection.execute(told).scalars() if text is not None}
 
 
 def _told(texts: set[str]) -> dict[str, Any]:

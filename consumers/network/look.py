@@ -6,12 +6,13 @@ The connection comes from the caller; nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from consumers.network import handling
 from consumers.network.measures import MeasureBook
+from consumers.network.reading import Facts, one_of, rows
 from consumers.network.tables import (
     ENTITIES,
     FACTS,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
     from consumers.network.measures import Measures
-
-Facts: TypeAlias = dict[str, Any]
 
 _HEX = frozenset("0123456789abcdef-")
 _AFTER_HEX = "g"  # sorts after every hexadecimal digit
@@ -85,10 +84,8 @@ def _only(found: Sequence[str], prefix: str, what: str) -> str:
 def networks(connection: Connection) -> list[Facts]:
     """Return every candidate network, the largest first."""
     weeks = _weeks_by_network(connection)
-    rows = connection.execute(
-        select(NETWORKS).order_by(NETWORKS.c.people.desc(), NETWORKS.c.network_id)
-    )
-    return [{**row, **weeks.get(row["network_id"], {})} for row in rows.mappings()]
+    query = select(NETWORKS).order_by(NETWORKS.c.people.desc(), NETWORKS.c.network_id)
+    return [{**row, **weeks.get(row["network_id"], {})} for row in rows(connection, query)]
 
 
 def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
@@ -107,7 +104,7 @@ def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
 
 
 #: Measures of the networks that were looked at last, in this process.
-_MEASURED: Final = MeasureBook()
+MEASURED: Final = MeasureBook()
 
 
 def network(connection: Connection, network_id: str) -> Facts:
@@ -117,10 +114,11 @@ def network(connection: Connection, network_id: str) -> Facts:
     what joins them alike; in a tree nobody stands out, so there is none.
     Children and victims are in neither, and in no order: nobody at risk is ranked.
     """
-    members = _rows(connection, select(ENTITIES).where(ENTITIES.c.network_id == network_id))
+    members = rows(connection, select(ENTITIES).where(ENTITIES.c.network_id == network_id))
     ids = {member["entity_id"] for member in members}
     pairs = _among(connection, select(PAIRS), ids, PAIRS.c.low_id, PAIRS.c.high_id)
     measured = _measured(network_id, members, pairs)
+    reached = reach(connection, network_id, ids)
     return {
         "network_id": network_id,
         "known_until": known_until(connection),
@@ -129,8 +127,8 @@ def network(connection: Connection, network_id: str) -> Facts:
         "ties": _network_ties(connection, ids),
         "measures": measured.as_facts(),
         "brokers": _brokers(measured),
-        "footprint": footprint(connection, ids),
-        "reach": reach(connection, network_id, ids),
+        "footprint": reached["districts"],
+        "reach": reached,
         "handling": handling.of_entities(connection, ids),
     }
 
@@ -139,7 +137,7 @@ def _measured(network_id: str, members: Sequence[Facts], pairs: Sequence[Facts])
     edges = [(pair["low_id"], pair["high_id"]) for pair in pairs]
     ranked = {one["entity_id"] for one in members if _place(one, frozenset()) == "periphery"}
     nodes = sorted(member["entity_id"] for member in members)
-    return _MEASURED.measures(network_id, edges, nodes, ranked)
+    return MEASURED.measures(network_id, edges, nodes, ranked)
 
 
 def _brokers(measured: Measures) -> list[Facts]:
@@ -212,21 +210,17 @@ _ENDS: Final = (TIES.c.subject_id, TIES.c.object_id)
 def _outward(connection: Connection, ids: set[str]) -> Mapping[str, Facts]:
     """Return the other end of every tie that leaves the network, and whether it is a thing."""
     found: dict[str, Facts] = {}
-    for mine, other in (
-        (TIES.c.subject_id, TIES.c.object_id),
-        (TIES.c.object_id, TIES.c.subject_id),
-    ):
-        ends = select(other.label("entity_id"), TIES.c.kind).distinct()
-        for row in _in(connection, ends, mine, ids):
-            if row["entity_id"] not in ids:
-                ends_of = TAXONOMY[RelationKind(row["kind"])].ends
-                found[row["entity_id"]] = {"is_thing": ends_of is not Ends.PERSON_PERSON}
+    for mine, other in (_ENDS, _ENDS[::-1]):
+        leaving = select(other, TIES.c.kind).where(mine.in_(one_of(ids)), other.not_in(one_of(ids)))
+        for entity_id, kind in connection.execute(leaving.distinct()):
+            is_thing = TAXONOMY[RelationKind(kind)].ends is not Ends.PERSON_PERSON
+            found[entity_id] = {"is_thing": is_thing}
     return found
 
 
 def _described(connection: Connection, ids: set[str]) -> Mapping[str, Facts]:
-    rows = _in(connection, select(ENTITIES), ENTITIES.c.entity_id, ids)
-    return {row["entity_id"]: row for row in rows}
+    found = _in(connection, select(ENTITIES), ENTITIES.c.entity_id, ids)
+    return {row["entity_id"]: row for row in found}
 
 
 def _sharing(connection: Connection, things: set[str], ids: set[str]) -> Mapping[str, Facts]:
@@ -244,57 +238,56 @@ def _thing(entity: Facts) -> Facts:
 def themes(connection: Connection, ids: set[str]) -> dict[str, int]:
     """Return in how many reports about these entities each theme is coded."""
     told = (
-        select(FACTS.c.report_id, FACTS.c.theme)
-        .join(MENTIONS, MENTIONS.c.report_id == FACTS.c.report_id)
-        .distinct()
+        select(FACTS.c.theme, func.count(FACTS.c.report_id.distinct()))
+        .where(FACTS.c.report_id.in_(_reports_about(ids)))
+        .group_by(FACTS.c.theme)
     )
-    rows = _in(connection, told, MENTIONS.c.entity_id, ids)
-    counted = Counter(theme for _, theme in {(row["report_id"], row["theme"]) for row in rows})
-    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+    return _counted(connection, told)
 
 
 # --- ties --------------------------------------------------------------------------------
 
 
+_BONDS: Final = frozenset({Bond.NETWORK, Bond.CONDITIONAL})
+_JOINING: Final = tuple(kind.value for kind, rule in TAXONOMY.items() if rule.bond in _BONDS)
+
+
 def _network_ties(connection: Connection, ids: set[str]) -> list[Facts]:
-    ties = _among(connection, select(TIES), ids, TIES.c.subject_id, TIES.c.object_id)
-    evidence = tie_evidence(connection, ids)
-    return [
-        {**tie, "report_ids": evidence.get((tie["subject_id"], tie["object_id"], tie["kind"]), [])}
-        for tie in ties
-        if TAXONOMY[RelationKind(tie["kind"])].bond in {Bond.NETWORK, Bond.CONDITIONAL}
+    joining = [
+        kind.value
+        for kind, rule in TAXONOMY.items()
+        if rule.bond in {Bond.NETWORK, Bond.CONDITIONAL}
     ]
+    query = select(TIES).where(TIES.c.kind.in_(joining))
+    ties = _among(connection, query, ids, TIES.c.subject_id, TIES.c.object_id)
+    evidence = _evidence(connection, _STATED.where(_SUBJECT.c.entity_id.in_(one_of(ids))))
+    return [{**tie, "report_ids": evidence.get(_key_of(tie), [])} for tie in ties]
 
 
 def ties_of(connection: Connection, entity_id: str) -> list[Facts]:
     """Return every tie of one entity, with the reports that say so."""
-    mine = or_(TIES.c.subject_id == entity_id, TIES.c.object_id == entity_id)
-    ties = _rows(connection, select(TIES).where(mine))
+    ties = [tie for one in _ENDS for tie in rows(connection, select(TIES).where(one == entity_id))]
     evidence = tie_evidence(connection, {entity_id})
     return [
-        {**tie, "report_ids": evidence.get((tie["subject_id"], tie["object_id"], tie["kind"]), [])}
-        for tie in ties
+        {**tie, "report_ids": evidence.get(_key_of(tie), [])} for tie in sorted(ties, key=_key_of)
     ]
 
 
 def tie_evidence(connection: Connection, ids: set[str]) -> Mapping[tuple[str, str, str], list[str]]:
     """Return for each tie that one of `ids` has the live reports that state it."""
-    subject, target = MENTIONS.alias(), MENTIONS.alias()
-    stated = (
-        select(
-            RELATIONS.c.report_id,
-            RELATIONS.c.kind,
-            subject.c.entity_id.label("subject_id"),
-            target.c.entity_id.label("object_id"),
-        )
-        .join(subject, _same_node(subject, RELATIONS.c.subject))
-        .join(target, _same_node(target, RELATIONS.c.object))
-        .order_by(RELATIONS.c.report_id)
-    )
+    ends = (_SUBJECT.c.entity_id, _OBJECT.c.entity_id)
+    either = [_STATED.where(end.in_(one_of(ids))) for end in ends]
+    return _evidence(connection, *either)
+
+
+def _evidence(
+    connection: Connection, *queries: Select[Any]
+) -> Mapping[tuple[str, str, str], list[str]]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
-    for column in (subject.c.entity_id, target.c.entity_id):
-        for row in _in(connection, stated, column, ids):
-            found.setdefault(_tie_key(row), {})[row["report_id"]] = None
+    for query in queries:
+        for report_id, kind, subject_id, object_id in connection.execute(query):
+            key = _normal(subject_id, object_id, kind)
+            found.setdefault(key, {})[report_id] = None
     return {key: sorted(reports) for key, reports in found.items()}
 
 
@@ -305,34 +298,60 @@ def _same_node(mention: Any, number: ColumnElement[int]) -> ColumnElement[bool]:
     return same
 
 
-def _tie_key(row: Facts) -> tuple[str, str, str]:
-    subject, target, kind = row["subject_id"], row["object_id"], row["kind"]
-    if TAXONOMY[RelationKind(kind)].symmetric and target < subject:
+_SUBJECT: Final = MENTIONS.alias()
+_OBJECT: Final = MENTIONS.alias()
+_STATED: Final = (
+    select(
+        RELATIONS.c.report_id,
+        RELATIONS.c.kind,
+        _SUBJECT.c.entity_id.label("subject_id"),
+        _OBJECT.c.entity_id.label("object_id"),
+    )
+    .join(_SUBJECT, _same_node(_SUBJECT, RELATIONS.c.subject))
+    .join(_OBJECT, _same_node(_OBJECT, RELATIONS.c.object))
+)
+_SYMMETRIC: Final = frozenset(kind.value for kind, rule in TAXONOMY.items() if rule.symmetric)
+
+
+def _normal(subject: str, target: str, kind: str) -> tuple[str, str, str]:
+    """Return the one key of a tie, whichever way round a symmetric one was told."""
+    if target < subject and kind in _SYMMETRIC:
         subject, target = target, subject
     return subject, target, kind
+
+
+def _key_of(tie: Facts) -> tuple[str, str, str]:
+    return tie["subject_id"], tie["object_id"], tie["kind"]
 
 
 def footprint(connection: Connection, ids: set[str]) -> dict[str, int]:
     """Return in how many reports about these entities each postcode district stands."""
     told = (
-        select(REPORTS.c.report_id, REPORTS.c.district)
-        .join(MENTIONS, MENTIONS.c.report_id == REPORTS.c.report_id)
-        .where(REPORTS.c.district.is_not(None))
+        select(REPORTS.c.district, func.count())
+        .where(REPORTS.c.report_id.in_(_reports_about(ids)), REPORTS.c.district.is_not(None))
+        .group_by(REPORTS.c.district)
     )
-    rows = _in(connection, told, MENTIONS.c.entity_id, ids)
-    districts = Counter({row["report_id"]: row["district"] for row in rows}.values())
-    return dict(sorted(districts.items(), key=lambda item: (-item[1], item[0])))
+    return _counted(connection, told)
+
+
+def _reports_about(ids: set[str]) -> Select[Any]:
+    return select(MENTIONS.c.report_id).where(MENTIONS.c.entity_id.in_(one_of(ids)))
+
+
+def _counted(connection: Connection, query: Select[Any]) -> dict[str, int]:
+    counts = connection.execute(query).all()
+    return dict(sorted(((name, number) for name, number in counts), key=lambda it: (-it[1], it[0])))
 
 
 def persons(connection: Connection) -> list[Facts]:
     """Return every person that a live report mentions, those most reported first."""
     people = select(ENTITIES).where(ENTITIES.c.kind == NodeKind.PERSON.value)
-    return _rows(connection, people.order_by(ENTITIES.c.reports.desc(), ENTITIES.c.entity_id))
+    return rows(connection, people.order_by(ENTITIES.c.reports.desc(), ENTITIES.c.entity_id))
 
 
 def person(connection: Connection, person_id: str) -> Facts:
     """Return one person (or other entity): standing, ties, and the reports that mention it."""
-    (standing,) = _rows(connection, select(ENTITIES).where(ENTITIES.c.entity_id == person_id))
+    (standing,) = rows(connection, select(ENTITIES).where(ENTITIES.c.entity_id == person_id))
     mentions = (
         select(
             REPORTS.c.report_id,
@@ -351,7 +370,7 @@ def person(connection: Connection, person_id: str) -> Facts:
     return {
         **standing,
         "ties": ties_of(connection, person_id),
-        "mentions": _rows(connection, mentions),
+        "mentions": rows(connection, mentions),
         "handling": handling.of_entities(connection, [person_id]),
     }
 
@@ -362,21 +381,10 @@ def person_with_position(connection: Connection, person_id: str) -> Facts:
     return {**person(connection, person_id), "seen": connection.scalar(position) or 0}
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[Facts]:
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-_IN_MAX = 500  # SQLite bounds the number of parameters of one statement
-
-
 def _in(
-    connection: Connection, query: Select[Any], column: ColumnElement[str], ids: set[str]
+    connection: Connection, query: Select[Any], column: ColumnElement[str], ids: Iterable[str]
 ) -> list[Facts]:
-    ordered = sorted(ids)
-    rows: list[Facts] = []
-    for start in range(0, len(ordered), _IN_MAX):
-        rows += _rows(connection, query.where(column.in_(ordered[start : start + _IN_MAX])))
-    return rows
+    return rows(connection, query.where(column.in_(one_of(ids))))
 
 
 def _among(
@@ -386,5 +394,8 @@ def _among(
     one: ColumnElement[str],
     other: ColumnElement[str],
 ) -> list[Facts]:
-    """Return the rows both ends of which are in `ids`."""
-    return [row for row in _in(connection, query, one, ids) if row[other.name] in ids]
+    """Return the rows both ends of which are in `ids`, in the order of their ends."""
+    return sorted(
+        (row for row in _in(connection, query, one, ids) if row[other.name] in ids),
+        key=lambda row: (row[one.name], row[other.name], row.get("kind", "")),
+    )

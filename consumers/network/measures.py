@@ -31,8 +31,9 @@ TOP: Final = 10
 #: have at most n squared terms, each off by 2^-53 at most: of 2,000 nodes under 1e-9. Different
 #: scores so close would need shortest paths counted in the hundred millions.
 EQUAL_WITHIN: Final = 1e-9
-#: Betweenness on one thread: the order of the additions, and so the last digit, stays the same.
-_ONE_THREAD: Final = 2**31
+#: Fewer nodes than this are not worth a second thread. With several the order of the additions,
+#: and so the last digit, is not always the same: scores are rounded, or compared within a bound.
+_THREADS_FROM: Final = 50
 _DIGITS: Final = 9
 _KEPT: Final = 64
 
@@ -109,7 +110,7 @@ class Graph:
         centrality" (2001).
         """
         found = rx.betweenness_centrality(
-            self.graph, normalized=True, endpoints=False, parallel_threshold=_ONE_THREAD
+            self.graph, normalized=True, endpoints=False, parallel_threshold=_THREADS_FROM
         )
         return {self.names[index]: value for index, value in found.items()}
 
@@ -235,6 +236,10 @@ class MeasureBook:
         self._kept = kept
         self._known: OrderedDict[tuple[str, str], Measures] = OrderedDict()
         self.computed = 0
+
+    def forget(self) -> None:
+        """Remember nothing, as in the beginning."""
+        self._known.clear()
 
     def measures(
         self, network: str, edges: Sequence[Edge], nodes: Sequence[str], ranked: Collection[str]
