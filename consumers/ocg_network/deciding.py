@@ -156,6 +156,11 @@ class By:
     report_ids: tuple[UUID, ...] = ()
 
 
+def is_reference(text: str) -> bool:
+    """Tell whether a text is a reference such as SY-12."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 # --- OCGs -----------------------------------------------------------------------------------
 
 
@@ -519,7 +524,7 @@ def _require_mapped(book: OcgBook, ocg_id: UUID) -> None:
 
 
 def _require_fresh(book: OcgBook, reference: str) -> None:
-    if not _REFERENCE.fullmatch(reference):
+    if not is_reference(reference):
         raise BadReferenceError(
             "a reference is two to four capital letters, a hyphen and up to six digits, such as"
             " SY-12; it is a code and never a name"

@@ -118,6 +118,7 @@ def report(connection: Connection, report_id: str) -> Facts:
     grades = sorted(mine, key=lambda one: -one["number"])
     return {
         **row,
+        "graded": gradings_now(connection, [report_id]).get(report_id),
         "handling": handling.of_reports(connection, [report_id]),
         "facts": _of(connection, FACTS, report_id),
         "mentions": _of(connection, MENTIONS, report_id),

@@ -20,7 +20,13 @@ from consumers.network.evidence import is_suspected_false
 from consumers.network.look import find, find_entity, footprint, tie_evidence
 from consumers.network.nominals import Decision, Nominals
 from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, PAIRS, REPORTS, SPLITS
-from consumers.ocg_network.deciding import MEMBERS_MIN, Ground, PersonFacts
+from consumers.ocg_network.deciding import (
+    MEMBERS_MIN,
+    Ground,
+    PersonFacts,
+    UnknownOcgError,
+    is_reference,
+)
 from consumers.ocg_network.disruption_look import references
 from consumers.ocg_network.ground import aliases, root, rows_in
 from consumers.ocg_network.ocgs import STATUS_AFTER, Decided
@@ -91,6 +97,10 @@ def find_ocg(connection: Connection, typed: str) -> str:
     Raises: InvalidInputError.
     """
     named = connection.scalar(select(OCGS.c.ocg_id).where(OCGS.c.reference == typed.strip()))
+    if named is None and is_reference(typed.strip()):
+        raise UnknownOcgError(
+            f"no OCG {typed.strip()} is in this view; if it was mapped just now, look again"
+        )
     return named or find(connection, OCGS.c.ocg_id, typed, "OCG")
 
 

@@ -101,8 +101,10 @@ def main() -> None:
     A bug is told by class and place: its words and its trace could hold what a person typed.
     """
     _open_ears()
-    # Of a broker that does not answer we speak ourselves; where a root handler is, it still hears.
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    # Of a broker that does not answer, or that lets somebody else decide first, we speak
+    # ourselves; where a root handler is, it still hears.
+    for name in ("aiokafka", "asyncio"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         build_app()()
     except RivelinError as error:

@@ -104,7 +104,8 @@ def _show(found: Mapping[str, Any]) -> None:
         show_text(f"Report {found['report_id']} was withdrawn; there is nothing to grade.")
         _relies(found)
         return
-    grade = grade_text(found["scheme"], found["source"], found["assessment"])
+    standing = found["graded"] or found  # ours at once; the evidence, when the gate has relayed it
+    grade = grade_text(standing["scheme"], standing["source"], standing["assessment"])
     show_text(f"Report {found['report_id']}, revision {found['revision']}: {grade}")
     show_text(f"Week {found['event_week']}, {found['district'] or 'no district told'}")
     for fact in found["facts"]:

@@ -62,7 +62,7 @@ def ocg(found: Mapping[str, Any]) -> None:
         show_text(f"Seen in: {', '.join(found['areas'])}")
     _score_line(found)
     show_table(
-        ("person", "standing", "role", "until", "confirmed by", "network", "reports", "look"),
+        ("person", "standing", "role", "until", "confirmed by", "network", "reports", "note"),
         map(_member, found["members_now"]),
         title="Members",
     )
@@ -174,7 +174,7 @@ def _doubted(doubted: Mapping[str, str]) -> str:
 
 def roles(found: Iterable[Mapping[str, Any]]) -> None:
     """Show roles that stand."""
-    columns = ("OCG", "person", "role", "until", "confirmed by", "why", "look")
+    columns = ("OCG", "person", "role", "until", "confirmed by", "why", "note")
     rows = (
         (
             one["reference"],
@@ -245,7 +245,7 @@ def trajectory(found: Sequence[Mapping[str, Any]]) -> None:
         )
         for one in found
     )
-    show_table((*columns, *(_word(factor) for factor in factors), "look"), rows)
+    show_table((*columns, *(_word(factor) for factor in factors), "note"), rows)
 
 
 def _inputs(one: Mapping[str, Any]) -> Mapping[str, int]:
@@ -268,12 +268,12 @@ def totals(found: Mapping[str, Any]) -> None:
         for one in (found["from"], found["to"])
     )
     show_table(("at", "mapped OCGs", "total risk", "not scored"), rows)
-    show_text(f"Mapped OCGs {_percent(found['percent']['mapped'])}")
-    show_text(f"Total risk {_percent(found['percent']['risk'])}")
+    show_text(f"Mapped OCGs: {_percent(found['percent']['mapped'])}")
+    show_text(f"Total risk: {_percent(found['percent']['risk'])}")
 
 
 def _percent(change: float | None) -> str:
-    return "has nothing to be compared with" if change is None else f"changed by {change:+} %"
+    return "nothing to compare with" if change is None else f"{change:+} %"
 
 
 def explanation(found: Mapping[str, Any]) -> None:
@@ -281,8 +281,9 @@ def explanation(found: Mapping[str, Any]) -> None:
     totals(found)
     columns = ("OCG", "what", "before", "after", "change", "by factor", "beside it")
     show_table(columns, map(_moved, found["ocgs"]), title=f"Change {found['change']:+}")
-    parts = ((_word(factor), f"{part:+}") for factor, part in found["factors"].items())
-    show_table(("factor", "part"), parts, title="By factor, of OCGs that were rated anew")
+    if found["factors"]:
+        parts = ((_word(factor), f"{part:+}") for factor, part in found["factors"].items())
+        show_table(("factor", "part"), parts, title="By factor, of OCGs that were rated anew")
     show_text(found["note"])
 
 
@@ -293,7 +294,7 @@ def _moved(one: Mapping[str, Any]) -> Sequence[object]:
     beside = [
         f"{_word(factor)} {before} to {after}"
         for factor, (before, after) in one["position"].items()
-        if before != after
+        if None not in {before, after} and before != after
     ]
     beside += [
         f"{each['executed_on']} {_word(each['lever'])} ({_word(each['impact'] or 'not assessed')})"

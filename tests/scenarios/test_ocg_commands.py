@@ -216,7 +216,7 @@ WRONG = (
     (("role", "renew", "SY-1", key("ada"), *WHY), "NoRoleError"),
     (("role", "renew", "SY-1", key("ada"), "--until", "2020-01-01", *WHY), "NoRoleError"),
     (("role", "end", "SY-1", key("ada"), "--reason", "LEFT"), "NoRoleError"),
-    (("archive", "SY-77", "--reason", "DISMANTLED", *WHY), "InvalidInputError"),
+    (("archive", "SY-77", "--reason", "DISMANTLED", *WHY), "UnknownOcgError"),
     (("archive", "SY-1", "--reason", "DISMANTLED", "--why", "HUNCH"), "InvalidInputError"),
     (("reactivate", "SY-1", *WHY), "OcgNotArchivedError"),
     (("members", "SY-1", "--add", key("kid"), *WHY), "AtRiskError"),

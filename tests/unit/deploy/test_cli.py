@@ -158,3 +158,24 @@ def test_a_table_that_is_not_on_a_terminal_never_folds_a_row(capsys):
         f"{ids[0]}  Brân Łódź  7",
         f"{ids[1]}             8",
     ]
+
+
+ABANDONED = """
+import asyncio, gc
+from deploy import cli
+
+async def fail():
+    asyncio.get_running_loop().create_future().set_exception(ValueError("of the client library"))
+    gc.collect()
+
+cli.build_app = lambda: lambda: asyncio.run(fail())
+cli.main()
+"""
+
+
+def test_what_the_client_library_left_behind_is_no_trace_on_the_screen():
+    """Of two that decide at once the loser's library says so to nobody; we say it in one line."""
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDONED], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
