@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
@@ -15,11 +16,23 @@ from consumers.past import past_of
 from consumers.projection import UNREADABLE
 from consumers.safeguarding import Safeguarding
 from consumers.store import NoPastError, ProjectionStore
+from consumers.worker import take
 from streams.codec import encode
 from streams.errors import InvalidInputError
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
-from streams.topics import POLICE, POLICE_DECISIONS, SAFEGUARDING
+from streams.topics import DISRUPTIONS, POLICE, POLICE_DECISIONS, SAFEGUARDING
+from tests.invented_disruptions import (
+    answered,
+    arrested,
+    asked,
+    assessed,
+    concern,
+    executed,
+    planned,
+    protected,
+    seized,
+)
 from tests.invented_evidence import (
     CRIMINAL,
     Desk,
@@ -34,6 +47,8 @@ from tests.invented_evidence import (
     safeguarding_events,
     split,
 )
+from tests.properties.test_hub_laws import both_topics
+from tests.properties.test_ocg_laws import decisions as ocg_decisions
 
 CO = "CO_OFFENDER"
 EVENTS = 120
@@ -116,9 +131,7 @@ async def test_whatever_order_two_topics_were_read_in_the_past_is_the_same():
 
 
 async def one_topic_after_the_other(store, log, topics):
-    from consumers.worker import take  # noqa: PLC0415 - here only
-
-    projection = OcgNetwork()
+    projection = type(store.projection)()
     for topic in topics:
         for record in log.records(topic):
             take(projection, store, [record], {topic: record.offset + 1})
@@ -138,6 +151,62 @@ async def test_after_a_restart_the_past_goes_on_where_it_was(tmp_path):
         bound = await position_at(log, SAFEGUARDING, offset)
         await agree(store, store.positions_at(SAFEGUARDING, offset), log, Safeguarding, bound)
     store.close()
+
+
+# --- with what people decide ------------------------------------------------------------------
+
+
+async def police_log(seed):
+    """Evidence, decisions on OCGs and nominals, disruptions and the hub's views of them."""
+    log = MemoryLog()
+    for event in told(OcgNetwork, seed):
+        topic = POLICE_DECISIONS if hasattr(event, "decided_at") else POLICE
+        await log.append([Outgoing(topic, encode(event))])
+    for event in ocg_decisions(seed):
+        await log.append([Outgoing(POLICE_DECISIONS, encode(event))])
+    for number in range(12):
+        name = f"D{number % 5}"
+        tried = [planned(name), executed(name), assessed(name), seized(f"S{number}")]
+        for event in (*tried, arrested(f"A{number}"), concern(f"K{number}")):
+            await log.append([Outgoing(DISRUPTIONS, encode(event))])
+        for topic, event in (
+            (POLICE_DECISIONS, asked(f"Q{number}")),
+            (POLICE, answered(f"Q{number}")),
+            (POLICE, protected(f"P{number}", ended=number % 3 == 0)),
+        ):
+            await log.append([Outgoing(topic, encode(event))])
+    return log
+
+
+async def test_at_any_positions_of_three_topics_police_see_what_a_replay_gives():
+    log = await police_log(11)
+    chooser, store = random.Random(11), ProjectionStore.in_memory(OcgNetwork())
+    await one_topic_after_the_other(store, log, OcgNetwork.topics[::-1])
+    rows = Counter()
+    for _ in range(MOMENTS // 2):
+        positions = {one: chooser.randrange(len(log.records(one)) + 1) for one in OcgNetwork.topics}
+        rows.update(await agree(store, positions, log, OcgNetwork, Bound(positions=positions)))
+    assert {"ocgs", "disruptions", "decisions"} <= {name for name, count in rows.items() if count}
+
+
+async def test_at_any_positions_of_its_topics_the_hub_sees_what_a_replay_gives():
+    evidence, decisions = await both_topics(2)
+    log, store = MemoryLog(), ProjectionStore.in_memory(Safeguarding())
+    for record in (*evidence, *decisions):
+        await log.append([Outgoing(record.topic, record.value)])
+    await one_topic_after_the_other(store, log, Safeguarding.topics[::-1])
+    chooser = random.Random(2)
+    for _ in range(MOMENTS // 2):
+        positions = {
+            one: chooser.randrange(len(log.records(one)) + 1) for one in Safeguarding.topics
+        }
+        await agree(store, positions, log, Safeguarding, Bound(positions=positions))
+
+
+def test_everything_that_people_look_at_is_kept_through_time():
+    for kind in (OcgNetwork, Safeguarding):
+        store = ProjectionStore.in_memory(kind())
+        assert {table.name for table in compared(store)} == {table.name for table in store.tables}
 
 
 # --- what a past is --------------------------------------------------------------------------
