@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -36,6 +36,9 @@ _WORDS_MAX: Final = 200  # characters of a library's own message that are shown
 
 class InvalidRulesError(InvalidInputError):
     """A rule file does not hold; the message names the place. The rules stay as they were."""
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -345,19 +348,31 @@ def parse(text: str, where: str = "the rule file") -> Rules:
 
     Raises: InvalidRulesError, which names the first place that does not hold.
     """
+    return read_strictly(Rules, text, where)
+
+
+def read_strictly(model: type[ModelT], text: str, where: str) -> ModelT:
+    """Read a JSON document as a model, with no field twice and none that the model lacks.
+
+    Raises: InvalidRulesError, which names the first place that does not hold.
+    """
     if len(text.encode(errors="replace")) > DOCUMENT_BYTES_MAX:
         raise InvalidRulesError(f"{where}: more than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        json.loads(text, object_pairs_hook=without_twins)
-        return Rules.model_validate_json(text)
+        json.loads(text, object_pairs_hook=_without_twins)
+        return model.model_validate_json(text)
     except json.JSONDecodeError as error:
         raise InvalidRulesError(
             f"{where}: no JSON at line {error.lineno}, column {error.colno}"
         ) from None
-    except TwinError as error:
-        raise InvalidRulesError(f"{where}: {error}") from None
-    except (ValidationError, RecursionError) as error:
-        raise InvalidRulesError(f"{where}: {told_in_one_line(error)}") from None
+    except _TwinError as error:
+        raise InvalidRulesError(f"{where}: the field {error} stands there twice") from None
+    except ValidationError as error:
+        raise InvalidRulesError(f"{where}: {_told(error)}") from None
+    except RecursionError:
+        raise InvalidRulesError(f"{where}: nested too deeply") from None
+    except ValueError:  # a number of thousands of digits
+        raise InvalidRulesError(f"{where}: a number in it is too long") from None
 
 
 @cache
@@ -392,27 +407,21 @@ def _plain(rule: Rule | None) -> Mapping[str, str]:
     return {**found, "examples": json.dumps([one.story for one in rule.examples])}
 
 
-class TwinError(InvalidInputError):
+class _TwinError(Exception):
     """A field of a JSON object stands there twice: which of the two was reviewed?"""
 
 
-def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of a JSON file.
-
-    Raises: TwinError.
-    """
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise TwinError(f"the field {name[:_WORDS_MAX]} stands there twice")
+            raise _TwinError(name[:_WORDS_MAX])
         seen.add(name)
     return dict(pairs)
 
 
-def told_in_one_line(error: ValidationError | RecursionError) -> str:
-    """Say which place of a file does not hold, and how many more do not."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
+def _told(error: ValidationError) -> str:
+    """Say in one line which place does not hold, and how many more do not."""
     first, *more = error.errors(include_url=False, include_input=False)
     place = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in first["loc"])
     place += ".kind" if first["type"].startswith("union_tag") else ""

@@ -7,14 +7,13 @@ too; here every event carries its own instant.
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from consumers.safeguarding.rules import VERSION_MAX, told_in_one_line, without_twins
+from consumers.safeguarding.rules import read_strictly
 from consumers.safeguarding.unanswered import Moment, judge
 from streams.errors import InvalidInputError
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 EVENT_FIELDS: Final = ("person_id", "event_name", "timestamp")
 _LINE_CHARS_MAX: Final = 100_000
+_MINUTES_MAX: Final = 525_600  # a year
 
 
 class _Part(BaseModel):
@@ -33,7 +33,7 @@ class _Part(BaseModel):
 class Violation(_Part):
     """Which events begin it and which end it; `escalation_only` do neither."""
 
-    threshold_minutes: Annotated[float, Field(gt=0, le=VERSION_MAX, allow_inf_nan=False)]
+    threshold_minutes: Annotated[float, Field(gt=0, le=_MINUTES_MAX, allow_inf_nan=False)]
     start: Annotated[tuple[str, ...], Field(min_length=1)]
     end: tuple[str, ...]
     escalation_only: tuple[str, ...] = ()
@@ -172,17 +172,9 @@ def read_rules(path: Path) -> ViolationRules:
     Raises: InvalidInputError that names the first place that does not hold.
     """
     try:
-        text = path.read_text("utf-8-sig")
-        json.loads(text, object_pairs_hook=without_twins)
-        return ViolationRules.model_validate_json(text)
+        return read_strictly(ViolationRules, path.read_text("utf-8-sig"), path.name)
     except UnicodeDecodeError:
         raise InvalidInputError(f"{path.name}: not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(
-            f"{path.name}: no JSON at line {error.lineno}, column {error.colno}"
-        ) from None
-    except (ValidationError, RecursionError) as error:
-        raise InvalidInputError(f"{path.name}: {told_in_one_line(error)}") from None
 
 
 def read_events(path: Path) -> list[Event]:
