@@ -7,6 +7,10 @@ it away). Where birth dates contradict each other nothing is told, contradicting
 people; and what was told is taken back (band UNKNOWN) once nothing bears it out any longer, so
 that nobody stays an adult by mistake.
 
+What a change tells (a birthday within a week) is not counted by the small cells. It would take
+place, sex and age from every later report of that child, of whom the hub must find out quickly
+where they are; the change itself tells nobody's place, and goes to the hub alone.
+
 The gate compares what follows from the mentions with what it told, so a late report, a merge, a
 split, a withdrawal and a start all come to the same. See `births` for what is kept.
 """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from anonymiser.gate.effects import Effect
     from anonymiser.gate.mentions import Mentions
+    from streams.restricted import MentionsNoted, NotedPerson
 
 _AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,39 +30,31 @@ class Forgetting(Relay):
 
     def __init__(self, mentions: Mentions) -> None:
         self._mentions = mentions
-        self._waiting: list[ErasureRecorded] = []
+        self._waiting: dict[tuple[str, UUID], list[ErasureRecorded]] = {}
 
     def learn(self, event: object) -> None:
         """Take an entry of the ledger in; certificates say nothing new."""
-        if isinstance(event, ErasureRecorded) and self._follow(event) is not None:
-            self._waiting.append(event)
-
-    def due(self, effects: Sequence[Effect], at: datetime) -> Iterator[Effect]:  # noqa: ARG002 - see Relay
-        """Forget at the next occasion."""
-        return self.tick(at)
+        if isinstance(event, ErasureRecorded):
+            report = (event.partner, event.report_id)
+            if self._mentions.of(*report) is not None:
+                self._waiting.setdefault(report, []).append(event)
 
     def due_at(self) -> datetime | None:
         """Return at once while there is something to forget."""
         return _AT_ONCE if self._waiting else None
 
     def tick(self, at: datetime) -> Iterator[Effect]:  # noqa: ARG002 - see Relay
-        """Forget; of several subjects of one report one at a time, for each rewrites its record."""
-        waiting, self._waiting = self._waiting, []
-        followed: set[tuple[str, UUID]] = set()
-        for event in waiting:
-            report = (event.partner, event.report_id)
-            if report in followed:
-                self._waiting.append(event)
-            elif (effect := self._follow(event)) is not None:
-                followed.add(report)
-                yield effect
+        """Forget."""
+        waiting, self._waiting = self._waiting, {}
+        for report, erasures in waiting.items():
+            known = self._mentions.of(*report)
+            left = () if known is None else tuple(_left(known, erasures))
+            if known is not None and left != known.persons:
+                yield note(replace(known, persons=left))
 
-    def _follow(self, event: ErasureRecorded) -> Effect | None:
-        known = self._mentions.of(event.partner, event.report_id)
-        if known is None:
-            return None
-        is_whole = event.revision is None or event.subject is None
-        if not is_whole and event.revision != known.revision:
-            return None
-        left = () if is_whole else tuple(p for p in known.persons if p.node != event.subject)
-        return None if left == known.persons else note(replace(known, persons=left))
+
+def _left(known: MentionsNoted, erasures: Sequence[ErasureRecorded]) -> Iterator[NotedPerson]:
+    """Yield the persons of the latest revision of whom nothing is erased."""
+    gone = {one.subject for one in erasures if one.revision == known.revision}
+    is_whole = any(one.revision is None or one.subject is None for one in erasures)
+    yield from (one for one in known.persons if not is_whole and one.node not in gone)

@@ -88,9 +88,10 @@ class Relays:
         """Return when the first of them wants to be called; None while nothing waits."""
         return min((at for one in self._relays if (at := one.due_at()) is not None), default=None)
 
-    def tick(self, at: datetime) -> list[Effect]:
-        """Return what is due by now."""
-        return [one for relay in self._relays for one in relay.tick(at)]
+    def ticks(self, at: datetime) -> Iterator[list[Effect]]:
+        """Yield what is due, relay by relay: each reckons with what those before it wrote."""
+        for relay in self._relays:
+            yield list(relay.tick(at))
 
     def counts(self) -> Mapping[str, int]:
         """Return what they count."""

@@ -377,7 +377,7 @@ class Gate:
         gone = [] if due_at is None or at < due_at else self._let_go(at, late=True)
         if relays_at is None or at < relays_at:
             return gone
-        return gone + self._settle(self._relays.tick(at))
+        return gone + [one for due in self._relays.ticks(at) for one in self._settle(due)]
 
     def _let_go_full(self, at: datetime) -> list[Outgoing]:
         batch, policy = self._state.batch, self._policy

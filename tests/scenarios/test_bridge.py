@@ -47,6 +47,7 @@ AT = datetime(2026, 2, 1, tzinfo=UTC)
 GRADE = Grading(scheme=GradingScheme.SCHEME_3X5X2, source="2", assessment="B")
 HOME = {"address": "3 Nowhere Gardens", "postcode": "S99 9ZZ"}
 LATER = 10**6
+REQUEST, DECLARATION = UUID(int=5), UUID(int=6)
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ async def test_after_a_restart_nothing_is_told_again_and_standing_is_known(encla
 # --- the hub's view ---------------------------------------------------------------
 
 
-async def asked(enclave, entity_id, request_id=UUID(int=5), lever=Lever.CLOSURE_ORDER):
+async def asked(enclave, entity_id, request_id=REQUEST, lever=Lever.CLOSURE_ORDER):
     event = HubViewAsked(
         request_id=request_id,
         entity_id=entity_id,
@@ -260,11 +261,11 @@ async def test_police_ask_about_a_home_and_get_the_view_under_their_own_ids(encl
     (wanted,) = enclave.events(SAFEGUARDING, HubViewWanted)
     assert wanted.entity_id == home_of(enclave, told, SAFEGUARDING).entity_id
     assert wanted.lever is Lever.CLOSURE_ORDER
-    assert wanted.request_id != UUID(int=5)
+    assert wanted.request_id != REQUEST
     await given(enclave, wanted.request_id)
     await given(enclave, wanted.request_id)
     assert enclave.events(POLICE, HubViewRelayed) == [
-        HubViewRelayed(request_id=UUID(int=5), view=HubView.IN_SCHOOL_HOURS)
+        HubViewRelayed(request_id=REQUEST, view=HubView.IN_SCHOOL_HOURS)
     ]
 
 
@@ -305,7 +306,7 @@ async def test_a_place_that_the_hub_may_not_have_is_asked_about_once_it_knows_it
 # --- protection -------------------------------------------------------------------
 
 
-def declared(entity_id, declaration_id=UUID(int=6)):
+def declared(entity_id, declaration_id=DECLARATION):
     return ProtectionDeclared(
         declaration_id=declaration_id,
         entity_id=entity_id,
