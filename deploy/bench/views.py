@@ -52,7 +52,7 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Say = Callable[[str], None]
 
@@ -291,7 +291,7 @@ def _id(kind: int, number: int) -> UUID:
     return UUID(int=((kind * 2**64 + number + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128)
 
 
-def as_markdown(figures: dict[str, Any]) -> str:
+def as_markdown(figures: Mapping[str, Any]) -> str:
     """Return the figures as tables."""
     shown, changed = figures["network_of_2000"], figures["difference"]
     head = (
