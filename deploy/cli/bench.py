@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Figures = Mapping[str, Any]
 
 
+_TIES_OF_A_PERSON: Final = 10
+
+
 class What(StrEnum):
     """What is measured."""
 
@@ -26,6 +29,10 @@ class What(StrEnum):
     RECOVERY = "recovery"
     REPLAY = "replay"
     SECURITY = "security"
+    LAB = "lab"
+    BESIDE = "beside"
+    NETWORK = "network"
+    VIEWS = "views"
 
 
 def register(app: Typer) -> None:
@@ -39,12 +46,18 @@ def bench(  # noqa: PLR0913 - one argument an option
         typer.Argument(
             help="system: throughput and latency (some minutes); intake, linking: CPU of one stage,"
             " no broker; recovery: after SIGKILLs; replay: a long log through every projection;"
-            " security: mutual TLS beside plain text, as a ratio."
+            " security: mutual TLS beside plain text, as a ratio; lab: the threshold laboratory"
+            " over a long log; beside: the whole way beside Splink and networkx in batch, as"
+            " ratios; network: one event into a large network; views: looks at any"
+            " moment of a long past."
         ),
     ] = What.SYSTEM,
     *,
     reports: Annotated[
-        int, typer.Option(help="system, replay: how many reports the log holds.", min=1_000)
+        int,
+        typer.Option(
+            help="system, replay, lab, beside: how many reports; views: how many events.", min=1_000
+        ),
     ] = 20_000,
     latency_rate: Annotated[
         float, typer.Option(help="system: reports a second when timing.")
@@ -56,6 +69,9 @@ def bench(  # noqa: PLR0913 - one argument an option
     people: Annotated[
         int, typer.Option(help="linking: among how many, at most.", min=1_000)
     ] = 1_000_000,
+    ties: Annotated[
+        int, typer.Option(help="network: how many, among a tenth as many people.", min=10_000)
+    ] = 1_000_000,
     rounds: Annotated[
         int, typer.Option(help="recovery: kills of each process; security: rounds.", min=1)
     ] = 5,
@@ -64,7 +80,7 @@ def bench(  # noqa: PLR0913 - one argument an option
     """Measure, with a broker of its own where one is needed."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
-    from deploy.bench import run, show  # noqa: PLC0415 - the same
+    from deploy.bench import beside, lab, network, run, show, views  # noqa: PLC0415 - the same
     from deploy.bench.replay import measure_replay  # noqa: PLC0415 - the same
     from deploy.bench.security import measure_security  # noqa: PLC0415 - the same
 
@@ -83,7 +99,14 @@ def bench(  # noqa: PLR0913 - one argument an option
             lambda: asyncio.run(measure_replay(reports, say)),
             show.replay_as_markdown,
         ),
+        What.VIEWS: (lambda: views.measure_views(reports, say), views.as_markdown),
         What.SECURITY: (lambda: measure_security(rounds, say), show.security_as_markdown),
+        What.LAB: (lambda: lab.measure_lab(reports, say), lab.as_markdown),
+        What.BESIDE: (lambda: beside.measure_beside(reports, say), beside.as_markdown),
+        What.NETWORK: (
+            lambda: network.measure_network(ties // _TIES_OF_A_PERSON, ties, say),
+            network.as_markdown,
+        ),
     }
     measure, shown = measured[what]
     figures = measure()

@@ -90,12 +90,7 @@ def run_splink(trial: Trial, *, is_foreign: bool, households_each: int) -> Peer:
 
     Raises: PeerMissingError if it is not installed.
     """
-    try:
-        splink, arrow = import_module("splink"), import_module("pyarrow")
-    except ImportError:
-        raise PeerMissingError(
-            "splink is not installed; install requirements/beside.txt with --require-hashes"
-        ) from None
+    splink, arrow = _modules()
     began = time.perf_counter()
     rows = [_row(person, trial.fields) for person in trial.people]
     columns = [name for name in rows[0] if name != _RECORD and _is_told(name, rows)]
@@ -117,6 +112,40 @@ def run_splink(trial: Trial, *, is_foreign: bool, households_each: int) -> Peer:
         household=_household(splink, arrow, linker, trial.fields, households_each),
         seconds=seconds,
     )
+
+
+class Splink:
+    """Splink with a model trained once, which then links any records of the same fields.
+
+    Raises: PeerMissingError if it is not installed.
+    """
+
+    def __init__(self, people: Sequence[Person], fields: frozenset[str]) -> None:
+        self._splink, self._arrow = _modules()
+        self._fields = fields
+        rows = [_row(person, fields) for person in people]
+        columns = [name for name in rows[0] if name != _RECORD and _is_told(name, rows)]
+        linker = _trained(self._splink, self._arrow, rows, columns, is_foreign=False)
+        self._model = linker.misc.save_model_to_json()
+
+    def clusters(
+        self, people: Sequence[Person], thresholds: Sequence[float]
+    ) -> dict[float, dict[str, Any]]:
+        """Return the cluster of each record, by match probability from which on two are one."""
+        rows = [_row(person, self._fields) for person in people]
+        table = self._splink.DuckDBAPI().register(_table(self._arrow, rows))
+        linker = self._splink.Linker(table, self._model, log_level="ERROR")
+        predicted = linker.inference.predict(threshold_match_probability=min(thresholds))
+        return {one: _clusters(linker, predicted, one) for one in thresholds}
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        return import_module("splink"), import_module("pyarrow")
+    except ImportError:
+        raise PeerMissingError(
+            "splink is not installed; install requirements/beside.txt with --require-hashes"
+        ) from None
 
 
 def _household(
