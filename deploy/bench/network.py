@@ -23,6 +23,7 @@ from uuid import UUID
 from consumers.network import NetworkFold
 from consumers.network.rows import take_rewrites
 from deploy.bench.meter import memory_mb, peak_memory_mb
+from deploy.bench.run import machine
 from streams.errors import RivelinError
 from streams.parts import CodedFact, Grading, Handling
 from streams.shared import (
@@ -50,7 +51,7 @@ from streams.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from consumers.network import NetworkEvent
 
@@ -69,8 +70,8 @@ _FAR_SHARE: Final = 0.05
 _REPEATED_SHARE: Final = 0.1
 _CHILD_SHARE: Final = 0.08
 _MS: Final = 1_000_000
-#: How many of a hundred measured events are of each kind; the rest are new reports.
-_MIX: Final = {"correction": 4, "grade": 10, "withdrawal": 4, "merge": 1, "split": 1}
+#: How many of a thousand measured events are of each kind; the rest are new reports.
+_MIX: Final = {"correction": 40, "grade": 100, "withdrawal": 40, "merge": 4, "split": 2}
 _KINDS: Final = (
     RelationKind.CO_OFFENDER,
     RelationKind.CO_OFFENDER,
@@ -90,6 +91,35 @@ _GRADES: Final = (
 )
 _HANDLING: Final = Handling(code=HandlingCode.P)
 _PERSONS, _REPORTS, _ORIGINS = 1 << 96, 2 << 96, 3 << 96
+
+
+def as_markdown(figures: Mapping[str, Any]) -> str:
+    """Return the figures as a table, a row for each mark."""
+    head = (
+        f"One event in the network fold, {figures['measured_at']}, Python {figures['python']} (load"
+        f" average {figures['load_average']}), CPU milliseconds; {figures['peak_mb']} MB resident"
+        f" at most, {figures['base_mb']} before the first event. Networkx: all ties into a fresh"
+        f" graph and its components, once for {_REBUILT_EVERY} events."
+    )
+    rows = [_row(mark) for mark in figures["marks"]]
+    lines = [tuple(rows[0]), ["---"] * len(rows[0]), *(tuple(row.values()) for row in rows)]
+    return "\n".join((head, "", *(f"|{'|'.join(map(str, line))}|" for line in lines)))
+
+
+def _row(mark: Mapping[str, Any]) -> Mapping[str, Any]:
+    kinds = {kind: f"{of['p50']} / {of['p99']}" for kind, of in mark["by_kind_ms"].items()}
+    return {
+        "ties": mark["ties"],
+        "people": mark["people"],
+        "reports": mark["reports"],
+        "MB": mark["memory_mb"],
+        "fold p50": mark["fold_ms"]["p50"],
+        "fold p99": mark["fold_ms"]["p99"],
+        "with rows p99": mark["fold_and_rows_ms"]["p99"],
+        **{f"{kind} p50 / p99": told for kind, told in kinds.items()},
+        "networkx an event": mark["networkx_rebuilt_ms_per_event"],
+        "times the fold": mark["networkx_to_fold"],
+    }
 
 
 class NoNetworkxError(RivelinError):
@@ -127,7 +157,7 @@ class Story:
 
     def next(self) -> tuple[str, NetworkEvent]:
         """Return an event of any kind, and its kind."""
-        draw = self._random.randrange(100)
+        draw = self._random.randrange(1_000)
         for kind, share in _MIX.items():
             draw -= share
             if draw < 0:
@@ -333,7 +363,7 @@ def measure_network(people: int, ties: int, say: Say) -> dict[str, Any]:
     Raises: NoNetworkxError before anything is measured.
     """
     rebuild_ms([])
-    return Bench(people, ties, say).run()
+    return {**machine(), **Bench(people, ties, say).run()}
 
 
 def rebuild_ms(pairs: Sequence[tuple[str, str]]) -> float:
