@@ -80,6 +80,8 @@ def register(app: typer.Typer) -> None:
     group.command("answer")(replies.answer)
     group.command("approve")(replies.approve)
     group.command("usage")(replies.usage)
+    group.command("notices")(replies.notices)
+    group.command("message")(replies.message)
     app.add_typer(group, name="partner")
 
 

@@ -1,4 +1,4 @@
-"""`rivelin partner questions`, `answer`, `approve` and `usage`: what is said beside reports."""
+"""`rivelin partner questions`, `answer`, `approve`, `usage`, `notices`, `message`: what is beside."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from uuid import UUID
 
-    from producers.sdk import Partner, Question, Receipt
+    from producers.sdk import Message, Notice, Partner, Question, Receipt
     from streams.shared import UsageTold
 
 EXIT_NO_RECEIPT = 1
+EXIT_NOT_TAKEN = 3
 SHORT = 8
 
 PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
@@ -123,6 +124,98 @@ def usage(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = Fals
         show_table(("week", "shared", "used"), map(_usage_row, found))
     else:
         say("No week has been told of yet: the first comes two weeks after its end.")
+
+
+def notices(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = False) -> None:
+    """Show what the hub, and other holders of the same people, let this partner know.
+
+    Each names a report of this partner's own. Exit codes: 0 done, 4 not onboarded, 5 no broker.
+    """
+    from producers.sdk import OWN_RECORD  # noqa: PLC0415 - keeps --help quick
+
+    async def work(client: Partner) -> tuple[tuple[Notice, ...], tuple[Message, ...]]:
+        return await client.notices(), await client.messages()
+
+    given, said = _as_partner(partner, fingerprint, work)
+    if as_json:
+        show_json([*map(_notice_facts, given), *map(_message_facts, said)])
+        return
+    if not given and not said:
+        say("There is no notice and no message.")
+        return
+    columns = ("given", "report", "about", "words")
+    show_table(columns, [_told_row(one) for one in (*given, *said)])
+    say(OWN_RECORD)
+
+
+def message(  # noqa: PLR0913 - each is one argument or option of the command
+    partner: PartnerId,
+    report_id: Annotated[str, typer.Argument(help="The report's id, as the partner gave it.")],
+    code: Annotated[str, typer.Argument(help="What is said, such as MEETING_PROPOSED.")],
+    *,
+    node: Annotated[int, typer.Option("--node", min=0, help="Which node, counted from 0.")] = 0,
+    wait: Wait = 30.0,
+    fingerprint: Pin = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say something, in a code, to the other holders of a person of this partner's own report.
+
+    The hub reads it first and lets it go, or does not; police never read it. Whether there is
+    another holder is not told. Exit codes: 0 the hub has it, 1 no receipt in time, 3 it was not
+    taken, 4 not onboarded, 5 no broker.
+    """
+    from producers.sdk import NoReceiptError  # noqa: PLC0415 - keeps --help quick
+    from streams.codes import PreventionCode  # noqa: PLC0415 - the same
+    from streams.values import Outcome  # noqa: PLC0415 - the same
+
+    known, said = _uuid(report_id), code_of(PreventionCode, code, "CODE")
+
+    async def work(client: Partner) -> Receipt:
+        return await (await client.message(known, said, node)).receipt(wait)
+
+    try:
+        receipt = _as_partner(partner, fingerprint, work)
+    except NoReceiptError as error:
+        say(str(error))
+        raise typer.Exit(EXIT_NO_RECEIPT) from None
+    reasons = [one.code for one in receipt.reasons]
+    if as_json:
+        facts = {"report_id": str(known), "code": said.value, "outcome": receipt.outcome.value}
+        show_json({**facts, "reasons": reasons})
+    elif receipt.outcome is Outcome.REFUSED:
+        say(f"The message was not taken: {', '.join(reasons)}.")
+    else:
+        say("The hub has the message and decides whether the other holders get it.")
+    if receipt.outcome is Outcome.REFUSED:
+        raise typer.Exit(EXIT_NOT_TAKEN)
+
+
+def _told_row(one: Notice | Message) -> tuple[object, ...]:
+    given = f"{one.given_at:%Y-%m-%d %H:%M}Z"
+    return given, one.report_id, f"nodes[{one.node}]", one.text
+
+
+def _notice_facts(one: Notice) -> dict[str, Any]:
+    return {
+        "notice_id": str(one.notice_id),
+        "report_id": str(one.report_id),
+        "about": f"nodes[{one.node}]",
+        "wording": one.wording.value,
+        "corrected": None if one.corrected is None else one.corrected.value,
+        "text": one.text,
+        "given_at": one.given_at.isoformat(),
+    }
+
+
+def _message_facts(one: Message) -> dict[str, Any]:
+    return {
+        "message_id": str(one.message_id),
+        "report_id": str(one.report_id),
+        "about": f"nodes[{one.node}]",
+        "code": one.code.value,
+        "text": one.text,
+        "given_at": one.given_at.isoformat(),
+    }
 
 
 def _usage_row(told: UsageTold) -> tuple[str, str, str]:

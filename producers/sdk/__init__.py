@@ -13,6 +13,7 @@ correct without a connection.
 from producers.check import InvalidReportError, Problem
 from producers.notice import NOTICE_999
 from producers.sdk.errors import NoReceiptError, NotAcknowledgedError, NotOnboardedError
+from producers.sdk.notices import OWN_RECORD, Message, Notice
 from producers.sdk.partner import Partner
 from producers.sdk.questions import ROUTINE, Question
 from producers.sdk.receipts import Receipt
@@ -24,13 +25,16 @@ from streams.sealing import UntrustedKeyError
 
 __all__ = [
     "NOTICE_999",
+    "OWN_RECORD",
     "ROUTINE",
     "Credentials",
     "InvalidReportError",
+    "Message",
     "NoReceiptError",
     "NoSealingKeyError",
     "NotAcknowledgedError",
     "NotOnboardedError",
+    "Notice",
     "Partner",
     "Problem",
     "Question",

@@ -15,7 +15,15 @@ from producers.sdk.trust import NoSealingKeyError, TrustedKeys
 from streams import codec
 from streams.errors import DecodeError, RivelinError
 from streams.restricted import SealingKeyPublished
-from streams.shared import FeedbackGiven, QuestionPut, UsageTold
+from streams.shared import (
+    ON_FEEDBACK,
+    FeedbackGiven,
+    MessageGiven,
+    NoticeCorrected,
+    NoticeGiven,
+    QuestionPut,
+    UsageTold,
+)
 from streams.topics import PUBLIC_KEYS
 
 if TYPE_CHECKING:
@@ -168,15 +176,28 @@ def usage_in(record: Record) -> UsageTold | None:
     return event if isinstance(event, UsageTold) else None
 
 
-def _feedback_in(record: Record) -> FeedbackGiven | QuestionPut | UsageTold | None:
+def hub_notice_in(record: Record) -> NoticeGiven | NoticeCorrected | None:
+    """Return what a feedback record says of a notice, None if it says nothing of one."""
+    event = _feedback_in(record)
+    return event if isinstance(event, NoticeGiven | NoticeCorrected) else None
+
+
+def message_in(record: Record) -> MessageGiven | None:
+    """Return the message of another holder that a feedback record holds, None if it holds none."""
+    event = _feedback_in(record)
+    return event if isinstance(event, MessageGiven) else None
+
+
+def _feedback_in(record: Record) -> object | None:
     """Decode a record of the feedback topic; warn of one that cannot be read."""
     if record.value is None:
         return None
     try:
-        return codec.decode(record.value, FeedbackGiven, QuestionPut, UsageTold)
+        event: object = codec.decode(record.value, *ON_FEEDBACK)
     except DecodeError as error:
         _logger.warning("feedback at %d is unreadable: %s", record.offset, error.code)
         return None
+    return event
 
 
 async def _call(callback: Callback, receipt: Receipt) -> None:

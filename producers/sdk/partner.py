@@ -7,20 +7,36 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from uuid import uuid4
 
 from producers.check import InvalidReportError, check, problem, read
 from producers.notice import notice_for, notice_in
 from producers.sdk.delivery import deliver
 from producers.sdk.errors import NotOnboardedError
-from producers.sdk.inbox import Inbox, question_in, receipt_in, usage_in
+from producers.sdk.inbox import (
+    Inbox,
+    hub_notice_in,
+    message_in,
+    question_in,
+    receipt_in,
+    usage_in,
+)
+from producers.sdk.notices import messages_from, notices_from
 from producers.sdk.questions import open_questions
 from producers.sdk.submission import Rejected, Submission
 from streams import codec
+from streams.codes import PreventionCode
 from streams.errors import InvalidInputError, MissingTopicError
 from streams.instants import to_millisecond
 from streams.kafka import Access, KafkaLog
 from streams.ports import Outgoing
-from streams.restricted import AnswerSubmitted, ApprovalSubmitted, Report, WithdrawalSubmitted
+from streams.restricted import (
+    AnswerSubmitted,
+    ApprovalSubmitted,
+    MessageSubmitted,
+    Report,
+    WithdrawalSubmitted,
+)
 from streams.sealing import seal
 from streams.topics import PARTNER_ID, feedback_of, submissions_of
 from streams.values import Answer, WithdrawalReason
@@ -30,6 +46,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from producers.sdk.inbox import CallbackT
+    from producers.sdk.notices import Message, Notice
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
     from streams.kafka import Credentials
@@ -186,6 +203,26 @@ class Partner:
             [(Submission(question.report_id, None, None, what), codec.encode(event))]
         )
 
+    async def message(self, report_id: UUID, code: PreventionCode, node: int = 0) -> Submission:
+        """Say something, in a code, to the other holders of a person of one of these reports.
+
+        The hub reads it first: `receipt` tells whether it waits there, `outcome` whether it was
+        let go. Whether there is another holder is never told; police never read it.
+        Raises: InvalidReportError, NotAcknowledgedError, NotOnboardedError.
+        """
+        if not isinstance(code, PreventionCode):
+            raise InvalidReportError([problem("unknown_code", "code")])
+        event = MessageSubmitted(
+            partner=self.partner_id,
+            message_id=uuid4(),
+            report_id=report_id,
+            node=node,
+            code=code,
+        )
+        submission = Submission(report_id, None, None, f"the message about report {report_id}")
+        (sent,) = await self._send([(submission, codec.encode(event))])
+        return sent
+
     async def submit_many(
         self,
         reports: Iterable[ReportLike],
@@ -245,6 +282,18 @@ class Partner:
         end = (await self._log.ends((self._feedback,)))[self._feedback]
         records = [record async for record in self._feedback_records(0, end)]
         return tuple(told for one in records if (told := usage_in(one)) is not None)
+
+    async def notices(self) -> tuple[Notice, ...]:
+        """Return what the hub let this partner know of its own records, oldest first."""
+        end = (await self._log.ends((self._feedback,)))[self._feedback]
+        records = [record async for record in self._feedback_records(0, end)]
+        return notices_from(told for one in records if (told := hub_notice_in(one)) is not None)
+
+    async def messages(self) -> tuple[Message, ...]:
+        """Return what other holders of the same people say, oldest first; never who they are."""
+        end = (await self._log.ends((self._feedback,)))[self._feedback]
+        records = [record async for record in self._feedback_records(0, end)]
+        return messages_from(told for one in records if (told := message_in(one)) is not None)
 
     async def _feedback_records(self, first: int, end: int | None) -> AsyncGenerator[Record, None]:
         source = self._log.source()

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from producers.sdk.inbox import CallbackT
+    from producers.sdk.notices import Message, Notice
     from producers.sdk.partner import ReportLike
     from producers.sdk.questions import Question
     from producers.sdk.receipts import Receipt
+    from streams.codes import PreventionCode
     from streams.kafka import Credentials
     from streams.ports import Log
     from streams.shared import UsageTold
@@ -181,6 +183,18 @@ class SyncPartner:
     def answer(self, question: Question, answer: Answer) -> None:
         """As `Partner.answer`."""
         self._loop.run(self._partner.answer(question, answer))
+
+    def notices(self) -> tuple[Notice, ...]:
+        """As `Partner.notices`."""
+        return self._loop.run(self._partner.notices())
+
+    def messages(self) -> tuple[Message, ...]:
+        """As `Partner.messages`."""
+        return self._loop.run(self._partner.messages())
+
+    def message(self, report_id: UUID, code: PreventionCode, node: int = 0) -> SyncSubmission:
+        """As `Partner.message`."""
+        return self._wrap(self._loop.run(self._partner.message(report_id, code, node)))
 
     def submit_many(
         self,
