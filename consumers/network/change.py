@@ -46,6 +46,8 @@ class Become(StrEnum):
 
     JOINED = "JOINED"
     LEFT = "LEFT"
+    LINKED = "LINKED"  # a child, or a victim only: near a network, never called one of it
+    UNLINKED = "UNLINKED"
     APPEARED = "APPEARED"
     VANISHED = "VANISHED"
     STRENGTHENED = "STRENGTHENED"  # more distinct origins
@@ -117,11 +119,16 @@ def _moves(connection: Connection, window: Window) -> Iterator[Facts]:
             yield {
                 "entity_id": entity_id,
                 "kind": known["kind"],
-                "is_child": known["is_child"],
-                "change": Become.LEFT if now is None else Become.JOINED,
+                "change": _move(known, now),
                 "from_network": was,
                 "to_network": now,
             }
+
+
+def _move(entity: Facts, now: str | None) -> Become:
+    if entity["is_child"] or (entity["is_victim"] and not entity["is_suspect"]):
+        return Become.UNLINKED if now is None else Become.LINKED
+    return Become.LEFT if now is None else Become.JOINED
 
 
 def _tie_changes(connection: Connection, window: Window, network_id: str | None) -> Iterator[Facts]:

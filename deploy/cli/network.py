@@ -265,7 +265,11 @@ def _show_difference(found: Mapping[str, Any]) -> None:
         (short(one["entity_id"]), one["kind"], one["change"], _move(one), _because(one))
         for one in found["people"]
     )
-    show_table(("id", "kind", "change", "network", "because"), people, title="Joined and left")
+    show_table(
+        ("id", "kind", "change", "network", "because"),
+        people,
+        title="Who joined and left, and who at risk is linked",
+    )
     ties = (
         (
             short(one["subject_id"]),

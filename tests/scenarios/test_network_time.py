@@ -114,6 +114,16 @@ async def test_a_merge_and_the_split_that_undoes_it_say_whom_they_are_about(desk
     assert (cause["event"], cause["split_id"]) == ("PersonSplit", key("ada"))
 
 
+async def test_a_child_is_linked_to_a_network_and_never_said_to_join_it(desk):
+    await desk.hear(
+        Told("R1").tie("ada", CO, "bob", "cyd").police(),
+        Told("R2").child("kit").tie("ada", RelationKind.EXPLOITS, "kit").police(),
+        withdrawn("R2"),
+    )
+    assert moves(between(desk, 1, 2)) == {("kit", "LINKED")}
+    assert moves(between(desk, 2, 3)) == {("kit", "UNLINKED")}
+
+
 async def test_of_one_network_only_its_own_changes_are_told(desk):
     await desk.hear(
         Told("R1").tie("ada", CO, "bob", "cyd").police(),
