@@ -120,12 +120,14 @@ class AskedView:
 class Ground:
     """What a decision rests on: the OCG's status, the target, live reports, the hub's answers.
 
-    `roles` are the confirmed roles of the person concerned in mapped OCGs; `views` the latest
-    that the hub was asked about the target, by lever.
+    `is_of_ocg`: the target is a member of the OCG or a thing that its members have. `roles` are
+    the confirmed roles of the person concerned in mapped OCGs; `views` the latest that the hub
+    was asked about the target, by lever.
     """
 
     ocg_status: OcgStatus | None = None
     target: Target | None = None
+    is_of_ocg: bool = True
     reports: frozenset[str] = frozenset()
     roles: frozenset[OcgRole] = frozenset()
     views: Mapping[Lever, AskedView] = field(default_factory=dict)
@@ -153,6 +155,11 @@ def decide_plan(
     if unknown:
         raise UnknownCauseError("--report: a report is none that police hold now")
     require_target(entry, ground.target)
+    if not ground.is_of_ocg:
+        raise InvalidInputError(
+            "--target: neither a member of this OCG nor a thing that its members have; an analyst"
+            " maps it again with them, or offer a way out: `rivelin intervention`"
+        )
     require_view(event.lever, ground)
     return (event,)
 

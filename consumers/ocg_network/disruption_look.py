@@ -25,7 +25,7 @@ from consumers.ocg_network.disruption_tables import (
     OUTCOMES_TABLE,
 )
 from consumers.ocg_network.disruptions import Concern, Disruption, Intervention, OutcomeRow
-from consumers.ocg_network.gaps import NOT_AN_ORDER, gaps, reach_of
+from consumers.ocg_network.gaps import NOT_AN_ORDER, entities_of, gaps, reach_of
 from consumers.ocg_network.ground import (
     aliases,
     live_reports,
@@ -114,10 +114,18 @@ def ground(
     return Ground(
         ocg_status=None if ocg_id is None else status_of(connection, ocg_id),
         target=target,
+        is_of_ocg=_is_of_ocg(connection, ocg_id, target),
         reports=live_reports(connection, report_ids),
         roles=frozenset() if target is None else roles_of(connection, target.entity_id),
         views={} if target is None else views_about(connection, target.entity_id),
     )
+
+
+def _is_of_ocg(connection: Connection, ocg_id: str | None, target: Target | None) -> bool:
+    if ocg_id is None or target is None:
+        return True
+    members = members_of(connection, ocg_id)
+    return target.entity_id in members or target.entity_id in entities_of(connection, members)
 
 
 def status_of(connection: Connection, ocg_id: str) -> OcgStatus | None:

@@ -98,13 +98,18 @@ class Reach:
 
 def reach_of(connection: Connection, members: AbstractSet[str], day: str) -> Reach:
     """Return the people and things of an OCG as they stand, on a day (ISO date)."""
-    entities = members | _things(connection, members)
+    entities = entities_of(connection, members)
     targets = targets_of(connection, entities, day)
     views = {
         one: views_about(connection, one) for one, target in targets.items() if _is_place(target)
     }
     usable = (one for one in targets.values() if not (one.is_child or one.is_victim_only))
     return Reach(targets=tuple(usable), views=views)
+
+
+def entities_of(connection: Connection, members: AbstractSet[str]) -> AbstractSet[str]:
+    """Return members and what they have, homes that were taken over among it."""
+    return members | _things(connection, members)
 
 
 def gaps(reach: Reach, disruptions: Sequence[Disruption]) -> list[Gap]:

@@ -165,6 +165,15 @@ async def test_where_only_a_victim_lives_nothing_takes_the_home(police):
         assert lever not in police.gaps()
 
 
+async def test_what_is_of_the_ocg_is_its_members_and_what_they_have(police):
+    await police.hear(
+        POLICE, at_home("R2", "ada").police(), at_home("R3", "eve", place="far").police()
+    )
+    for one, is_of_it in (("ada", True), ("home", True), ("eve", False), ("far", False)):
+        terms = {"ocg_id": key("OCG 1"), "target_id": key(one)}
+        assert police.look(disruption_look.ground, TODAY, **terms).is_of_ocg is is_of_it
+
+
 # --- the hub's view -------------------------------------------------------------------
 
 

@@ -95,6 +95,11 @@ def test_a_lever_needs_the_kind_of_target_it_is_for():
         decide_plan(planned(target_id=None), EMPTY, ground(None))
 
 
+def test_a_lever_is_not_planned_against_somebody_who_is_not_of_the_ocg():
+    with pytest.raises(InvalidInputError, match="neither a member"):
+        decide_plan(planned(), EMPTY, ground(is_of_ocg=False))
+
+
 def test_a_report_that_police_do_not_hold_is_no_ground_for_a_plan():
     with pytest.raises(UnknownCauseError):
         decide_plan(planned(report_ids=(an_id("R9"),)), EMPTY, ground())
