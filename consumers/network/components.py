@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumers.network.bag import Bag
 from consumers.network.identity import Names
@@ -13,6 +13,8 @@ from consumers.network.naming import Naming
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
+
+_SHORT: Final = 200
 
 Links: TypeAlias = "Callable[[str], Sequence[str]]"
 
@@ -258,8 +260,11 @@ def cut_off(links: Links, one: str, other: str) -> AbstractSet[str] | None:
     """Return all that one of two ends reaches, if it cannot reach the other; else None.
 
     Both ends are searched in turns, an edge each, so that the cost is at most
-    about twice that of the smaller side.
+    about twice that of the smaller side. Most that were tied know somebody in
+    common, which is seen at once.
     """
+    if _share_one(links(one), links(other)):
+        return None
     left, right = _Walk(links, one), _Walk(links, other)
     while True:
         for walk, across in ((left, right), (right, left)):
@@ -270,11 +275,15 @@ def cut_off(links: Links, one: str, other: str) -> AbstractSet[str] | None:
                 return None
 
 
-class _Walk:
-    """A search from one entity, near ones first; each step is an edge.
+def _share_one(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Tell whether two short lists have an item in common; of long ones it is not asked."""
+    if len(some) > _SHORT or len(others) > _SHORT:
+        return False
+    return not set(some).isdisjoint(others)
 
-    Ends that were joined have neighbours in common more often than not, and then meet at once.
-    """
+
+class _Walk:
+    """A search from one entity, near ones first; each step is an edge."""
 
     def __init__(self, links: Links, start: str) -> None:
         self.seen = {start}
