@@ -26,6 +26,7 @@ from streams.restricted import (
     LinkReviewed,
     MergeDecided,
     MessageSubmitted,
+    MeterMeasured,
     OriginatorApproved,
     PossibleLink,
     PossibleLinkClosed,
@@ -34,12 +35,20 @@ from streams.restricted import (
     ReportLinked,
     ReportRetracted,
     ReportTokenised,
+    SourceHistoryMeasured,
     SplitDecided,
     SplitRequested,
 )
 from streams.roles import ROLE_EVENTS
 from streams.shared import NominalDischarged, NominalEnrolled
-from streams.topics import BY_NAME, HUB_DECISIONS, OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS
+from streams.topics import (
+    BY_NAME,
+    HUB_DECISIONS,
+    METERS,
+    OUTGOING,
+    POLICE_DECISIONS,
+    REVIEW_COMMANDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +79,7 @@ HubDecision: TypeAlias = (
 Input: TypeAlias = (
     "ReportLinked | ReportRetracted | MergeDecided | SplitDecided | ReceiptDue | PossibleLink"
     " | PossibleLinkClosed | LinkDecided | MessageSubmitted | PoliceDecision | HubDecision"
-    " | Command"
+    " | Command | MeterMeasured | SourceHistoryMeasured"
 )
 
 #: Topics on which people decide, and what of it concerns the gate.
@@ -114,6 +123,7 @@ _INPUT: Final[Mapping[str, tuple[type[Any], ...]]] = {
         QuestionAsked,
         HoldDecided,
     ),
+    METERS: (MeterMeasured, SourceHistoryMeasured),
     **DECISIONS,
 }
 

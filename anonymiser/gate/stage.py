@@ -77,6 +77,7 @@ from anonymiser.gate.inputs import DECISIONS, Input, not_understood, read
 from anonymiser.gate.mentions import Mentions, note
 from anonymiser.gate.mentions import noted as mentions_of
 from anonymiser.gate.messages import MessageRelay
+from anonymiser.gate.meters import MeterRelay
 from anonymiser.gate.nominals import NominalRelay
 from anonymiser.gate.notices import NoticeRelay
 from anonymiser.gate.population import Population
@@ -134,6 +135,7 @@ from streams.topics import (
     ERASURES,
     HELD,
     HUB_DECISIONS,
+    METERS,
     OUTGOING,
     POLICE,
     POLICE_DECISIONS,
@@ -215,7 +217,7 @@ class Gate:
     """
 
     name = "gate"
-    sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS, HUB_DECISIONS)
+    sources = (OUTGOING, POLICE_DECISIONS, REVIEW_COMMANDS, HUB_DECISIONS, METERS)
     state_topics = (HELD, POLICE, SAFEGUARDING, PREVENTION)
     reference_topics = (REGISTRY, POLICE, SAFEGUARDING, POLICE_DECISIONS, HUB_DECISIONS, ERASURES)
 
@@ -254,6 +256,7 @@ class Gate:
         yield GradeRelay(self._state.seen)
         yield Bridge(police, hub)
         yield NoticeRelay(hub, self._mentions, holders, self._splits[SAFEGUARDING])
+        yield MeterRelay(police)
         yield MessageRelay(hub, self._mentions, holders, self._sector_of)
 
     def learn(self, records: Sequence[Record]) -> None:

@@ -44,7 +44,7 @@ def test_an_act_is_allowed_to_its_roles_and_to_no_other(act):
                 require(register(one), "Ada Testina", act, one.decided_at)
 
 
-@pytest.mark.parametrize("act", set(Act) - LOOKS)
+@pytest.mark.parametrize("act", [one for one in Act if one not in LOOKS])
 def test_a_co_ordinator_decides_nothing_whatever_else_they_are(act):
     roles = assigned("Ada Testina", *StaffRole)
     with pytest.raises(CoordinatorDecidesNothingError):
