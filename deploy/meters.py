@@ -146,11 +146,10 @@ async def _with_police(log: Log) -> set[UUID]:
     """Return the reports that police have, by their ids; of others there is nothing to grade."""
     found: set[UUID] = set()
     async for record in _each(log, POLICE):
-        match _event(record, (PoliceReportShared, ReportWithdrawn)):
-            case PoliceReportShared(report_id=report_id):
-                found.add(report_id)
-            case ReportWithdrawn(report_id=report_id):
-                found.discard(report_id)
+        event = _event(record, (PoliceReportShared, ReportWithdrawn))
+        if event is not None:
+            is_shared = isinstance(event, PoliceReportShared)
+            (found.add if is_shared else found.discard)(event.report_id)
     return found
 
 
