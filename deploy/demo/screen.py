@@ -10,8 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from consumers.safeguarding.words import MEANS
 from deploy.roles import ROLES
-from streams.values import AlertRule, Outcome
+from streams.values import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +51,6 @@ _SAYS: Final[Mapping[str, str]] = {
 _WITHOUT_REASON: Final[Mapping[Outcome | None, str]] = {
     Outcome.DUPLICATE: "seen before, counted once",
     Outcome.WITHDRAWN: "taken back: nobody is tied by it any longer",
-}
-_RULES: Final[Mapping[AlertRule, str]] = {
-    AlertRule.CHILD_TIED_TO_NOMINAL: "children tied to a suspected member of a network",
-    AlertRule.SIBLING_OF_INVOLVED: "children whose sibling is involved",
-    AlertRule.FRIEND_OF_INVOLVED: "children whose friend is involved",
 }
 
 
@@ -166,7 +162,7 @@ class Screen:
         """Show the alerts, one with its reason."""
         self._open("The safeguarding hub is alerted")
         for rule, count in sorted(Counter(alert.rule for alert in found).items()):
-            self._say(f"  {count:3} {_RULES[rule]}")
+            self._say(f"  {count:3} × {MEANS[rule]}")
         if found:
             alert = found[0]
             self._say(f"Why alert {_short(alert.alert_id)} for child {_short(alert.child_id)}:")
