@@ -162,7 +162,7 @@ class Screen:
         """Show the alerts, one with its reason."""
         self._open("The safeguarding hub is alerted")
         for rule, count in sorted(Counter(alert.rule for alert in found).items()):
-            self._say(f"  {count:3} × {MEANS[rule]}")
+            self._say(f"  {count:3}  {MEANS[rule]}")
         if found:
             alert = found[0]
             self._say(f"Why alert {_short(alert.alert_id)} for child {_short(alert.child_id)}:")
