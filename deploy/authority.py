@@ -46,6 +46,7 @@ class Act(StrEnum):
     LOOK_AT_POLICE_VIEW = "look at a police view"
     LOOK_AT_HUB_VIEW = "look at a view of the hub"
     LOOK_AT_DISRUPTIONS = "look at disruptions"
+    LOOK_AT_WITHHELD = "count what was withheld"
     GRADE_REPORT = "grade a report"
     DECIDE_ON_NOMINAL = "enrol or discharge a nominal"
     DECIDE_ON_OCG = "map, merge, split, archive or reactivate an OCG"
@@ -86,6 +87,7 @@ ALLOWED: Final[Mapping[Act, frozenset[StaffRole]]] = {
     Act.LOOK_AT_POLICE_VIEW: _POLICE | {StaffRole.AUDITOR},
     Act.LOOK_AT_HUB_VIEW: _HUB | {StaffRole.SOCIAL_WORKER, StaffRole.AUDITOR},
     Act.LOOK_AT_DISRUPTIONS: _POLICE | _DISRUPTS | _WATCHES,
+    Act.LOOK_AT_WITHHELD: frozenset({StaffRole.AUDITOR}),
     Act.GRADE_REPORT: frozenset({StaffRole.ANALYST}),
     Act.DECIDE_ON_NOMINAL: frozenset({StaffRole.ANALYST, StaffRole.LEAD_RESPONSIBLE_OFFICER}),
     Act.DECIDE_ON_OCG: frozenset({StaffRole.ANALYST}),

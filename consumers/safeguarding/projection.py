@@ -8,6 +8,8 @@ from consumers.deadlines import publication_of
 from consumers.network import rows as network_rows
 from consumers.network.tables import NETWORK_TABLES
 from consumers.projection import Publication, unreadable
+from consumers.safeguarding import bridge
+from consumers.safeguarding.bridge_tables import DECIDED_TABLES, OFFERED_TABLES, TOLD_TABLES
 from consumers.safeguarding.engine import Judge
 from consumers.safeguarding.hub import TOPIC_EVENTS, HubBook
 from consumers.safeguarding.hub_tables import HUB_TABLES
@@ -53,7 +55,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
-from streams.topics import ALERTS, HUB_DECISIONS, SAFEGUARDING
+from streams.topics import ALERTS, HUB_DECISIONS, PREVENTION, SAFEGUARDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,9 +81,20 @@ _EVENTS: Final[tuple[type[NetworkEvent], ...]] = (
 
 #: What may stand on each topic; of decisions all that may, so that none of them counts as a fault.
 _READ: Final[Mapping[str, tuple[type[Any], ...]]] = {
-    SAFEGUARDING: (*_EVENTS, PossibleLinkTold, RulesAdopted),
+    SAFEGUARDING: (*_EVENTS, PossibleLinkTold, RulesAdopted, *bridge.TOLD_EVENTS),
     HUB_DECISIONS: TOPIC_EVENTS,
+    PREVENTION: bridge.OFFERED_EVENTS,
 }
+_OF_EVIDENCE: Final = (
+    *NETWORK_TABLES,
+    ALERTS_TABLE,
+    VERSIONS,
+    POSSIBLE_LINKS,
+    POSSIBLE_ALERTS,
+    *RULE_TABLES,
+    *TOLD_TABLES,
+)
+_OF_DECISIONS: Final = (*HUB_TABLES, *DECIDED_TABLES)
 
 
 class Safeguarding:
@@ -89,23 +102,16 @@ class Safeguarding:
 
     name: ClassVar[str] = "safeguarding"
     version: ClassVar[int] = 4
-    topics: tuple[str, ...] = (SAFEGUARDING, HUB_DECISIONS)
-    tables: tuple[Table, ...] = (
-        *NETWORK_TABLES,
-        ALERTS_TABLE,
-        VERSIONS,
-        POSSIBLE_LINKS,
-        POSSIBLE_ALERTS,
-        *RULE_TABLES,
-        *HUB_TABLES,
-    )
+    topics: tuple[str, ...] = (SAFEGUARDING, HUB_DECISIONS, PREVENTION)
+    tables: tuple[Table, ...] = (*_OF_EVIDENCE, *_OF_DECISIONS, *OFFERED_TABLES)
     publications: tuple[Publication, ...] = (
         Publication(ALERTS, notice_id_of),
         publication_of(HUB_DECISIONS),
     )
     past: Mapping[str, tuple[Table, ...]] = {
-        SAFEGUARDING: tables[: -len(HUB_TABLES)],
-        HUB_DECISIONS: HUB_TABLES,
+        SAFEGUARDING: _OF_EVIDENCE,
+        HUB_DECISIONS: _OF_DECISIONS,
+        PREVENTION: OFFERED_TABLES,
     }
 
     def __init__(self) -> None:
@@ -134,8 +140,11 @@ class Safeguarding:
             require_schema(record)
             self._rewrites.append(unreadable(record, error))
             return
+        self._rewrites += bridge.rewrites_of(event)
         if record.topic == HUB_DECISIONS:
             self.hub.apply(event, record.appended_at)
+        elif isinstance(event, (*bridge.TOLD_EVENTS, *bridge.OFFERED_EVENTS)):
+            return
         elif isinstance(event, PossibleLinkTold):
             self.doubts.tell(event, self.fold)
         elif isinstance(event, RulesAdopted):

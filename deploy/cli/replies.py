@@ -1,4 +1,4 @@
-"""`rivelin partner questions`, `answer`, `approve`, `usage`, `notices`, `message`: what is beside."""
+"""`rivelin partner questions`, `answer`, `approve`, `usage`, `notices` and `message`."""
 
 from __future__ import annotations
 
