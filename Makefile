@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-header --no-annotate --no-emit-index-url
 
 .PHONY: help setup check lint test test-fast simulate crash-ci crash crash-release crash-cluster crash-zombies crash-delayed \
-	crash-partitions crash-forgetful crash-controls crash-side-by-side faults demo bench hostile fuzz format lock clean leaks
+	crash-partitions crash-forgetful crash-controls crash-side-by-side faults demo demo-fortify bench hostile fuzz format lock clean leaks
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -66,6 +66,9 @@ crash-side-by-side: $(READY) ## Faust, Faust's exactly_once, aiokafka with care,
 
 demo: $(READY) ## play the whole story on a real broker
 	$(BIN)/rivelin demo
+
+demo-fortify: $(READY) ## nine bodies, nineteen OCGs, a year of decisions, on a real broker (1 min)
+	$(BIN)/rivelin demo --story fortify
 
 faults: $(READY) ## stop, hold, break and shift parts of a running system: each comes back by itself
 	$(BIN)/pytest tests/faults/running_system.py tests/faults/shifted_clock.py

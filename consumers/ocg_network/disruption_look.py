@@ -220,6 +220,12 @@ def references(connection: Connection) -> Mapping[str, str]:
     return {row.ocg_id: row.reference for row in rows}
 
 
+def areas(connection: Connection) -> frozenset[str]:
+    """Return every area that an OCG was mapped with."""
+    told = connection.execute(select(OCGS.c.areas)).scalars()
+    return frozenset(area for some in told for area in json.loads(some))
+
+
 def hub_views(connection: Connection) -> list[Facts]:
     """Return what the hub was asked about places, and what it said; the latest first."""
     told = connection.execute(select(HUB_ANSWERS_TABLE)).mappings()

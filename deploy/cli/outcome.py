@@ -261,7 +261,7 @@ def record_concern(  # noqa: PLR0913 - each is one option of the command
     from streams.values import Theme  # noqa: PLC0415 - the same
 
     who, what = code_of(ConcernKind, kind, "--kind"), code_of(Theme, theme, "--theme")
-    place = _area(area)
+    place = _area(area, name, purpose)
     found, caused_by = _ground("concern", name, purpose, _Told(ocg, None, report, disruption, None))
 
     def choose(book: DisruptionBook, by: str, at: datetime) -> Sequence[object]:
@@ -464,16 +464,19 @@ def _whole(typed: str) -> UUID:
         raise InvalidInputError("--string is the whole id of a string of offences") from None
 
 
-def _area(typed: str) -> str:
-    """Return a postcode district in capital letters; an area is a code and never a text.
+def _area(typed: str, name: str | None, purpose: str | None) -> str:
+    """Return a postcode district, or an area that an OCG was mapped with; never a text.
 
-    Raises: InvalidInputError.
+    Raises: InvalidInputError, which repeats nothing of what was typed.
     """
     import re  # noqa: PLC0415 - keeps --help quick
 
+    from consumers.ocg_network.disruption_look import areas  # noqa: PLC0415 - the same
     from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
 
     area = typed.strip().upper()
-    if not re.fullmatch(r"[A-Z]{1,2}[0-9][0-9A-Z]?", area):
-        raise InvalidInputError("AREA is a postcode district such as S5")
+    if re.fullmatch(r"[A-Z]{1,2}[0-9][0-9A-Z]?", area):
+        return area
+    if area not in ask(look("concern record", lambda one, _: areas(one)), name, purpose, None):
+        raise InvalidInputError("AREA is a postcode district such as S5, or an area of an OCG")
     return area

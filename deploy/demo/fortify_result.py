@@ -5,7 +5,6 @@ What must come out stands in the story's own truth (`producers.town.fortify.Fort
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from consumers.ocg_network.disruption_tables import CONCERNS_TABLE, DISRUPTIONS_
 from consumers.ocg_network.disruptions import Concern, Disruption, DisruptionBook, State
 from consumers.ocg_network.ocgs import OcgBook
 from consumers.ocg_network.scoring import Executed, Moved
-from consumers.ocg_network.tables import OCGS
 from consumers.safeguarding.tables import ALERTS_TABLE
 from consumers.store import ProjectionStore
 from consumers.worker import take
@@ -170,13 +168,8 @@ def counted(connection: Connection, calendar: Calendar) -> Counted:
         mapped=(ends[0].mapped, ends[1].mapped),
         score=(ends[0].risk, ends[1].risk),
         totals=disruption_look.all_totals(connection),
-        areas=_areas(connection),
+        areas=tuple(sorted(disruption_look.areas(connection))),
     )
-
-
-def _areas(connection: Connection) -> tuple[str, ...]:
-    told = connection.execute(select(OCGS.c.areas)).scalars()
-    return tuple(sorted({area for areas in told for area in json.loads(areas)}))
 
 
 def explained(connection: Connection, calendar: Calendar) -> dict[str, Any]:

@@ -1,0 +1,157 @@
+"""`rivelin disruption`, `outcome`, `concern`, `intervention` and the story's options."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from consumers.ocg_network.disruption_decisions import decide_plan
+from deploy.authority import Act, CoordinatorDecidesNothingError, NotYourRoleError
+from deploy.cli import build_app
+from deploy.cli.disrupting import book_of, day_of
+from deploy.decisions import Decision, decide_on
+from deploy.officers import principal_of
+from deploy.registry import registry_in
+from deploy.views import Asker, now
+from streams.codec import decode
+from streams.codes import StaffRole
+from streams.disruptions import DisruptionPlanned
+from streams.errors import InvalidInputError
+from streams.memory import MemoryLog
+from streams.shared import DecisionRefused, OperationRecorded
+from streams.topics import DISRUPTIONS, OPERATIONS
+from streams.values import Purpose
+from tests.invented_disruptions import AT, ground, planned
+from tests.staff import let_act
+
+COUNCIL = Asker("Officer Invented Arundel", Purpose.DISRUPT_ORGANISED_CRIME)
+
+
+APP = build_app()
+
+
+def rivelin(*words):
+    return CliRunner().invoke(APP, words)
+
+
+@pytest.fixture
+async def log():
+    log = MemoryLog()
+    await let_act(log, COUNCIL.name, StaffRole.DISRUPTION_OFFICER, agency="sheaf-council")
+    await let_act(log, "Inspector Invented", StaffRole.LEAD_RESPONSIBLE_OFFICER)
+    await let_act(log, "Co Ordinator", StaffRole.COORDINATOR, StaffRole.DISRUPTION_OFFICER)
+    await let_act(log, "Ann Assessor", StaffRole.ASSESSOR)
+    return log
+
+
+async def plan(log, who=COUNCIL):
+    decision = Decision(Act.PLAN_DISRUPTION, "disruption plan", "disruption", DISRUPTIONS)
+
+    def choose(records, at):
+        event = planned(decided_by=who.name, decided_at=at)
+        return decide_plan(event, book_of(records), ground())
+
+    return await decide_on(log, who, decision, choose)
+
+
+# --- deciding -------------------------------------------------------------------------
+
+
+async def test_an_officer_of_another_agency_plans_and_it_is_on_the_record(log):
+    (event,) = await plan(log)
+    (record,) = log.records(DISRUPTIONS)
+    assert decode(record.value, DisruptionPlanned) == event
+    (operation,) = log.records(OPERATIONS)
+    assert decode(operation.value, OperationRecorded).actor == COUNCIL.name
+
+
+async def test_a_second_plan_of_the_same_id_finds_the_first_and_writes_nothing(log):
+    await plan(log)
+    with pytest.raises(InvalidInputError, match="there already"):
+        await plan(log)
+    assert len(log.records(DISRUPTIONS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("Nobody Known", NotYourRoleError),
+        ("Ann Assessor", NotYourRoleError),
+        ("Co Ordinator", CoordinatorDecidesNothingError),
+    ],
+)
+async def test_who_may_not_plan_is_refused_and_that_is_on_the_record(log, name, error):
+    with pytest.raises(error):
+        await plan(log, Asker(name, Purpose.DISRUPT_ORGANISED_CRIME))
+    assert log.records(DISRUPTIONS) == ()
+    (refused,) = log.records(OPERATIONS)
+    assert decode(refused.value, DecisionRefused).actor == name
+
+
+async def test_police_write_as_police_and_others_as_disruption(log):
+    registry = await registry_in(log)
+    at = now()
+    assert principal_of(registry, "Inspector Invented", at) == "police"
+    assert principal_of(registry, COUNCIL.name, at) == "disruption"
+    assert principal_of(registry, "Nobody Known", at) == "disruption"
+    assert principal_of(registry, "Inspector Invented", at + timedelta(days=999)) == "disruption"
+
+
+# --- commands -------------------------------------------------------------------------
+
+
+def test_the_catalogue_is_shown_without_a_broker_as_json_and_as_a_table():
+    told = json.loads(rivelin("disruption", "levers", "--json").stdout)
+    assert told["version"] == 1
+    assert {one["lever"] for one in told["levers"]} > {"CLOSURE_ORDER", "HARDENING"}
+    shown = rivelin("disruption", "levers").output
+    assert "Serious Crime Act 2007 s1 and s19" in shown
+
+
+@pytest.mark.parametrize("group", ["disruption", "outcome", "concern", "intervention"])
+def test_every_command_explains_itself(group):
+    (found,) = [one for one in APP.registered_groups if one.name == group]
+    for command in found.typer_instance.registered_commands:
+        shown = rivelin(group, command.name, "--help")
+        assert shown.exit_code == 0
+        assert command.callback.__doc__.splitlines()[0][:40] in shown.output
+
+
+@pytest.mark.parametrize("typed", ["yesterday", "2026-13-01", "01/02/2026", "2026-W20-x"])
+def test_a_day_that_is_none_is_refused_and_not_repeated(typed):
+    with pytest.raises(InvalidInputError, match="--on is a day") as told:
+        day_of(typed, "--on")
+    assert typed not in str(told.value)
+    assert AT.date() == day_of("2026-06-30", "--on")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("disruption", "plan", "FV-1", "--lever", "witchcraft"),
+        ("disruption", "fail", "00", "--because", "BAD_LUCK"),
+        ("disruption", "assess", "00", "--impact", "HUGE", "--why", "CHARGE"),
+        ("disruption", "simulate", "FV-1", "--by", "charm"),
+        ("outcome", "seizure", "dragon"),
+        ("outcome", "offence", "DRUGS", "--string", "short"),
+        ("intervention", "record", "00", "--kind", "x", "--agency", "y", "--outcome", "z"),
+    ],
+)
+def test_a_code_that_is_none_is_refused_before_anything_is_read(words):
+    assert isinstance(rivelin(*words).exception, InvalidInputError)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--story", "brigadoon"),
+        ("--story", "fortify", "--fast"),
+        ("--without", "OcgArchived"),
+        ("--story", "fortify", "--without", "Nonsense"),
+    ],
+)
+def test_options_of_the_story_that_do_not_fit_are_refused_before_a_broker_starts(words):
+    assert isinstance(rivelin("demo", *words).exception, InvalidInputError)
