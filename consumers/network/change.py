@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, literal_column, or_, select
 
 from consumers.network.reading import Facts, one_of, rows
 from consumers.network.tables import (
@@ -23,7 +25,7 @@ from consumers.network.tables import (
     SPLITS,
     TIES,
 )
-from consumers.past import MOMENTS, iso_of, past_of
+from consumers.past import MOMENTS, OPEN, iso_of, past_of
 from streams.evidence import event_named
 from streams.taxonomy import RELATIONS as TAXONOMY
 from streams.taxonomy import Bond, RelationKind
@@ -178,8 +180,12 @@ def _changed(
     """Yield each key whose row is another at the end than at the beginning, and both rows."""
     past = past_of(table)
     low, high = window
+    over: ColumnElement[int] = literal_column(str(OPEN))  # as the index says it, or it is not taken
     ended = select(past).where(
-        past.c.held_until >= low, past.c.held_until < high, past.c.held_since < low
+        past.c.held_until >= low,
+        past.c.held_until < high,
+        past.c.held_until < over,
+        past.c.held_since + 0 < low,  # not by its own index: most versions began earlier
     )
     begun = select(past).where(
         past.c.held_since >= low, past.c.held_since < high, past.c.held_until >= high
@@ -213,25 +219,30 @@ def _explain(
     ties: Sequence[Facts],
 ) -> None:
     """Add to each change the events with which it came."""
-    offsets = {id(one): _moved_at(connection, one, window) for one in people}
-    offsets |= {id(one): _tied_at(connection, one, window) for one in ties}
-    causes = causes_at(connection, topic, {at for some in offsets.values() for at in some})
-    for one in (*people, *ties):
-        one["because"] = [cause for at in sorted(offsets[id(one)]) for cause in causes[at]]
+    moved, tied = _moved_at(connection, people, window), _tied_at(connection, ties, window)
+    found = [moved[one["entity_id"]] for one in people] + [tied[_tie_key(one)] for one in ties]
+    causes = causes_at(connection, topic, {at for some in found for at in some})
+    for one, offsets in zip((*people, *ties), found, strict=True):
+        one["because"] = [cause for at in sorted(offsets) for cause in causes[at]]
 
 
-def _moved_at(connection: Connection, person: Facts, window: Window) -> set[int]:
+def _moved_at(
+    connection: Connection, people: Sequence[Facts], window: Window
+) -> Mapping[str, set[int]]:
     """Return the offsets at which somebody's network changed, not just any fact about them."""
     past = past_of(ENTITIES)
-    versions = rows(
-        connection,
-        select(past.c.network_id, past.c.held_since, past.c.held_until)
-        .where(past.c.entity_id == person["entity_id"], past.c.held_until >= window[0])
-        .where(past.c.held_since < window[1])
-        .order_by(past.c.held_since),
-    )
-    moved = (at for at, was, now in _turns(versions) if _network(was) != _network(now))
-    return {at for at in moved if window[0] <= at < window[1]}
+    query = select(past.c.entity_id, past.c.network_id, past.c.held_since, past.c.held_until)
+    within = query.where(past.c.held_until >= window[0], past.c.held_since < window[1])
+    ordered = within.order_by(past.c.entity_id, past.c.held_since)
+    versions = _in(connection, ordered, past.c.entity_id, (one["entity_id"] for one in people))
+    return {
+        entity: {
+            at
+            for at, was, now in _turns(tuple(some))
+            if window[0] <= at < window[1] and _network(was) != _network(now)
+        }
+        for entity, some in groupby(versions, itemgetter("entity_id"))
+    }
 
 
 def _network(version: Facts | None) -> str | None:
@@ -251,14 +262,23 @@ def _turns(versions: Sequence[Facts]) -> Iterator[tuple[int, Facts | None, Facts
         yield last["held_until"], last, None
 
 
-def _tied_at(connection: Connection, tie: Facts, window: Window) -> set[int]:
+def _tied_at(
+    connection: Connection, ties: Sequence[Facts], window: Window
+) -> Mapping[Key, set[int]]:
+    """Return the offsets at which each tie became another one."""
     past = past_of(TIES)
-    key = [past.c[name] == tie[name] for name in ("subject_id", "object_id", "kind")]
-    query = select(past.c.held_since, past.c.held_until).where(*key)
+    keys = (past.c.subject_id, past.c.object_id, past.c.kind)
+    query = select(*keys, past.c.held_since, past.c.held_until)
     within = query.where(past.c.held_until >= window[0], past.c.held_since < window[1])
-    versions = rows(connection, within)
-    offsets = {at for row in versions for at in (row["held_since"], row["held_until"])}
-    return {at for at in offsets if window[0] <= at < window[1]}
+    found: defaultdict[Key, set[int]] = defaultdict(set)
+    for row in _in(connection, within, past.c.subject_id, (one["subject_id"] for one in ties)):
+        offsets = (row["held_since"], row["held_until"])
+        found[_tie_key(row)] |= {at for at in offsets if window[0] <= at < window[1]}
+    return found
+
+
+def _tie_key(tie: Facts) -> Key:
+    return tie["subject_id"], tie["object_id"], tie["kind"]
 
 
 def causes_at(

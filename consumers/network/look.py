@@ -81,14 +81,20 @@ def _only(found: Sequence[str], prefix: str, what: str) -> str:
     return found[0]
 
 
-def networks(connection: Connection) -> list[Facts]:
-    """Return every candidate network, the largest first."""
-    weeks = _weeks_by_network(connection)
+def networks(connection: Connection, top: int | None = None) -> list[Facts]:
+    """Return every candidate network, or the first so many, the largest first."""
     query = select(NETWORKS).order_by(NETWORKS.c.people.desc(), NETWORKS.c.network_id)
-    return [{**row, **weeks.get(row["network_id"], {})} for row in rows(connection, query)]
+    found = rows(connection, query.limit(top))
+    weeks = _weeks_by_network(connection, {row["network_id"] for row in found})
+    return [{**row, **weeks.get(row["network_id"], {})} for row in found]
 
 
-def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
+def network_count(connection: Connection) -> int:
+    """Return how many candidate networks there are."""
+    return connection.scalar(select(func.count()).select_from(NETWORKS)) or 0
+
+
+def _weeks_by_network(connection: Connection, networks: set[str]) -> Mapping[str, Facts]:
     spans = (
         select(
             ENTITIES.c.network_id,
@@ -97,10 +103,10 @@ def _weeks_by_network(connection: Connection) -> Mapping[str, Facts]:
             func.count().label("pairs"),
         )
         .join(PAIRS, PAIRS.c.low_id == ENTITIES.c.entity_id)
-        .where(ENTITIES.c.network_id.is_not(None))
+        .where(ENTITIES.c.network_id.in_(one_of(networks)))
         .group_by(ENTITIES.c.network_id)
     )
-    return {row.pop("network_id"): row for row in map(dict, connection.execute(spans).mappings())}
+    return {row.pop("network_id"): row for row in rows(connection, spans)}
 
 
 #: Measures of the networks that were looked at last, in this process.

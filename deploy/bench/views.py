@@ -3,6 +3,9 @@
 Invented people of many small groups and one large one are reported, corrected, graded, merged and
 split, so many events that a year might hold. The store that keeps every version of every row is
 filled once, which is what a replay of that log costs too, and then looked at.
+
+CPU time of the process is what counts, of all its threads, so that other work on the machine does
+not; the best of five, but for a network measured for the first time.
 """
 
 from __future__ import annotations
@@ -65,6 +68,8 @@ BATCH: Final = 500
 PAIRS_OF_LARGE: Final = 3
 SHARES: Final = (0.1, 0.5, 0.9, 1.0)
 ROUNDS: Final = 5
+#: As many as a terminal shows.
+LISTED: Final = 100
 SAY_EVERY: Final = 100_000
 _START: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _GRADE: Final = Grading(scheme=GradingScheme.SCHEME_3X5X2, source="2", assessment="B")
@@ -141,7 +146,7 @@ def _batches(records: Iterator[Record]) -> Iterator[tuple[int, list[Record]]]:
 def _live(store: ProjectionStore) -> dict[str, Any]:
     """Time `network show` of the large network, measured for the first time and once more."""
     with store.snapshot() as snapshot:
-        (largest, *_) = look.networks(snapshot.connection)
+        (largest,) = look.networks(snapshot.connection, 1)
         network = largest["network_id"]
         look.MEASURED.forget()  # as in a process that has just begun
         first = _milliseconds(lambda: look.network(snapshot.connection, network))
@@ -150,8 +155,8 @@ def _live(store: ProjectionStore) -> dict[str, Any]:
     return {
         "nodes": shown["measures"]["nodes"],
         "pairs": shown["measures"]["edges"],
-        "first_ms": first,
-        "again_ms": again,
+        "first_cpu_ms": first,
+        "again_cpu_ms": again,
     }
 
 
@@ -159,17 +164,18 @@ def _as_of(store: ProjectionStore, events: int, share: float) -> dict[str, Any]:
     """Time whole looks at a moment: which position it is, the views laid over, and the answer."""
     at = _START + timedelta(milliseconds=int(events * share) - 1)
     with store.as_of(store.positions_until(at)) as then:
-        listed = look.networks(then.connection)
+        listed = look.networks(then.connection, LISTED)
+        count = look.network_count(then.connection)
         largest = listed[0]["network_id"]
         (one,) = then.connection.exec_driver_sql(
             "SELECT entity_id FROM entities WHERE network_id IS NOT NULL LIMIT 1"
         ).one()
     return {
         "share": share,
-        "networks": len(listed),
-        "list_ms": _milliseconds(lambda: _look(store, at, look.networks)),
-        "show_largest_ms": _best(lambda: _look(store, at, lambda c: look.network(c, largest))),
-        "person_ms": _best(lambda: _look(store, at, lambda c: look.person(c, one))),
+        "networks": count,
+        "list_cpu_ms": _best(lambda: _look(store, at, lambda c: look.networks(c, LISTED))),
+        "show_largest_cpu_ms": _best(lambda: _look(store, at, lambda c: look.network(c, largest))),
+        "person_cpu_ms": _best(lambda: _look(store, at, lambda c: look.person(c, one))),
     }
 
 
@@ -184,7 +190,7 @@ def _difference(store: ProjectionStore, events: int) -> dict[str, Any]:
     with store.snapshot() as snapshot:
         found = difference(snapshot.connection, POLICE, window)
         took = _best(lambda: difference(snapshot.connection, POLICE, window))
-    return {"people": len(found["people"]), "ties": len(found["ties"]), "ms": took}
+    return {"people": len(found["people"]), "ties": len(found["ties"]), "cpu_ms": took}
 
 
 def _best(run: Callable[[], Any]) -> float:
@@ -192,9 +198,9 @@ def _best(run: Callable[[], Any]) -> float:
 
 
 def _milliseconds(run: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     run()
-    return round(1e3 * (time.perf_counter() - began), 1)
+    return round(1e3 * (time.process_time() - began), 1)
 
 
 # --- what is told ------------------------------------------------------------------------
@@ -302,10 +308,10 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
         f" {figures['megabytes']} MB on disk, {figures['peak_memory_mb']} MB peak resident."
     )
     looks = (
-        f"`network show` of {shown['nodes']} nodes and {shown['pairs']} pairs with measures:"
-        f" {shown['first_ms']} ms measured for the first time, {shown['again_ms']} ms again."
+        f"`network show` of {shown['nodes']} nodes and {shown['pairs']} pairs with measures, in CPU time:"
+        f" {shown['first_cpu_ms']} ms measured for the first time, {shown['again_cpu_ms']} ms again."
         f" `network diff` over the last 1,000 events, {changed['people']} people and"
-        f" {changed['ties']} ties: {changed['ms']} ms."
+        f" {changed['ties']} ties: {changed['cpu_ms']} ms."
     )
     lines = [head, "", looks, ""]
     rows: Sequence[dict[str, Any]] = figures["as_of"]

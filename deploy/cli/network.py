@@ -50,22 +50,36 @@ def register(app: typer.Typer) -> None:
 
 def network_list(
     *,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Only the first so many; on the screen 100.", min=1, show_default=False),
+    ] = None,
     name: Name = None,
     purpose: PurposeCode = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every candidate network."""
-    from consumers.network.look import networks  # noqa: PLC0415 - keeps --help quick
+    """Show the candidate networks, the largest first."""
+    from consumers.network.look import network_count, networks  # noqa: PLC0415 - keeps --help quick
 
-    question = police("network list", lambda connection, _: networks(connection))
-    found = ask(question, name, purpose, as_of)
+    first = top or (None if as_json else _ON_SCREEN)
+
+    def read(connection: Any, _: str) -> Any:  # noqa: ANN401 - loaded when used
+        return networks(connection, first), network_count(connection)
+
+    found, count = ask(police("network list", read), name, purpose, as_of)
     if as_json:
         show_json(found)
         return
     columns = ("network_id", "people", "children", "others", "pairs", "first_week", "last_week")
     table(columns, found)
+    if count > len(found):
+        say(f"The {len(found)} largest of {count}; --top shows more.")
     say("Candidate networks, not mapped OCGs: a named human decides that.")
+
+
+#: Nobody reads more at a terminal; a file of all is one --json away.
+_ON_SCREEN = 100
 
 
 def network_show(  # noqa: PLR0913 - each is an option of the command
