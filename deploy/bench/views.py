@@ -308,8 +308,8 @@ def as_markdown(figures: Mapping[str, Any]) -> str:
         f" {figures['megabytes']} MB on disk, {figures['peak_memory_mb']} MB peak resident."
     )
     looks = (
-        f"`network show` of {shown['nodes']} nodes and {shown['pairs']} pairs with measures, in CPU time:"
-        f" {shown['first_cpu_ms']} ms measured for the first time, {shown['again_cpu_ms']} ms again."
+        f"In CPU time: `network show` of {shown['nodes']} nodes and {shown['pairs']} pairs"
+        f" {shown['first_cpu_ms']} ms measured for the first time, {shown['again_cpu_ms']} again."
         f" `network diff` over the last 1,000 events, {changed['people']} people and"
         f" {changed['ties']} ties: {changed['cpu_ms']} ms."
     )
