@@ -160,7 +160,19 @@ def ground_for_mapping(connection: Connection, network_id: str, typed: Sequence[
         "ground": Ground(people(connection, chosen), seen_by(connection)),
         "report_ids": sorted(reports),
         "areas": sorted(footprint(connection, wanted)),
+        "also_in": also_in(connection, wanted),
     }
+
+
+def also_in(connection: Connection, people: AbstractSet[str]) -> dict[str, int]:
+    """Return how many of these people are members of each OCG that is mapped already."""
+    held = select(OCGS.c.reference, OCG_MEMBERS.c.person_id).join(
+        OCG_MEMBERS, OCG_MEMBERS.c.ocg_id == OCGS.c.ocg_id
+    )
+    mapped = connection.execute(held.where(OCGS.c.status == OcgStatus.MAPPED.value))
+    return dict(
+        Counter(row.reference for row in mapped if root(connection, row.person_id) in people)
+    )
 
 
 def ground_for_ocg(connection: Connection, ocg_id: str, typed: Sequence[str] = ()) -> Facts:
@@ -417,10 +429,11 @@ def _summary(connection: Connection, row: Facts) -> Facts:
 
 def _score_summary(latest: Facts | None) -> Facts:
     names = ("total_harm", "total_likelihood", "risk", "confidence")
+    others = {"scored_at": "decided_at", "scored_before": "before", "score_doubted": "doubted"}
     if latest is None:
-        return {**dict.fromkeys(names), "scored_at": None, "scored_before": None}
+        return dict.fromkeys((*names, *others))
     told = {name: latest[name] for name in names}
-    return {**told, "scored_at": latest["decided_at"], "scored_before": latest["before"]}
+    return {**told, **{name: latest[source] for name, source in others.items()}}
 
 
 def ocg(connection: Connection, ocg_id: str) -> Facts:

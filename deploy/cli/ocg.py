@@ -10,7 +10,7 @@ import typer
 from deploy.cli import ocg_show as show
 from deploy.cli.asking import AsJson, AsOf, Name, PurposeCode, ask, asker, decide, police
 from deploy.cli.codes import code_of
-from deploy.cli.output import say, show_json
+from deploy.cli.output import say, show_json, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -240,6 +240,8 @@ def ocg_map(  # noqa: PLR0913 - each is one option of the command
         f"{reference} is mapped with {len(told['members'])} members by {deciding.who.name}.",
         as_json=as_json,
     )
+    for other, number in told["also_in"].items():
+        warn(f"{number} of them are members of {other} too: is it the same OCG?")
 
 
 def ocg_members(  # noqa: PLR0913 - each is one option of the command

@@ -82,6 +82,8 @@ def _score_line(found: Mapping[str, Any]) -> None:
     )
     if found["scored_before"]:
         show_text(f"Scored before it was changed ({found['scored_before']}): score it anew.")
+    if found["score_doubted"]:
+        show_text("The score rests on a doubted report.")
 
 
 def _member(one: Mapping[str, Any]) -> Sequence[object]:

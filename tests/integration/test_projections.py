@@ -10,21 +10,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
 from consumers.network.tables import TIES
 from consumers.ocg_network import OcgNetwork
+from consumers.ocg_network.deciding import DuplicateReferenceError
+from consumers.ocg_network.ocgs import book_of
 from consumers.projection import OUTBOX
 from consumers.safeguarding import Safeguarding
 from consumers.store import NoStoreError, ProjectionStore, store_path
+from deploy.authority import Act
 from deploy.broker import LocalBroker
+from deploy.decisions import Decision, SomebodyElseDecidesError, decide
 from deploy.settings import Settings
 from deploy.topics import ensure_topics
+from deploy.views import Asker, now
 from streams.codec import decode, encode
+from streams.errors import DecodeError
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
+from streams.ocg import OcgMapped
 from streams.ports import Outgoing
 from streams.shared import (
     AlertRaised,
@@ -41,7 +50,9 @@ from streams.topics import (
     SAFEGUARDING,
     SHARED_TOPICS,
 )
+from streams.values import Purpose
 from tests.invented_evidence import History, police_events, safeguarding_events
+from tests.invented_ocgs import mapped
 from tests.staff import let_act
 
 EVENTS = 900
@@ -330,3 +341,35 @@ async def test_who_has_no_role_is_refused_and_what_they_asked_is_on_record(town,
     assert "rivelin staff assign" in listed.stderr
     refused = [one for one in await audited(log) if isinstance(one, DecisionRefused)]
     assert [(one.actor, one.subject) for one in refused] == [("Sam Stranger", "network list")]
+
+
+async def test_of_two_who_map_one_reference_at_once_one_stands_and_the_other_is_told(town, log):
+    people = json.loads(rivelin(town, "person", "list", "--json", *PURPOSE).stdout)
+    adults = [UUID(one["entity_id"]) for one in people if not one["is_child"]][:3]
+    event = replace(mapped("SY-77"), members=tuple(adults), decided_at=now())
+    asker = Asker("DC Invented", Purpose.DISRUPT_ORGANISED_CRIME)
+    decision = Decision(Act.DECIDE_ON_OCG, "ocg map SY-77", "police", POLICE_DECISIONS)
+
+    def choose(records, _):
+        if book_of(records).by_reference("SY-77") is not None:
+            raise DuplicateReferenceError("SY-77 is an OCG already")
+        return [event]
+
+    both = (decide(town, asker, decision, choose) for _ in range(2))
+    done = await asyncio.gather(*both, return_exceptions=True)
+    errors = [one for one in done if isinstance(one, Exception)]
+    assert [type(one) for one in errors] in (
+        [SomebodyElseDecidesError],
+        [DuplicateReferenceError],
+    )
+    told = [one async for some in read_to_end(log, (POLICE_DECISIONS,)) for one in some]
+    assert len(book_of(told).ocgs) == 1
+    assert sum(is_mapping(one) for one in told) == 1
+
+
+def is_mapping(record):
+    try:
+        decode(record.value, OcgMapped)
+    except DecodeError:
+        return False
+    return True

@@ -237,6 +237,8 @@ def test_a_child_cannot_be_mapped_and_a_reference_is_used_once(station):
     assert station.refused(ANN, *words, "--members", people) == ("AtRiskError", 4)
     station.map()
     assert station.refused(ANN, *words) == ("DuplicateReferenceError", 3)
+    again = ("ocg", "map", station.network, "--reference", "SY-2", *WHY)
+    assert "4 of them are members of SY-1 too" in station.run(ANN, *again).output
 
 
 WRONG_SCORES = (
