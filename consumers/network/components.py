@@ -65,8 +65,8 @@ class Components:
     """Joins the smaller component into the larger, and parts by searching from both ends at once.
 
     So joining costs the smaller side, and parting what has to be walked to
-    meet again or to exhaust one side. All members are renamed only when an
-    earlier name comes in, which is the rarer the more names a component holds.
+    meet again or to exhaust one side. All members are renamed only when a name
+    that has lasted longer comes in, which is the rarer the longer theirs lasts.
     """
 
     def __init__(

@@ -332,5 +332,6 @@ def _place(letter_or_digit: str | None) -> int:
 def _is_possible(
     kinds: Mapping[int, NodeKind], subject: int, target: int, kind: RelationKind
 ) -> bool:
-    """Tell whether both ends are in the report and of kinds that this relation joins."""
-    return subject in kinds and target in kinds and joins(kind, kinds[subject], kinds[target])
+    """Tell whether the ends are two nodes of the report, of kinds that this relation joins."""
+    are_two = subject != target and subject in kinds and target in kinds
+    return are_two and joins(kind, kinds[subject], kinds[target])

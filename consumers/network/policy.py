@@ -11,8 +11,8 @@ class Policy:
     """What makes a candidate network.
 
     `minimum_weight`: distinct origins from which two entities count as tied.
-    `minimum_people`: persons, children not counted, from which a component is
-    a candidate network.
+    `minimum_people`: persons from which a component is a candidate network;
+    neither children count nor those whom reports call a victim and none a suspect.
     """
 
     version: int

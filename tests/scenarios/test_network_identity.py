@@ -156,7 +156,9 @@ async def test_a_tie_to_oneself_and_a_merge_with_oneself_change_nothing(desk):
     before = desk.table_hashes()
     await desk.hear(merged("ada", "ada"), split("ada", "ada", told.mention("ada")))
     assert desk.table_hashes() == before
-    await desk.hear(Told("R2").tie("eve", CO, "eve").police())
+    oneself = Told("R2").tie("eve", CO, "eve").tie("eve", RelationKind.PARENT, "eve")
+    await desk.hear(oneself.police())
     assert len(desk.rows(NETWORKS)) == 1
     assert named(desk, "eve") is None
     assert not desk.projection.fold.near(key("eve"))
+    assert not desk.projection.fold.standing(key("eve")).is_child, "nobody is one's own child"
