@@ -87,6 +87,10 @@ class HubSaysHoldError(DeniedError):
     """The hub says: hold until the child is safe."""
 
 
+class NotYourAgencyError(DeniedError):
+    """An officer plans the levers that their own agency holds; others are asked for theirs."""
+
+
 class NotAtTheEdgeError(DeniedError):
     """An intervention is for people at the edge of a network, not for its principals."""
 
@@ -120,7 +124,9 @@ class AskedView:
 class Ground:
     """What a decision rests on: the OCG's status, the target, live reports, the hub's answers.
 
-    `is_of_ocg`: the target is a member of the OCG or a thing that its members have. `roles` are
+    `is_of_ocg`: the target is a member of the OCG or a thing that its members have. `acts_for`:
+    the agencies whose levers whoever decides may plan; None for police, who plan with and for
+    bodies that are in no register (prosecution, revenue and customs). `roles` are
     the confirmed roles of the person concerned in mapped OCGs; `views` the latest that the hub
     was asked about the target, by lever.
     """
@@ -128,6 +134,7 @@ class Ground:
     ocg_status: OcgStatus | None = None
     target: Target | None = None
     is_of_ocg: bool = True
+    acts_for: frozenset[Agency] | None = None
     reports: frozenset[str] = frozenset()
     roles: frozenset[OcgRole] = frozenset()
     views: Mapping[Lever, AskedView] = field(default_factory=dict)
@@ -141,7 +148,8 @@ def decide_plan(
 ) -> tuple[DisruptionPlanned, ...]:
     """Let a lever be planned against a mapped OCG, or against one adult or thing of it.
 
-    Raises: InvalidInputError, NoLeverAgainstError, HubViewMissingError, HubSaysHoldError.
+    Raises: InvalidInputError, NotYourAgencyError, NoLeverAgainstError, HubViewMissingError,
+    HubSaysHoldError.
     """
     if str(event.disruption_id) in book.disruptions:
         raise InvalidInputError("a disruption of this id is there already")
@@ -151,6 +159,9 @@ def decide_plan(
     if event.agency not in entry.holders:
         holders = ", ".join(entry.holders)
         raise InvalidInputError(f"--agency: {event.lever} is held by {holders}")
+    if ground.acts_for is not None and event.agency not in ground.acts_for:
+        mine = ", ".join(sorted(ground.acts_for)) or "none"
+        raise NotYourAgencyError(f"you plan the levers of your own agency ({mine}), or ask police")
     unknown = {str(one) for one in event.report_ids} - ground.reports
     if unknown:
         raise UnknownCauseError("--report: a report is none that police hold now")

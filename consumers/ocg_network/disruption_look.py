@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from consumers.network.look import find, find_entity
 from consumers.network.measures import By
-from consumers.network.tables import ENTITIES, MENTIONS, NETWORKS, PAIRS, REPORTS
+from consumers.network.tables import ENTITIES, NETWORKS, PAIRS, REPORTS
 from consumers.ocg_network.concerns import spikes
 from consumers.ocg_network.disruption_decisions import Ground, Target
 from consumers.ocg_network.disruption_tables import (
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Table
+
+    from streams.codes import Agency
 
 Facts = dict[str, Any]
 #: For a decision about no OCG, no target and no report.
@@ -99,15 +101,19 @@ def ocg_now(connection: Connection) -> Callable[[str], str]:
 # --- what a decision rests on -----------------------------------------------------------------
 
 
-def ground(
+def ground(  # noqa: PLR0913 - one argument for each thing that is known
     connection: Connection,
     day: str,
     *,
     ocg_id: str | None = None,
     target_id: str | None = None,
     report_ids: Iterable[str] = (),
+    acts_for: frozenset[Agency] | None = None,
 ) -> Ground:
-    """Return what police know of an OCG, a target and some reports, as of now."""
+    """Return what police know of an OCG, a target and some reports, as of now.
+
+    `acts_for` are the agencies that whoever decides acts for; None for police.
+    """
     target = None if target_id is None else target_of(connection, target_id, day)
     if target_id is not None and target is None:
         target = Target(entity_id=target_id, kind=None)
@@ -116,6 +122,7 @@ def ground(
         target=target,
         is_of_ocg=_is_of_ocg(connection, ocg_id, target),
         reports=live_reports(connection, report_ids),
+        acts_for=acts_for,
         roles=frozenset() if target is None else roles_of(connection, target.entity_id),
         views={} if target is None else views_about(connection, target.entity_id),
     )
@@ -303,12 +310,12 @@ def network_members(connection: Connection, network_id: str) -> frozenset[str]:
 
 
 def around(connection: Connection, members: Iterable[str]) -> frozenset[str]:
-    """Return members of an OCG and whatever stands beside them in a report."""
+    """Return members of an OCG and whatever a network tie joins one of them to."""
     named = frozenset(members)
-    told = rows_in(connection, select(MENTIONS.c.report_id), MENTIONS.c.entity_id, named)
-    reports = {row["report_id"] for row in told}
-    beside = rows_in(connection, select(MENTIONS.c.entity_id), MENTIONS.c.report_id, reports)
-    return named | {row["entity_id"] for row in beside}
+    tied = select(PAIRS).where(PAIRS.c.weight > 0)
+    out = rows_in(connection, tied, PAIRS.c.low_id, named)
+    into = rows_in(connection, tied, PAIRS.c.high_id, named)
+    return named | {row["high_id"] for row in out} | {row["low_id"] for row in into}
 
 
 def _removable(connection: Connection, nodes: Iterable[str]) -> frozenset[str]:

@@ -101,7 +101,9 @@ def reach_of(connection: Connection, members: AbstractSet[str], day: str) -> Rea
     entities = entities_of(connection, members)
     targets = targets_of(connection, entities, day)
     views = {
-        one: views_about(connection, one) for one, target in targets.items() if _is_place(target)
+        one: views_about(connection, one)
+        for one, target in targets.items()
+        if target.protects_child
     }
     usable = (one for one in targets.values() if not (one.is_child or one.is_victim_only))
     return Reach(targets=tuple(usable), views=views)
@@ -178,10 +180,6 @@ def _tried(mine: Iterable[Disruption]) -> Tried:
         if state in states:
             return tried
     return Tried.NOT_TRIED
-
-
-def _is_place(target: Target) -> bool:
-    return target.kind in {TargetKind.ADDRESS, TargetKind.BUSINESS}
 
 
 def _things(connection: Connection, members: AbstractSet[str]) -> set[str]:

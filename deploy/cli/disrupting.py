@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from consumers.ocg_network.disruptions import DisruptionBook
     from deploy.authority import Act
     from deploy.decisions import Decision
+    from deploy.officers import Officer
     from deploy.views import Question
     from streams.disruptions import CausedBy
     from streams.ports import Record
@@ -176,17 +177,27 @@ def settle(
     `choose` gets the book, who decides and when. Raises: whatever it raises, DeniedError,
     SomebodyElseDecidesError, BrokerUnreachableError.
     """
-    from deploy.officers import officer_principal  # noqa: PLC0415 - keeps --help quick
-    from streams.topics import DISRUPTIONS  # noqa: PLC0415 - the same
+    from streams.topics import DISRUPTIONS  # noqa: PLC0415 - keeps --help quick
 
     settings, who = asker(name, purpose)
-    principal = asyncio.run(officer_principal(settings, who.name))
+    principal = officer(name, purpose).principal
 
     def chosen(records: Sequence[Record], at: datetime) -> Sequence[object]:
         return choose(book_of(records), who.name, at)
 
     (event,) = decide(settings, who, _decision(act, subject, principal, DISRUPTIONS), chosen)
     return event
+
+
+def officer(name: str | None, purpose: str | None) -> Officer:
+    """Return for whom the asker acts, by the register as it is now.
+
+    Raises: BrokerUnreachableError.
+    """
+    from deploy.officers import officer_of  # noqa: PLC0415 - keeps --help quick
+
+    settings, who = asker(name, purpose)
+    return asyncio.run(officer_of(settings, who.name))
 
 
 def _decision(act: Act, subject: str, principal: str, topic: str) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
@@ -28,6 +29,7 @@ from deploy.cli.disrupting import (
     facts,
     find_disruption,
     look,
+    officer,
     settle,
     today,
 )
@@ -39,7 +41,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from consumers.ocg_network.disruption_decisions import Ground
     from consumers.ocg_network.disruptions import DisruptionBook
+    from consumers.ocg_network.levers import CatalogueEntry
+    from streams.codes import Agency
     from streams.ocg import HubViewAsked
 
 LeverCode = Annotated[
@@ -87,7 +92,8 @@ def plan(  # noqa: PLR0913 - each is one option of the command
         str | None, typer.Option("--target", help="The person or thing of it, by id.")
     ] = None,
     agency: Annotated[
-        str | None, typer.Option("--agency", help="Who uses it; by default its usual holder.")
+        str | None,
+        typer.Option("--agency", help="Who uses it; by default you, or its usual holder."),
     ] = None,
     strand: Annotated[
         str | None,
@@ -120,7 +126,8 @@ def plan(  # noqa: PLR0913 - each is one option of the command
     found = facts(
         "disruption plan", name, purpose, ocg=ocg, target=target, reports=tuple(report or ())
     )
-    asked = found.ground.views.get(entry.lever)
+    ground = replace(found.ground, acts_for=officer(name, purpose).agencies)
+    asked = ground.views.get(entry.lever)
 
     def choose(book: DisruptionBook, by: str, at: datetime) -> Sequence[object]:
         event = DisruptionPlanned(
@@ -128,7 +135,7 @@ def plan(  # noqa: PLR0913 - each is one option of the command
             ocg_id=found.ocg or UUID(int=0),
             target_id=found.target,
             lever=entry.lever,
-            agency=code_of(Agency, agency, "--agency") if agency else entry.agency,
+            agency=code_of(Agency, agency, "--agency") if agency else _holder(entry, ground),
             four_p=code_of(FourP, strand, "--strand") if strand else entry.four_p,
             report_ids=found.reports,
             request_id=None if asked is None else UUID(asked.request_id),
@@ -136,7 +143,7 @@ def plan(  # noqa: PLR0913 - each is one option of the command
             decided_by=by,
             decided_at=at,
         )
-        return decide_plan(event, book, found.ground)
+        return decide_plan(event, book, ground)
 
     subject = f"disruption plan {found.ocg} {entry.lever}"
     event = settle(Act.PLAN_DISRUPTION, subject, name, purpose, choose)
@@ -145,6 +152,12 @@ def plan(  # noqa: PLR0913 - each is one option of the command
         show_json(told)
     else:
         say(f"{event.disruption_id}: {entry.lever} is planned for {day} by {event.decided_by}.")
+
+
+def _holder(entry: CatalogueEntry, ground: Ground) -> Agency:
+    """Return the first holder of a lever whom the officer acts for; for police its usual one."""
+    mine = entry.holders if ground.acts_for is None else ground.acts_for
+    return next((one for one in entry.holders if one in mine), entry.agency)
 
 
 def execute(

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from consumers.ocg_network.disruptions import DisruptionBook
 from consumers.ocg_network.ocgs import OCG_EVENTS, OcgBook
 from deploy.decisions import Decision, decide_on
-from deploy.views import Asker
+from deploy.officers import agencies_of
+from deploy.registry import registry_in
+from deploy.views import Asker, now
 from producers.town.partners import COUNCIL, FIRE, HOUSING, VOLUNTARY
 from streams.codec import decode
 from streams.codes import CommandLevel, StaffRole
@@ -27,7 +29,7 @@ from streams.topics import DISRUPTIONS, POLICE_DECISIONS
 from streams.values import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from consumers.ocg_network.disruptions import DisruptionEvent
     from consumers.ocg_network.ocgs import OcgEvent
     from deploy.authority import Act
+    from streams.codes import Agency
     from streams.ports import Log, Record
 
 #: The invented year: reports lie before day 0, on which the groups are mapped.
@@ -146,6 +149,11 @@ class Office:
         self.house = house
         self.calendar = calendar
         self.decisions = 0
+
+    async def agencies(self) -> Mapping[str, frozenset[Agency] | None]:
+        """Return for everybody of the story whose levers they may plan, by the register."""
+        registry, at = await registry_in(self.house.log("police")), now()
+        return {name: agencies_of(registry, name, at) for name, _, _ in _ROLES}
 
     async def ocg(
         self, name: str, act: Act, subject: str, choose: Callable[[OcgBook], Iterator[OcgEvent]]

@@ -113,7 +113,7 @@ class FortifyScreen:
         self._console.print(table)
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(text, style=style, markup=False)
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _strand(one: Mapping[str, Any]) -> Sequence[object]:

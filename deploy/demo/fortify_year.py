@@ -113,10 +113,15 @@ _SENTENCED_ELSEWHERE: Final = 3
 _CIVIL: Final = (
     Lever.CIVIL_INJUNCTION,
     Lever.COMMUNITY_PROTECTION_NOTICE,
-    Lever.BENEFIT_ACTION,
-    Lever.SERIOUS_CRIME_PREVENTION_ORDER,
+    Lever.GANG_INJUNCTION,
+    Lever.FIXED_PENALTY,
 )
-_AT_PLACES: Final = (Lever.CLOSURE_ORDER, Lever.HARDENING, Lever.FIRE_PROHIBITION_NOTICE)
+_BY_PLACE: Final[Mapping[Lever, str]] = {
+    Lever.CLOSURE_ORDER: cast.COUNCIL_OFFICER,
+    Lever.HARDENING: cast.HOUSING_OFFICER,
+    Lever.FIRE_PROHIBITION_NOTICE: cast.FIRE_OFFICER,
+}
+_AT_PLACES: Final = tuple(_BY_PLACE)
 _EVERY_FOURTH_FAILS: Final = 4
 _ENFORCEMENT_PLANNED_ON: Final = 40
 #: What the hub says of the homes with children, in the order in which it is asked.
@@ -175,9 +180,11 @@ class Year:
         self._house = office.house
         self._calendar = office.calendar
         self.course = Course()
+        self._agencies: Mapping[str, frozenset[Agency] | None] = {}
 
     async def play(self, told: Callable[[str], None] = lambda _: None) -> Course:
         """Let everybody decide, in the order of the year; `told` hears of each part."""
+        self._agencies = await self._office.agencies()
         for title, part in (
             ("analysts map candidate networks", self._map),
             ("they confirm roles", self._confirm),
@@ -309,9 +316,9 @@ class Year:
         """Plan a lever at each home where a child may live: refused, so the hub is asked."""
         homes = self._homes(with_children=True)
         for number, (one, home) in enumerate(homes):
-            plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.HOUSING_OFFICER, day=25)
+            plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.COUNCIL_OFFICER, day=25)
             try:
-                await self._plan_all(cast.HOUSING_OFFICER, "homes with children", [plan])
+                await self._plan_all(cast.COUNCIL_OFFICER, "homes with children", [plan])
             except HubViewMissingError:
                 self.course.refused_without_view += 1
                 await self._ask(number, home)
@@ -321,9 +328,9 @@ class Year:
         await self._house.catch_up()
         await self._office.hear(POLICE, HubViewRelayed, len(homes))
         for one, home in homes:
-            plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.HOUSING_OFFICER, day=30)
+            plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.COUNCIL_OFFICER, day=30)
             try:
-                await self._plan_all(cast.HOUSING_OFFICER, "homes the hub has seen", [plan])
+                await self._plan_all(cast.COUNCIL_OFFICER, "homes the hub has seen", [plan])
             except HubSaysHoldError:
                 self.course.held += 1
 
@@ -387,7 +394,7 @@ class Year:
         ]
         await self._plan_all(cast.LEAD_OFFICER, "enforcement", enforcement)
         await self._plan_all(cast.COUNCIL_OFFICER, "civil levers", civil)
-        for officer in (cast.HOUSING_OFFICER, cast.FIRE_OFFICER):
+        for officer in _BY_PLACE.values():
             mine = [one for one in places if one.decided_by == officer]
             await self._plan_all(officer, "levers at places", mine)
 
@@ -395,12 +402,14 @@ class Year:
         self, one: Mapped, lever: Lever, target: UUID | None, by: str, *, day: int
     ) -> DisruptionPlanned:
         entry = catalogue().entries[lever]
+        mine = self._agencies[by]
+        agency = next(one for one in entry.holders if mine is None or one in mine)
         return DisruptionPlanned(
             disruption_id=_plan_id(one, lever, day),
             ocg_id=one.ocg_id,
             target_id=target,
             lever=lever,
-            agency=entry.agency,
+            agency=agency,
             four_p=entry.four_p,
             report_ids=one.reports[:3],
             request_id=None,
@@ -427,6 +436,7 @@ class Year:
                     ocg_id=str(one.ocg_id),
                     target_id=None if one.target_id is None else str(one.target_id),
                     report_ids=map(str, one.report_ids),
+                    acts_for=self._agencies[one.decided_by],
                 )
                 for one in plans
             }
@@ -723,9 +733,7 @@ def _about(event: OutcomeEvent) -> str | None:
 
 
 def _place_officer(one: Mapped) -> str:
-    lever = _AT_PLACES[one.number % len(_AT_PLACES)]
-    is_fire = lever is Lever.FIRE_PROHIBITION_NOTICE
-    return cast.FIRE_OFFICER if is_fire else cast.HOUSING_OFFICER
+    return _BY_PLACE[_AT_PLACES[one.number % len(_AT_PLACES)]]
 
 
 def _wanted(records: Sequence[Record]) -> list[UUID]:

@@ -13,17 +13,19 @@ from deploy.authority import Act, CoordinatorDecidesNothingError, NotYourRoleErr
 from deploy.cli import build_app
 from deploy.cli.disrupting import book_of, day_of
 from deploy.decisions import Decision, decide_on
-from deploy.officers import principal_of
+from deploy.officers import HOLDS, agencies_of, principal_of
 from deploy.registry import registry_in
 from deploy.views import Asker, now
-from streams.codec import decode
-from streams.codes import StaffRole
+from producers.town.partners import COUNCIL as COUNCIL_BODY
+from streams.codec import decode, encode
+from streams.codes import Agency, StaffRole
 from streams.disruptions import DisruptionPlanned
 from streams.errors import InvalidInputError
 from streams.memory import MemoryLog
+from streams.ports import Outgoing
 from streams.shared import DecisionRefused, OperationRecorded
-from streams.topics import DISRUPTIONS, OPERATIONS
-from streams.values import Purpose
+from streams.topics import DISRUPTIONS, OPERATIONS, REGISTRY
+from streams.values import PartnerType, Purpose
 from tests.invented_disruptions import AT, ground, planned
 from tests.staff import let_act
 
@@ -98,6 +100,18 @@ async def test_police_write_as_police_and_others_as_disruption(log):
     assert principal_of(registry, COUNCIL.name, at) == "disruption"
     assert principal_of(registry, "Nobody Known", at) == "disruption"
     assert principal_of(registry, "Inspector Invented", at + timedelta(days=999)) == "disruption"
+
+
+async def test_whose_levers_an_officer_plans_follows_from_the_sector_of_their_body(log):
+    at = now()
+    entry = COUNCIL_BODY.entry(at, at + timedelta(days=9), "Ada Administrator")
+    await log.append([Outgoing(REGISTRY, encode(entry))])
+    registry = await registry_in(log)
+    assert agencies_of(registry, "Inspector Invented", at) is None
+    assert Agency.COUNCIL in agencies_of(registry, COUNCIL.name, at)
+    assert Agency.FIRE not in agencies_of(registry, COUNCIL.name, at)
+    assert agencies_of(registry, "Nobody Known", at) == frozenset()
+    assert set(HOLDS) == set(PartnerType)
 
 
 # --- commands -------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from consumers.ocg_network.disruption_decisions import (
     NoLeverAgainstError,
     NotAtTheEdgeError,
     NotExecutedError,
+    NotYourAgencyError,
     OwnDisruptionError,
     Target,
     UnknownCauseError,
@@ -86,6 +87,14 @@ def test_no_lever_at_all_is_planned_against_a_child_or_a_victim(lever, target):
 def test_a_lever_is_planned_by_an_agency_that_holds_it():
     with pytest.raises(InvalidInputError, match="COUNCIL, HOUSING, POLICE"):
         decide_plan(planned(agency=Agency.FIRE), EMPTY, ground())
+
+
+def test_an_officer_plans_the_levers_of_their_own_agency_and_police_those_of_all():
+    fire = ground(acts_for=frozenset({Agency.FIRE}))
+    with pytest.raises(NotYourAgencyError, match="FIRE"):
+        decide_plan(planned(), EMPTY, fire)
+    assert decide_plan(planned(), EMPTY, ground(acts_for=frozenset({Agency.COUNCIL})))
+    assert decide_plan(planned(), EMPTY, ground(acts_for=None))
 
 
 def test_a_lever_needs_the_kind_of_target_it_is_for():
