@@ -46,11 +46,12 @@ from consumers.safeguarding.rule_rows import rules_from, signs_of
 from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
 from streams.codes import AlertSubject
 from streams.instants import LONDON
+from streams.values import AgeBand, ChildAtEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Column, Connection, Select, Table
 
     from consumers.projection import Row
 
@@ -92,13 +93,15 @@ def find_offer(connection: Connection, prefix: str) -> str:
 def alerts(connection: Connection, at: datetime) -> list[Facts]:
     """Return every alert with its life, its clocks and the ages, the latest news first."""
     lives, versions, targets = _lives(connection), _versions(connection), _targets(connection)
+    found = look.alerts(connection)
+    ages = _Ages(connection, found)
     return [
         {
             **one,
             **_standing(lives.get(one["alert_id"]), versions[one["alert_id"]], targets, at),
-            **_ages(connection, one),
+            **ages.of(one),
         }
-        for one in look.alerts(connection)
+        for one in found
     ]
 
 
@@ -109,7 +112,7 @@ def alert(connection: Connection, alert_id: str, at: datetime) -> Facts:
     return {
         **told,
         **_standing(lives.get(alert_id), versions[alert_id], _targets(connection), at),
-        **_ages(connection, told),
+        **_Ages(connection, [told]).of(told),
         "offers": _offers(connection, alert_id),
         "notifications": _notifications(connection, alert_id),
         "history": _history(connection, alert_id),
@@ -219,26 +222,58 @@ def _closed(life: Life) -> Facts | None:
     }
 
 
-def _ages(connection: Connection, one: Mapping[str, Any]) -> Facts:
-    """Return the age bands of the person: at the earliest event of the reason, and as told now."""
-    entity = select(ENTITIES.c.age_band).where(ENTITIES.c.entity_id == one["child_id"])
-    now = connection.execute(entity).scalar_one_or_none()
-    alert_row = select(ALERTS_TABLE).where(ALERTS_TABLE.c.alert_id == one["alert_id"])
-    reports = _reports_of(dict(connection.execute(alert_row).mappings().one()))
-    told = (
-        select(MENTIONS.c.age_band, MENTIONS.c.child_at_event)
-        .join(REPORTS, REPORTS.c.report_id == MENTIONS.c.report_id)
-        .where(MENTIONS.c.entity_id == one["child_id"], MENTIONS.c.report_id.in_(reports))
-        .order_by(REPORTS.c.event_week, MENTIONS.c.report_id)
-    )
-    first = connection.execute(told).mappings().first()
-    then = None if first is None else _band(first["age_band"], first["child_at_event"])
-    return {"age_at_event": then, "age_now": now}
+class _Ages:
+    """The age bands of whom alerts are about, read in two queries however many alerts there are."""
+
+    def __init__(self, connection: Connection, found: Sequence[Mapping[str, Any]]) -> None:
+        people = sorted({one["child_id"] for one in found})
+        self._now = {
+            row["entity_id"]: _band(row["age_band"], is_child=row["is_child"])
+            for row in _in_parts(connection, _AGE_NOW, ENTITIES.c.entity_id, people)
+        }
+        self._then: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in _in_parts(connection, _AGE_THEN, MENTIONS.c.entity_id, people):
+            self._then[row["entity_id"]].append(row)
+
+    def of(self, one: Mapping[str, Any]) -> Facts:
+        """Return the band at the earliest event of the reason, and the one that is told now."""
+        reports = {report for step in one["path"] for report in step["report_ids"]}
+        reports |= {sign["report_id"] for sign in one["signs"]}
+        told = [row for row in self._then[one["child_id"]] if row["report_id"] in reports]
+        first = min(told, key=lambda row: (row["event_week"], row["report_id"]), default=None)
+        then = None if first is None else _band_then(first)
+        return {"age_at_event": then, "age_now": self._now.get(one["child_id"])}
 
 
-def _band(band: str, child: str) -> str:
-    """Return the band, or where none was told whether a child."""
-    return band if band != "UNKNOWN" else f"CHILD_{child}"
+_AGE_NOW: Final = select(ENTITIES.c.entity_id, ENTITIES.c.age_band, ENTITIES.c.is_child)
+_AGE_THEN: Final = select(
+    MENTIONS.c.entity_id,
+    MENTIONS.c.report_id,
+    MENTIONS.c.age_band,
+    MENTIONS.c.child_at_event,
+    REPORTS.c.event_week,
+).join(REPORTS, REPORTS.c.report_id == MENTIONS.c.report_id)
+_KEYS_AT_ONCE: Final = 500  # SQLite takes no more than so many values in one statement
+
+
+def _in_parts(
+    connection: Connection, query: Select[Any], column: Column[Any], keys: Sequence[str]
+) -> Iterator[Row]:
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        part = query.where(column.in_(keys[start : start + _KEYS_AT_ONCE]))
+        yield from (dict(row) for row in connection.execute(part).mappings())
+
+
+def _band_then(row: Row) -> str:
+    child = ChildAtEvent(row["child_at_event"])
+    if child is ChildAtEvent.UNKNOWN:
+        return str(AgeBand(row["age_band"]))
+    return _band(row["age_band"], is_child=True) if child is ChildAtEvent.YES else AgeBand.ADULT
+
+
+def _band(band: str, *, is_child: bool) -> str:
+    """Return the band; CHILD where nothing finer was told."""
+    return "CHILD" if band == AgeBand.UNKNOWN and is_child else band
 
 
 def _offers(connection: Connection, alert_id: str) -> list[Facts]:

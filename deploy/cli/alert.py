@@ -72,8 +72,8 @@ Seen = Annotated[
 ]
 ReferralId = Annotated[str, typer.Argument(help="A referral's id, or the beginning of one.")]
 _WITHHELD = (
-    "What was withheld from the hub is counted on the audit log, by item and reason; how many are"
-    " of this alert is not known here."
+    "What was withheld from the hub is counted by item and reason where an auditor looks (`rivelin"
+    " bridge withheld`); how many of it are of this alert is not known here."
 )
 
 

@@ -70,3 +70,8 @@ def test_every_rule_has_examples_that_alert_and_examples_that_do_not(rule):
 
 def test_the_page_names_the_version_of_the_file():
     assert f"## The rules of version {standard().version}" in PAGE
+
+
+def test_the_local_targets_of_the_clocks_stand_on_the_page():
+    for name, hours in standard().targets.model_dump().items():
+        assert f"|`{name}`|{hours} hours|" in PAGE
