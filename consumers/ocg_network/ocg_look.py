@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from uuid import UUID
 
 from sqlalchemy import or_, select
 
@@ -19,17 +18,18 @@ from consumers.network import handling
 from consumers.network.evidence import is_suspected_false
 from consumers.network.look import find, find_entity, footprint, tie_evidence
 from consumers.network.nominals import Decision, Nominals
-from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, PAIRS, REPORTS, SPLITS
+from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, REPORTS, SPLITS
 from consumers.ocg_network.deciding import (
     MEMBERS_MIN,
     Ground,
-    PersonFacts,
     UnknownOcgError,
     is_reference,
 )
 from consumers.ocg_network.disruption_look import references
+from consumers.ocg_network.edge import edge
 from consumers.ocg_network.ground import aliases, root, rows_in
 from consumers.ocg_network.ocgs import STATUS_AFTER, Decided
+from consumers.ocg_network.people import Entity, counts, entities_of, find_people, people
 from consumers.ocg_network.scoring import Life, Score, model_of
 from consumers.ocg_network.tables import (
     DECISION_REPORTS,
@@ -44,7 +44,7 @@ from streams.codes import Factor, OcgRole
 from streams.parts import Grading
 from streams.roles import OcgStatus
 from streams.topics import POLICE
-from streams.values import GradingScheme, NodeKind
+from streams.values import GradingScheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -110,30 +110,6 @@ def seen_by(connection: Connection) -> int:
     return connection.scalar(position) or 0
 
 
-def people(connection: Connection, ids: Iterable[str]) -> dict[UUID, PersonFacts]:
-    """Return who these ids stand for now; one that no live report mentions is left out."""
-    roots = {one: root(connection, one) for one in ids}
-    entities = _entities(connection, roots.values())
-    return {
-        UUID(one): PersonFacts(
-            root=UUID(now),
-            is_person=entities[now]["kind"] == NodeKind.PERSON.value,
-            is_child=bool(entities[now]["is_child"]),
-            is_victim_only=_is_victim_only(entities[now]),
-        )
-        for one, now in roots.items()
-        if now in entities
-    }
-
-
-def find_people(connection: Connection, typed: Iterable[str]) -> list[str]:
-    """Return the entities that ids, or the beginnings of ids, stand for.
-
-    Raises: InvalidInputError.
-    """
-    return [find_entity(connection, one) for one in typed]
-
-
 def member_ids(connection: Connection, ocg_id: str) -> list[str]:
     """Return the members of an OCG under the ids they were mapped by."""
     told = select(OCG_MEMBERS.c.person_id).where(OCG_MEMBERS.c.ocg_id == ocg_id)
@@ -195,21 +171,7 @@ def _member_or_person(connection: Connection, known: Sequence[str], typed: str) 
 
 def _network_people(connection: Connection, network_id: str) -> list[str]:
     rows = _rows(connection, select(ENTITIES).where(ENTITIES.c.network_id == network_id))
-    return sorted(row["entity_id"] for row in rows if _counts(row))
-
-
-def _entities(connection: Connection, ids: Iterable[str]) -> Mapping[str, Facts]:
-    found = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, set(ids))
-    return {row["entity_id"]: row for row in found}
-
-
-def _is_victim_only(entity: Facts) -> bool:
-    return bool(entity["is_victim"] and not entity["is_suspect"])
-
-
-def _counts(entity: Facts) -> bool:
-    is_person = entity["kind"] == NodeKind.PERSON.value
-    return is_person and not entity["is_child"] and not _is_victim_only(entity)
+    return sorted(row["entity_id"] for row in rows if counts(row))
 
 
 # --- doubted evidence -----------------------------------------------------------------------
@@ -257,7 +219,7 @@ def members(connection: Connection, ocg_id: str) -> list[Facts]:
     rows = _rows(connection, select(OCG_MEMBERS).where(OCG_MEMBERS.c.ocg_id == ocg_id))
     roots = {row["person_id"]: root(connection, row["person_id"]) for row in rows}
     splits = _splits(connection, roots)
-    entities = _entities(connection, roots.values())
+    entities = entities_of(connection, roots.values())
     doubted = doubts(connection, _reports_of(rows))
     by_person: dict[str, list[Facts]] = defaultdict(list)
     for row in rows:
@@ -272,13 +234,13 @@ def members(connection: Connection, ocg_id: str) -> list[Facts]:
 def _member(
     person: str,
     rows: Sequence[Facts],
-    entity: Facts | None,
+    entity: Entity | None,
     splits: Mapping[str, int],
     doubted: Mapping[str, Doubt],
 ) -> Facts:
     standing = Standing.NOT_MENTIONED
     if entity is not None:
-        standing = Standing.COUNTED if _counts(entity) else Standing.AT_RISK
+        standing = Standing.COUNTED if counts(entity) else Standing.AT_RISK
     confirmed = [row for row in rows if row["role"] is not None]
     standing_roles = [row for row in confirmed if row["role_seen"] > _split(splits, row)]
     held = min(standing_roles, key=_role_order, default=None)
@@ -444,12 +406,18 @@ def ocg(connection: Connection, ocg_id: str) -> Facts:
         **_summary(connection, row),
         "members_now": known,
         "overlap": overlap(connection, known),
-        "edge": edge(connection, known, row["mapped_at"]),
+        "edge": _edge(connection, known, row["mapped_at"]),
         "scores": scores(connection, ocg_id),
         "history": history(connection, ocg_id),
         "handling": handling.of_entities(connection, [one["person_id"] for one in known]),
         "note": A_HUMAN_DECIDES,
     }
+
+
+def _edge(connection: Connection, known: Sequence[Facts], mapped_at: str) -> Facts:
+    every = {one["person_id"] for one in known}
+    inside = {one["person_id"] for one in known if one["standing"] == Standing.COUNTED}
+    return edge(connection, inside, every, mapped_at)
 
 
 def overlap(connection: Connection, known: Sequence[Facts]) -> list[Facts]:
@@ -469,84 +437,6 @@ def overlap(connection: Connection, known: Sequence[Facts]) -> list[Facts]:
         for network, number in inside.items()
     ]
     return sorted(found, key=lambda one: (-one["members_in"], one["network_id"]))
-
-
-def edge(connection: Connection, known: Sequence[Facts], mapped_at: str) -> Facts:
-    """Return adults who are tied to members and are none, and since when; the newest first.
-
-    Directly, or by one thing that both are tied to (a line, a group). `new` are those whose tie
-    was first reported in the week of the mapping or later. Children and victims only are left out
-    and counted: they are for the hub.
-    """
-    inside = {one["person_id"] for one in known if one["standing"] == Standing.COUNTED}
-    every = {one["person_id"] for one in known}
-    direct = _neighbours(connection, inside)
-    entities = _entities(connection, direct)
-    things = {one for one, row in entities.items() if row["kind"] != NodeKind.PERSON.value}
-    ties = _tied(direct, things)
-    for thing, beyond in _neighbours_of(connection, things).items():
-        for person, week in beyond.items():
-            for member, since in direct[thing].items():
-                ties[person].setdefault(member, (max(week, since), thing))
-    outside = {one: by for one, by in ties.items() if one not in every}
-    entities = _entities(connection, outside)
-    adults = [_at_edge(entities[one], outside[one], mapped_at) for one in _adults(entities)]
-    left_out = sum(row["kind"] == NodeKind.PERSON.value for row in entities.values()) - len(adults)
-    adults.sort(key=lambda one: (one["since"], one["person_id"]), reverse=True)
-    return {"people": adults, "left_out": left_out}
-
-
-_Tied: TypeAlias = "Mapping[str, tuple[str, str | None]]"
-
-
-def _tied(
-    direct: Mapping[str, Mapping[str, str]], things: AbstractSet[str]
-) -> dict[str, dict[str, tuple[str, str | None]]]:
-    ties: dict[str, dict[str, tuple[str, str | None]]] = defaultdict(dict)
-    for person, by in direct.items():
-        if person not in things:
-            ties[person] = {member: (week, None) for member, week in by.items()}
-    return ties
-
-
-def _adults(entities: Mapping[str, Facts]) -> list[str]:
-    return [one for one, row in entities.items() if _counts(row)]
-
-
-def _at_edge(entity: Facts, tied: _Tied, mapped_at: str) -> Facts:
-    since = min(week for week, _ in tied.values())
-    return {
-        "person_id": entity["entity_id"],
-        "since": since,
-        "new": since >= _iso_week(mapped_at),
-        "tied_to": sorted(tied),
-        "through": sorted({thing for _, thing in tied.values() if thing is not None}),
-        "is_nominal": bool(entity["is_nominal"]),
-        "reports": entity["reports"],
-    }
-
-
-def _iso_week(instant: str) -> str:
-    year, week, _ = datetime.fromisoformat(instant).isocalendar()
-    return f"{year}-W{week:02}"
-
-
-def _neighbours(connection: Connection, ids: AbstractSet[str]) -> dict[str, dict[str, str]]:
-    """Return who is tied to these: other end, then which of these, and the first week."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for inner, outer in ((PAIRS.c.low_id, PAIRS.c.high_id), (PAIRS.c.high_id, PAIRS.c.low_id)):
-        for row in rows_in(connection, select(PAIRS), inner, ids):
-            found[row[outer.name]][row[inner.name]] = row["first_week"]
-    return {one: by for one, by in found.items() if one not in ids}
-
-
-def _neighbours_of(connection: Connection, ids: AbstractSet[str]) -> dict[str, dict[str, str]]:
-    """Return for each of these everything that is tied to it, and the first week."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for inner, outer in ((PAIRS.c.low_id, PAIRS.c.high_id), (PAIRS.c.high_id, PAIRS.c.low_id)):
-        for row in rows_in(connection, select(PAIRS), inner, ids):
-            found[row[inner.name]][row[outer.name]] = row["first_week"]
-    return found
 
 
 # --- history and scores -----------------------------------------------------------------------

@@ -127,7 +127,7 @@ def _edge(edge: Mapping[str, Any]) -> None:
             (
                 short(one["person_id"]),
                 one["since"],
-                "new" if one["new"] else "",
+                " ".join(word for word in ("new", "tentative") if one[word]),
                 " ".join(map(short, one["tied_to"])),
                 " ".join(map(short, one["through"])),
                 one["reports"],
@@ -136,6 +136,8 @@ def _edge(edge: Mapping[str, Any]) -> None:
         )
         columns = ("person", "tied since", "", "to", "through", "reports")
         show_table(columns, rows, title="At the edge: tied to members, no members themselves")
+        if any(one["tentative"] for one in edge["people"]):
+            show_text("Tentative: nobody has graded what ties them (`rivelin grade list`).")
     if edge["left_out"]:
         show_text(
             f"{edge['left_out']} more at the edge are children or victims: they are for the hub."

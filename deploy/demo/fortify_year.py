@@ -39,6 +39,7 @@ from consumers.ocg_network.disruption_decisions import (
 )
 from consumers.ocg_network.gaps import reach_of
 from consumers.ocg_network.levers import TargetKind, catalogue
+from consumers.ocg_network.people import people as people_of
 from consumers.ocg_network.scoring import MODEL_VERSION
 from deploy.authority import Act
 from deploy.demo import fortify_office as cast
@@ -208,7 +209,7 @@ class Year:
     async def _map(self) -> None:
         with self._house.police() as connection:
             found = _candidates(connection)
-            people = ocg_look.people(connection, [one for some in found for one in some.members])
+            people = people_of(connection, [one for some in found for one in some.members])
             ground = Ground(people, ocg_look.seen_by(connection))
         self.course.mapped = [_mapped(number, one) for number, one in enumerate(found)]
         networks = {one.reference: found[one.number].network_id for one in self.course.mapped}
@@ -238,9 +239,7 @@ class Year:
         """The most tied is taken for the principal, two more for significant, by a person."""
         with self._house.police() as connection:
             ground = Ground(
-                ocg_look.people(
-                    connection, [str(m) for o in self.course.mapped for m in o.members]
-                ),
+                people_of(connection, [str(m) for o in self.course.mapped for m in o.members]),
                 ocg_look.seen_by(connection),
             )
         at = self._calendar.at(5)
