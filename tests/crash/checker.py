@@ -3,7 +3,7 @@
 It folds each partner's topic by the rules of admission, written anew here, and so knows for every
 record what must have become of it at each place. Then it compares: place by place, partner by
 partner, name by name and in order. It shares no code with a stage; decoding and the derivation of
-audience ids (HKDF and HMAC, spelt out below) are all it has in common with them.
+audience ids (spelt out in `outside`) are all it has in common with them.
 
 I1  every record of a partner's topic has exactly one outcome, at every place it passes
 I2  what was never sent is nowhere; what nobody knows of counts at most once

@@ -7,6 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -33,19 +35,28 @@ if TYPE_CHECKING:
 TOPIC_OF = {Audience.POLICE: POLICE, Audience.SAFEGUARDING: SAFEGUARDING}
 
 
+def _derived(key: bytes, what: str) -> bytes:
+    info = f"rivelin/gate/{what}/1".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)
+
+
 class AudienceNames:
-    """The derivation of an audience's report ids, written anew from the ADR: HKDF, then HMAC."""
+    """The derivation of an audience's report ids, written anew from the ADR.
+
+    HKDF gives the keys, HMAC a number, and one AES block the audience's id for it.
+    """
 
     def __init__(self, run: Run, audience: Audience) -> None:
-        info = f"rivelin/gate/{audience.value}/report/1".encode()
-        subkey = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(
-            run.audience_keys[audience]
-        )
+        keys = run.audience_keys
+        both = keys[Audience.POLICE] + keys[Audience.SAFEGUARDING]
+        numbers = _derived(both, "both/report-number")
+        block = AES(_derived(keys[audience], f"{audience.value}/report"))
+        cipher = Cipher(block, modes.ECB()).encryptor()
         self._known: dict[UUID, tuple[str, UUID]] = {}
         for step in run.story.steps:
             named_so = step.partner.encode() + b"\0" + step.report_id.bytes
-            outside = UUID(bytes=hmac.digest(subkey, named_so, "sha256")[:16])
-            self._known[outside] = (step.partner, step.report_id)
+            number = hmac.digest(numbers, named_so, "sha256")[:16]
+            self._known[UUID(bytes=cipher.update(number))] = (step.partner, step.report_id)
 
     def behind(self, outside: UUID) -> tuple[str, UUID] | None:
         """Return partner and report id."""

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from anonymiser.gate.stage import OWN
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.restricted import (
+    ON_SUBMISSIONS,
     AnswerSubmitted,
-    ApprovalSubmitted,
     LinkDecided,
     LinkReviewed,
     MentionResolved,
     MergeDecided,
+    MessageSubmitted,
     OriginatorApproved,
     OutcomeFound,
     OutcomeMissing,
@@ -40,23 +42,12 @@ from streams.restricted import (
     RiskRaised,
     SplitDecided,
     WithdrawalReceived,
-    WithdrawalSubmitted,
 )
 from streams.shared import (
+    ON_FEEDBACK,
+    ON_OPERATIONS,
     AlertRaised,
     AlertUpdated,
-    BatchReleased,
-    FeedbackGiven,
-    NominalRelayed,
-    OperationRecorded,
-    PersonsMerged,
-    PersonSplit,
-    PoliceReportShared,
-    PossibleLinkTold,
-    QuestionPut,
-    ReportWithdrawn,
-    SafeguardingReportShared,
-    UsageTold,
 )
 from streams.topics import (
     ALARMS,
@@ -82,8 +73,6 @@ if TYPE_CHECKING:
 
     from streams.kafka.access import Access
 
-_ON_BOTH = (ReportWithdrawn, PersonsMerged, PersonSplit)
-_SUBMITTED = (ReportSubmitted, WithdrawalSubmitted, ApprovalSubmitted, AnswerSubmitted)
 CLASSES: dict[str, tuple[type[Any], ...]] = {
     REPORT_KEYS: (ReportKeysWrapped,),
     TOKENISED: (
@@ -92,6 +81,7 @@ CLASSES: dict[str, tuple[type[Any], ...]] = {
         ReceiptDue,
         AnswerSubmitted,
         OriginatorApproved,
+        MessageSubmitted,
     ),
     OUTGOING: (
         ReportLinked,
@@ -104,6 +94,7 @@ CLASSES: dict[str, tuple[type[Any], ...]] = {
         LinkDecided,
         AnswerSubmitted,
         OriginatorApproved,
+        MessageSubmitted,
     ),
     RESOLUTIONS: (
         ReportAdmitted,
@@ -122,12 +113,12 @@ CLASSES: dict[str, tuple[type[Any], ...]] = {
     REDRIVES: (RedriveRequested,),
     QUARANTINE: (Quarantined,),
     DUTY: (RiskRaised,),
-    POLICE: (PoliceReportShared, *_ON_BOTH),
-    SAFEGUARDING: (SafeguardingReportShared, NominalRelayed, PossibleLinkTold, *_ON_BOTH),
+    POLICE: OWN[POLICE],
+    SAFEGUARDING: OWN[SAFEGUARDING],
     ALERTS: (AlertRaised, AlertUpdated),
-    OPERATIONS: (OperationRecorded, BatchReleased),
-    **{submissions_of(partner): _SUBMITTED for partner in PARTNERS},
-    **{feedback_of(partner): (FeedbackGiven, QuestionPut, UsageTold) for partner in PARTNERS},
+    OPERATIONS: ON_OPERATIONS,
+    **{submissions_of(partner): ON_SUBMISSIONS for partner in PARTNERS},
+    **{feedback_of(partner): ON_FEEDBACK for partner in PARTNERS},
 }
 #: Outside the enclave: read by somebody else, so that no identifier may lie there.
 OUTSIDE = frozenset({POLICE, SAFEGUARDING, ALERTS, OPERATIONS, *map(feedback_of, PARTNERS)})

@@ -17,17 +17,15 @@ from streams.codec import decode, encode
 from streams.errors import DecodeError
 from streams.identifiers import RULES, UnreadableIdentifierError, canonical, district
 from streams.restricted import (
-    AnswerSubmitted,
-    ApprovalSubmitted,
+    ON_SUBMISSIONS,
     ReportSubmitted,
-    WithdrawalSubmitted,
 )
 from streams.sealing import UnsealError, open_submission
 from tests.hostile.mutants import CONTEXT, judged, seal_bodies
 from tests.invented_enclave import KEYS, arrived
 from tests.invented_reports import report
 
-SUBMISSIONS = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
+SUBMISSIONS = ON_SUBMISSIONS
 FORM_CHARACTERS_MAX = 20_000
 TOLD = report(
     event_at=datetime(2026, 1, 3, tzinfo=UTC), reported_at=datetime(2026, 1, 4, tzinfo=UTC)

@@ -24,7 +24,7 @@ from schemas import CATALOGUE
 from streams import sealing
 from streams.codec import decode, encode, schema_id
 from streams.restricted import (
-    AnswerSubmitted,
+    ON_SUBMISSIONS,
     ApprovalSubmitted,
     Identity,
     Quarantined,
@@ -43,7 +43,7 @@ from tests.invented_reports import child, phone, report, sister, tie, unnamed
 
 SECONDS_MAX = 0.25
 MEBIBYTES_MAX = 512
-SUBMISSIONS = (ReportSubmitted, WithdrawalSubmitted, AnswerSubmitted, ApprovalSubmitted)
+SUBMISSIONS = ON_SUBMISSIONS
 EDGES = bytes((0x00, 0x01, 0x02, 0x7F, 0x80, 0x81, 0xFE, 0xFF))
 LIES = tuple(
     long(n) for n in (-1, 1, 63, 64, 1_000, 1_001, 262_144, 50_000_000, 2**63 - 1, -(2**63))
