@@ -84,6 +84,7 @@ class Deadlines:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self._open: dict[str, frozenset[Deadline]] = {}
+        self._owners: defaultdict[UUID, set[str]] = defaultdict(set)
         self._queue: list[tuple[datetime, int, str, Deadline]] = []
         self._told: set[UUID] = set()
         self._last: defaultdict[_Matter, list[datetime]] = defaultdict(list)
@@ -95,7 +96,11 @@ class Deadlines:
         `owner` is any name for what offers: the alert, or the OCG and person of a role.
         """
         fresh = frozenset(one for one in deadlines if one.deadline_id not in self._told)
-        for one in fresh - self._open.get(owner, frozenset()):
+        before = self._open.get(owner, frozenset())
+        for one in before - fresh:
+            self._disown(one.deadline_id, owner)
+        for one in fresh - before:
+            self._owners[one.deadline_id].add(owner)
             heappush(self._queue, (one.due_at, one.deadline_id.int, owner, one))
         if fresh:
             self._open[owner] = fresh
@@ -130,9 +135,8 @@ class Deadlines:
             return False
         self._keep(event)
         self._rewrites.append(_row_of(event))
-        for owner, some in [*self._open.items()]:
-            if any(one.deadline_id == event.deadline_id for one in some):
-                self.offer(owner, *some)
+        for owner in sorted(self._owners.get(event.deadline_id, ())):
+            self.offer(owner, *self._open[owner])
         return True
 
     def was_told(
@@ -165,6 +169,12 @@ class Deadlines:
                     passed_at=datetime.fromisoformat(row["passed_at"]),
                 )
             )
+
+    def _disown(self, deadline_id: UUID, owner: str) -> None:
+        owners = self._owners[deadline_id]
+        owners.discard(owner)
+        if not owners:
+            del self._owners[deadline_id]
 
     def _keep(self, event: DeadlinePassed) -> None:
         self._told.add(event.deadline_id)

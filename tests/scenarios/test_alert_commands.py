@@ -121,6 +121,8 @@ def test_an_alert_is_worked_on_from_its_raising_to_its_closing(office):
         False,
     )
 
+    assert (raised["age_at_event"], raised["age_now"]) == ("CHILD", "CHILD")
+
     office.run(ANN, "alert", "claim", alert[:8])
     office.run(ANN, "alert", "assess", alert, "--level", "4", "--reason", "missing")
     made = office.json(ANN, "alert", "refer", alert, "--route", "childrens-social-care")

@@ -17,6 +17,7 @@ from streams.hub import RulesAdopted
 from streams.loop import NO_WAIT
 from streams.ports import Outgoing
 from streams.topics import HUB_DECISIONS, SAFEGUARDING
+from tests.invented_evidence import key, merged, withdrawn
 from tests.invented_hub import (
     ANN,
     BEN,
@@ -294,3 +295,43 @@ async def test_the_hub_goes_by_the_targets_of_the_rules_that_were_adopted():
     await again.read()
     assert [one.kind for one in hub.passed()][1:] == [DeadlineKind.TRIAGE_DUE]
     assert "Triage within 2 hours, taken on within 1" in hub.look(rule_of_clocks)
+
+
+def test_thousands_that_pass_at_once_are_each_told_once_and_leave_nothing_behind():
+    made = Deadlines("topic")
+    for number in range(3_000):
+        made.offer(f"owner {number}", a_deadline(f"A{number}", 1), a_deadline(f"B{number}", 9))
+    due = made.due(MONDAY + timedelta(hours=2))
+    assert len(due) == len(set(due)) == 3_000
+    for one in due:
+        assert made.tell(one.passed(MONDAY))
+    assert made.due(MONDAY + timedelta(hours=2)) == ()
+    for number in range(3_000):
+        made.offer(f"owner {number}")
+    assert (made.open(), made._owners) == ([], {})
+
+
+# --- people who turn out to be one, or two ------------------------------------------------------
+
+
+async def say(hub, event):
+    await hub.log.append([Outgoing(SAFEGUARDING, encode(event))])
+    await hub.read()
+
+
+async def test_a_person_merged_while_the_alert_is_open_keeps_it_with_its_owner():
+    hub, alert = await raised()
+    await hub.hear(claimed(alert))
+    await say(hub, merged("g-elder", "g-kit"))
+    (one,) = [one for one in hub.look(alerts, hub.wall.now) if one["alert_id"] == str(alert)]
+    assert (one["child_id"], one["owner"], one["supported"]) == (key("g-elder"), ANN, True)
+
+
+async def test_an_alert_whose_reason_a_withdrawal_removes_stays_marked_and_its_clock_runs_on():
+    hub, alert = await raised()
+    await say(hub, withdrawn("g-child"))
+    (one,) = hub.look(queue, hub.wall.now)
+    assert (one["alert_id"], one["supported"], one["state"]) == (str(alert), False, "RAISED")
+    hub.wall.forward(hours=4)
+    await hub.read()
+    assert {kind.kind for kind in hub.passed()} == BOTH
