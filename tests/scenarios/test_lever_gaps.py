@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from consumers.ocg_network import OcgNetwork, disruption_look
@@ -284,3 +286,46 @@ async def test_on_paper_a_child_stays_in_the_network(police):
         police.look(disruption_look.removal, nodes, without=[key("kim")])
     with pytest.raises(InvalidInputError, match="--without"):
         police.look(disruption_look.removal, nodes)
+
+
+# --- order and past -------------------------------------------------------------------
+
+
+def history():
+    """What three topics hold, each in its own order."""
+    return {
+        POLICE: [
+            a_group().police(),
+            at_home("R2", "ada", "kim").child("kim").police(),
+            answered(view=HubView.WITH_A_SOCIAL_WORKER),
+            protected(),
+            merged("home", "old home", NodeKind.ADDRESS),
+        ],
+        POLICE_DECISIONS: [mapped(), asked(), confirmed("ada", OcgRole.PRINCIPAL)],
+        DISRUPTIONS: [planned(), executed(), assessed(), planned("D2"), failed("D2"), seized()],
+    }
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_every_interleaving_of_the_three_topics_gives_the_same_rows(seed):
+    dice, police = random.Random(seed), Police()
+    queues = {topic: list(events) for topic, events in history().items()}
+    while any(queues.values()):
+        topic = dice.choice([one for one, events in queues.items() if events])
+        await police.hear(topic, queues[topic].pop(0))
+    in_turn = Police()
+    for topic, events in history().items():
+        await in_turn.hear(topic, *events)
+    assert police.desk.table_hashes() == in_turn.desk.table_hashes()
+
+
+async def test_a_look_back_shows_what_was_known_then(police):
+    await police.hear(DISRUPTIONS, planned(), executed())
+    then = dict(police.desk.store.positions())
+    await police.hear(DISRUPTIONS, assessed(), seized())
+    with police.desk.store.as_of(then) as view:
+        (one,) = disruption_look.disruptions(view.connection)
+        assert one["impact"] == "not assessed"
+        assert disruption_look.all_totals(view.connection)["all"]["guns"] == 0
+    (one,) = police.look(disruption_look.disruptions)
+    assert one["impact"] == "MAJOR"
