@@ -176,7 +176,9 @@ async def play_year(
         alerts = results.alert_counts(connection)
     again = await results.recounted(log, calendar, positions=positions)
     archive = await results.recounted(log, calendar, ARCHIVE, positions)
-    left_out = await results.recounted(log, calendar, without, positions)
+    left_out = archive
+    if without != ARCHIVE:
+        left_out = await results.recounted(log, calendar, without, positions)
     return Result(
         counted=counted,
         explained=explained,
