@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from streams.ports import Record
 
 NOT_AN_ALERT = (
-    "Nothing here was raised, sent or stored. An alert that is lost is one that a named person"
+    "No alert was raised, sent or stored. An alert that is lost is one that a named person"
     " would not have seen: read the outcomes before you adopt anything."
 )
 Reason = Annotated[FindingReason, typer.Option(help="Why, a code.")]
@@ -270,5 +270,5 @@ def _show(told: Mapping[str, Any]) -> None:
     rest = {name: told[name] for name in ("load", "shift_days", "events", "seconds")}
     show_table(("figure", "value"), figure_rows(rest))
     if told["findings_raised"] is not None:
-        say(f"{told['findings_raised']} findings are new before the hub lead")
+        say(f"new findings before the hub lead: {told['findings_raised']}")
     say(NOT_AN_ALERT)
