@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from consumers.safeguarding.alerts import Alert, AlertBook
@@ -175,19 +176,21 @@ class Judge:
         self, rule: Rule, people: Iterable[str], finder: Finder, at: datetime
     ) -> list[Alert]:
         changed: list[Alert] = []
-        for person in sorted(people):
-            finding = self._find(rule, person, finder)
-            if isinstance(rule, UnansweredRule):
+        is_timed, rule_id, about = isinstance(rule, UnansweredRule), rule.id, rule.about
+        for person in people:
+            if finder.subject(person) in about:
+                finding = finder.find(rule, person)
+            elif (rule_id, person) in self.book.alerts or is_timed:
+                finding = NOTHING
+            else:
+                continue
+            if is_timed:
                 self._watch(rule, person, finding)
             alert = self._next(rule, person, finding, finder, at)
             if alert is not None:
                 self._put(alert)
                 changed.append(alert)
-        return changed
-
-    def _find(self, rule: Rule, person: str, finder: Finder) -> Finding:
-        subject = finder.subject(person)
-        return finder.find(rule, person) if subject in rule.about else NOTHING
+        return sorted(changed, key=attrgetter("child_id")) if len(changed) > 1 else changed
 
     def _watch(self, rule: Rule, person: str, finding: Finding) -> None:
         key, due = (rule.id, person), finding.look_again_at

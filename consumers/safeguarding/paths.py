@@ -223,10 +223,10 @@ class Paths:
 
     def _steps(self, here: str, fits: Callable[[Tie], bool]) -> Iterator[tuple[str, Step]]:
         """Yield the other ends of ties that fit, one step each (the first kind by name)."""
-        for other in self._fold.near(here):
-            steps = sorted(self._ties(here, other, fits), key=lambda step: step.kind.value)
-            if steps:
-                yield other, steps[0]
+        for other, pair in self._fold.near(here).items():
+            found = [tie for tie in pair.ties if fits(tie) and tie.stands]
+            if found:
+                yield other, _step(min(found, key=lambda tie: tie.kind.value), here)
 
     def _ties(self, here: str, there: str, fits: Callable[[Tie], bool]) -> Iterator[Step]:
         pair = self._fold.pair(here, there)

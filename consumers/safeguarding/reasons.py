@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from consumers.network.entities import Standing
     from consumers.network.evidence import TieKey
     from consumers.safeguarding.paths import Path, Paths
     from consumers.safeguarding.picture import Picture
@@ -59,13 +60,13 @@ class Finder:
         self._picture = picture
         self._paths = paths
         self._at = at
+        self._subjects: dict[str, AlertSubject | None] = {}
 
     def subject(self, person: str) -> AlertSubject | None:
         """Return what an alert about a person would be about; None for whom no report mentions."""
-        standing = self._picture.fold.standing(person)
-        if standing is None or standing.kind is not NodeKind.PERSON:
-            return None
-        return AlertSubject.CHILD if standing.is_child else AlertSubject.ADULT
+        if person not in self._subjects:
+            self._subjects[person] = _subject(self._picture.fold.standing(person))
+        return self._subjects[person]
 
     def find(self, rule: Rule, person: str) -> Finding:  # noqa: C901, PLR0911 - a case for each kind
         """Return what a rule says of a person, whom it must be about."""
@@ -100,6 +101,8 @@ class Finder:
     def _early_signs(self, rule: SignsRule, child: str) -> Finding:
         """Take the latest window in which the signs reach the threshold."""
         seen = self._of(child)
+        if _most_points(seen, rule) < rule.threshold:
+            return NOTHING
         tie = self._paths.adult_associate(child) if rule.adult_associate else None
         bonus = rule.adult_associate if tie else 0
         for window in _windows(seen, rule.window_weeks, rule.weights):
@@ -111,7 +114,10 @@ class Finder:
         return NOTHING
 
     def _slavery(self, rule: SlaveryRule, person: str) -> Finding:
-        for window in _windows(self._of(person), rule.window_weeks, rule.indicators):
+        seen = self._of(person)
+        if len({sign for one in seen for sign, _ in one.told}) < rule.threshold:
+            return NOTHING
+        for window in _windows(seen, rule.window_weeks, rule.indicators):
             counted = _counted(window, rule.indicators, len(window))
             kinds = {activity for _, activity in counted}
             origins = {one.origin_id for one, _ in counted}
@@ -183,8 +189,20 @@ class Finder:
         return [one for one in self._picture.signs.of(person) if one.child is not other]
 
 
+def _subject(standing: Standing | None) -> AlertSubject | None:
+    if standing is None or standing.kind is not NodeKind.PERSON:
+        return None
+    return AlertSubject.CHILD if standing.is_child else AlertSubject.ADULT
+
+
 def _by(path: Path | None) -> Finding:
     return NOTHING if path is None else Finding(Reason(path))
+
+
+def _most_points(seen: Iterable[Seen], rule: SignsRule) -> int:
+    """Return what the signs of all weeks together could come to."""
+    weights = rule.weights
+    return rule.adult_associate + sum(weights.get(sign, 0) for one in seen for sign, _ in one.told)
 
 
 def _told(seen: Iterable[Seen], signs: Collection[Activity]) -> Iterator[tuple[Seen, Activity]]:
