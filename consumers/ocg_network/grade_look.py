@@ -84,6 +84,14 @@ def waiting(connection: Connection) -> Facts:
     return {"waiting": found, "graded": len(live) - len(undone), "reports": len(live)}
 
 
+def next_waiting(connection: Connection) -> Facts:
+    """Return the report that has waited longest, None if all are graded, and how many are done."""
+    found = waiting(connection)
+    first = next(iter(found["waiting"]), None)
+    told = None if first is None else report(connection, first["report_id"])
+    return {"report": told, "graded": found["graded"], "reports": found["reports"]}
+
+
 def _is_ungraded(row: Facts) -> bool:
     return bool(row["scheme"] == GradingScheme.UNGRADED)
 

@@ -96,10 +96,11 @@ def find_ocg(connection: Connection, typed: str) -> str:
 
     Raises: InvalidInputError.
     """
-    named = connection.scalar(select(OCGS.c.ocg_id).where(OCGS.c.reference == typed.strip()))
-    if named is None and is_reference(typed.strip()):
+    reference = typed.strip().upper()
+    named = connection.scalar(select(OCGS.c.ocg_id).where(OCGS.c.reference == reference))
+    if named is None and is_reference(reference):
         raise UnknownOcgError(
-            f"no OCG {typed.strip()} is in this view; if it was mapped just now, look again"
+            f"no OCG {reference} is in this view; if it was mapped just now, look again"
         )
     return named or find(connection, OCGS.c.ocg_id, typed, "OCG")
 

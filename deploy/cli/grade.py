@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
         help="Grade reports; you do not see their source, but how it fared.", no_args_is_help=True
     )
     group.command("list")(grade_list)
+    group.command("next")(grade_next)
     group.command("show")(grade_show)
     group.command("report")(grade_report)
     app.add_typer(group, name="grade")
@@ -82,6 +83,24 @@ def _progress(found: Mapping[str, Any]) -> str:
     if graded == every:
         return f"All {every} reports are graded."
     return f"{graded} of {every} reports are graded, {every - graded} wait."
+
+
+def grade_next(
+    *,
+    name: Name = None,
+    purpose: PurposeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the report that has waited longest for a grade, as `grade show` does."""
+    from consumers.ocg_network.grade_look import next_waiting  # noqa: PLC0415 - keeps --help quick
+
+    found = ask(police("grade next", lambda one, _: next_waiting(one)), name, purpose, None)
+    if as_json:
+        show_json(found)
+        return
+    if found["report"] is not None:
+        _show(found["report"])
+    say(_progress(found))
 
 
 def grade_show(

@@ -229,7 +229,7 @@ def ocg_map(  # noqa: PLR0913 - each is one option of the command
             told["ground"],
             by,
             ocg_id=ocg_id,
-            reference=reference,
+            reference=reference.strip().upper(),
             members=_ids(told["members"]),
             network_id=UUID(told["network_id"]),
             areas=told["areas"],
@@ -326,7 +326,7 @@ def ocg_split(  # noqa: PLR0913 - each is one option of the command
             by,
             ocg_id=UUID(told["ocg_id"]),
             new_ocg_id=new,
-            new_reference=reference,
+            new_reference=reference.strip().upper(),
             members=_ids(told["named"]),
         ),
     )

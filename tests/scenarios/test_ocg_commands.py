@@ -296,9 +296,10 @@ def grading(report, source="2", assessment="B", scheme="3x5x2"):
 def test_an_analyst_grades_what_waits_and_sees_how_many_are_done(station):
     found = station.json(ANN, "grade", "list")
     assert [one["report_id"] for one in found["waiting"]] == [key("R2")]
+    assert station.json(ANN, "grade", "next")["report"]["report_id"] == key("R2")
     assert "2 of 3 reports are graded, 1 wait" in station.run(ANN, "grade", "list").output
     station.run(ANN, *grading("R2"))
-    assert "All 3 reports are graded" in station.run(ANN, "grade", "list").output
+    assert "All 3 reports are graded" in station.run(ANN, "grade", "next").output
     shown = station.run(ANN, "grade", "show", key("R2")).stdout
     assert "2B (3x5x2)" in shown
     assert "too little is known of this source" in shown
