@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from importlib import resources
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.ocg_network import scoring
 from consumers.ocg_network.scoring import (
     Executed,
     Life,
@@ -35,6 +39,13 @@ from tests.invented_ocgs import EXAMPLE, HARM, LIKELIHOOD, POSITION
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MAPPED, ARCHIVED, ABSORBED = OcgStatus.MAPPED, OcgStatus.ARCHIVED, OcgStatus.ABSORBED
+
+
+SCORES = st.tuples(
+    st.tuples(*[st.integers(0, 4)] * 6),
+    st.tuples(*[st.integers(0, 4)] * 3),
+    st.tuples(*[st.integers(0, 4)] * 2),
+)
 
 
 def day(number: int) -> datetime:
@@ -99,6 +110,39 @@ def test_a_model_with_an_unknown_field_is_refused():
         model_from('{"version": 2, "multiply_confidence": true}')
 
 
+def other_model(**change) -> str:
+    """The text of the model of version 1 with something changed."""
+    told = json.loads(
+        resources.files("consumers.ocg_network").joinpath("scoring-1.json").read_text()
+    )
+    return json.dumps({**told, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": ["none", "some"]},
+        {"harm": [{"factor": "PHYSICAL", "weight": -1, "means": "x"}]},
+        {"harm": [{"factor": "REPUTATION", "weight": 1, "means": "x"}]},
+        {"likelihood": [{"factor": "PHYSICAL", "weight": 1, "means": "twice"}]},
+        {"harm": [{"factor": "PHYSICAL", "means": "no weight"}]},
+    ],
+)
+def test_a_model_that_does_not_hold_together_is_refused(change):
+    with pytest.raises(ModelFileError):
+        model_from(other_model(**change))
+
+
+@given(SCORES, SCORES)
+def test_the_parts_add_up_where_the_model_changed_between_two_scores(before, after):
+    weighted = [{"factor": one.value, "weight": two, "means": "x"} for two, one in enumerate(HARM)]
+    models = {1: model_of(1), 2: model_from(other_model(version=2, harm=weighted))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "model_of", models.__getitem__)
+        old, new = a_score(before), replace(a_score(after), model=2)
+        assert sum(shares(old, new).values()) == new.risk - old.risk
+
+
 def test_totals_count_mapped_ocgs_alone_and_tell_which_nobody_scored():
     lives = [
         a_life("SY-1", a_score()),
@@ -117,12 +161,6 @@ def test_the_change_in_per_cent_is_none_where_there_was_nothing():
 
 
 # --- change explained ----------------------------------------------------------------------
-
-SCORES = st.tuples(
-    st.tuples(*[st.integers(0, 4)] * 6),
-    st.tuples(*[st.integers(0, 4)] * 3),
-    st.tuples(*[st.integers(0, 4)] * 2),
-)
 
 
 @given(SCORES, SCORES)
