@@ -62,9 +62,14 @@ class Spike:
         verdict = "a spike" if self.is_spike else "no spike"
         return (
             f"{self.count} in {self.week} against a mean of {self.mean_before:.1f} over"
-            f" {self.weeks_before} earlier weeks: chance {self.chance:.4f}, {verdict}"
+            f" {self.weeks_before} earlier weeks: chance {_shown(self.chance)}, {verdict}"
             f" (test {SPIKE_TEST_VERSION}: at most {CHANCE_MAX} and at least {VOICES_MIN})"
         )
+
+
+def _shown(chance: float) -> str:
+    smallest = 0.0001
+    return f"below {smallest}" if chance < smallest else f"{chance:.4f}"
 
 
 def spikes(concerns: Iterable[Concern]) -> list[Spike]:
