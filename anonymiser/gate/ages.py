@@ -54,6 +54,8 @@ class AgeRelay(Relay):
         self._shown: dict[bytes, int] = {}  # nodes of a report that were shown as children, as bits
         self._by_week: dict[str, set[bytes]] = {}
         self._weeks: list[str] = []
+        #: What was told was due: no clock that is behind takes it back.
+        self._since = _AT_ONCE
 
     # --- memory -----------------------------------------------------------------------
 
@@ -74,6 +76,8 @@ class AgeRelay(Relay):
                 self._shown.pop(report.bytes, None)
             case AgeBandChanged(person_id=person, age_band=band):
                 self._told[person.bytes] = band
+                if band is not AgeBand.UNKNOWN:
+                    self._since = max(self._since, due_at(effect.event.week))
                 self._young.add(self._hub.ids.entity_behind(person).bytes)
             case _:
                 return
@@ -113,7 +117,8 @@ class AgeRelay(Relay):
 
     def _settle(self, at: datetime) -> Iterator[Effect]:
         unsettled, self._unsettled = self._unsettled, set()
-        told = (self._of(UUID(bytes=one), at) for one in unsettled)
+        now = max(at, self._since)
+        told = (self._of(UUID(bytes=one), now) for one in unsettled)
         events = [event for event in told if event is not None]
         for event in sorted(events, key=lambda one: one.person_id.bytes):
             yield Effect(SAFEGUARDING, event)
