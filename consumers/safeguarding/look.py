@@ -80,13 +80,15 @@ def alert(connection: Connection, alert_id: str) -> Facts:
 def possible_alerts(connection: Connection) -> list[Facts]:
     """Return what would be an alert if a possible link were one person; state POSSIBLE, by child.
 
-    None of them was raised: none has an alert id, and none is supported.
+    None of them was raised: none has an alert id, and none is supported. What no rule in force
+    would raise is left out.
     """
+    kinds = {rule.kind for rule in words.rules_of(connection).enabled}
     by_child = select(POSSIBLE_ALERTS).order_by(
         POSSIBLE_ALERTS.c.child_id, POSSIBLE_ALERTS.c.rule, POSSIBLE_ALERTS.c.left_id
     )
     rows = connection.execute(by_child).mappings()
-    return [_possible(connection, dict(row)) for row in rows]
+    return [_possible(connection, dict(row)) for row in rows if row["rule"] in kinds]
 
 
 def may_also_be(connection: Connection, person: str) -> list[str]:

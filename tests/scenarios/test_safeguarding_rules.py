@@ -7,6 +7,7 @@ import pytest
 from consumers.safeguarding import Safeguarding
 from consumers.safeguarding.alerts import alert_id_of
 from consumers.safeguarding.look import alert as shown_alert
+from consumers.safeguarding.look import possible_alerts
 from consumers.safeguarding.rule_tables import PENDING_TABLE, RULES_TABLE
 from consumers.safeguarding.rules import standard
 from consumers.safeguarding.tables import ALERTS_TABLE, VERSIONS
@@ -14,7 +15,13 @@ from consumers.store import ProjectionStore
 from streams.codes import AlertSubject
 from streams.hub import RulesAdopted
 from streams.memory import MemoryLog
-from streams.shared import AgeBandChanged, AlertRaised, AlertUpdated, GradeRelayed
+from streams.shared import (
+    AgeBandChanged,
+    AlertRaised,
+    AlertUpdated,
+    GradeRelayed,
+    PossibleLinkTold,
+)
 from streams.taxonomy import RelationKind
 from streams.values import Activity, AgeBand, AlertRule, Role
 from tests.hub_rules import Hub, at, rules_with, signs, telling
@@ -535,6 +542,17 @@ async def test_events_tell_rule_subject_signs_and_version(desk):
     assert (updated.supported, updated.rule_version, updated.signs) == (False, 1, ())
     versions = [row for row in desk.rows(VERSIONS) if row["alert_id"] == str(identity)]
     assert len(versions) == 2
+
+
+async def test_what_is_possible_by_a_rule_that_is_off_is_not_shown(desk):
+    tied = Told("I1").tie("ada", EXPLOITS, "kim").child("kim")
+    doubt = PossibleLinkTold(left_id=an_id("kim"), right_id=an_id("kit"), open=True)
+    await desk.hear(network(), tied.safeguarding(), signs("X1", "kit", Activity.CONCERN), doubt)
+    with desk.store.snapshot() as snapshot:
+        assert [one["rule"] for one in possible_alerts(snapshot.connection)] == [TIED]
+    await desk.hear(adoption(off(TIED)))
+    with desk.store.snapshot() as snapshot:
+        assert possible_alerts(snapshot.connection) == []
 
 
 async def test_capacity_and_consent_are_shown_and_never_assumed(desk):
