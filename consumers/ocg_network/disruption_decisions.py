@@ -171,7 +171,9 @@ def decide_plan(
             "--target: neither a member of this OCG nor a thing that its members have; an analyst"
             " maps it again with them, or offer a way out: `rivelin intervention`"
         )
-    require_view(event.lever, ground)
+    asked = require_view(event.lever, ground)
+    if asked is not None and str(event.request_id) != asked.request_id:
+        raise HubViewMissingError("the plan names the hub's latest view that it rests on")
     return (event,)
 
 
@@ -245,14 +247,15 @@ def require_target(entry: CatalogueEntry, target: Target | None) -> None:
         )
 
 
-def require_view(lever: Lever, ground: Ground) -> None:
+def require_view(lever: Lever, ground: Ground) -> AskedView | None:
     """Check that the hub was asked where a child lives or may live, and does not say hold.
 
+    Returns its view; None where none is needed.
     Raises: HubViewMissingError with the command to ask by, HubSaysHoldError.
     """
     target = ground.target
     if target is None or not target.protects_child:
-        return
+        return None
     asked = ground.views.get(lever)
     if asked is None:
         raise HubViewMissingError(
@@ -263,6 +266,7 @@ def require_view(lever: Lever, ground: Ground) -> None:
         raise HubViewMissingError("the hub was asked and has not answered yet; look again later")
     if asked.view is HubView.HOLD_UNTIL_CHILD_SAFE:
         raise HubSaysHoldError("the hub says: hold until the child is safe; ask again afterwards")
+    return asked
 
 
 def _planned(book: DisruptionBook, disruption_id: str) -> Disruption:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -44,9 +45,7 @@ def look(
     typed: str = "",
 ) -> Question:
     """Return a look that every role may take that has to do with disruptions."""
-    from dataclasses import replace  # noqa: PLC0415 - keeps --help quick
-
-    from deploy.authority import Act  # noqa: PLC0415 - the same
+    from deploy.authority import Act  # noqa: PLC0415 - keeps --help quick
 
     return replace(police(subject, read, find, typed), wants=Act.LOOK_AT_DISRUPTIONS)
 
@@ -72,21 +71,14 @@ def day_of(typed: str | None, option: str) -> date:
         raise InvalidInputError(f"{option} is a day such as 2026-11-30") from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a command was told, found in the police view: ids in full, and the ground under them."""
 
-    def __init__(
-        self,
-        ground: Ground,
-        *,
-        ocg: UUID | None,
-        target: UUID | None,
-        reports: tuple[UUID, ...],
-    ) -> None:
-        self.ground = ground
-        self.ocg = ocg
-        self.target = target
-        self.reports = reports
+    ground: Ground
+    ocg: UUID | None
+    target: UUID | None
+    reports: tuple[UUID, ...]
 
 
 def facts(  # noqa: PLR0913 - one argument for each thing that was typed
@@ -114,7 +106,7 @@ def facts(  # noqa: PLR0913 - one argument for each thing that was typed
             connection, day, ocg_id=ocg_id, target_id=target_id, report_ids=report_ids
         )
         return Facts(
-            found,
+            ground=found,
             ocg=None if ocg_id is None else UUID(ocg_id),
             target=None if target_id is None else UUID(target_id),
             reports=tuple(map(UUID, report_ids)),

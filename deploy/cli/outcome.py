@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
@@ -388,22 +389,15 @@ def list_interventions(
 # --- what they have in common -----------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
 class _Told:
     """What was typed of an outcome, as it was typed."""
 
-    def __init__(
-        self,
-        ocg: str | None,
-        target: str | None,
-        report: str | None,
-        disruption: str | None,
-        on: str | None,
-    ) -> None:
-        self.ocg = ocg
-        self.target = target
-        self.report = report
-        self.disruption = disruption
-        self.on = on
+    ocg: str | None
+    target: str | None
+    report: str | None
+    disruption: str | None
+    on: str | None
 
 
 def _record(

@@ -7,7 +7,7 @@ what is recorded for each OCG.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
@@ -326,8 +326,11 @@ class Year:
         await self._answer()
         await self._house.catch_up()
         await self._office.hear(POLICE, HubViewRelayed, len(homes))
-        for one, home in homes:
-            plan = self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.COUNCIL_OFFICER, day=30)
+        for number, (one, home) in enumerate(homes):
+            plan = replace(
+                self._plan_of(one, Lever.CLOSURE_ORDER, home, cast.COUNCIL_OFFICER, day=30),
+                request_id=_id(f"view {number}"),
+            )
             try:
                 await self._plan_all(cast.COUNCIL_OFFICER, "homes the hub has seen", [plan])
             except HubSaysHoldError:

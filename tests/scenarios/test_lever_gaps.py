@@ -187,7 +187,12 @@ async def plan_at_home(police):
         target_id=key("home"),
         report_ids=[key("R1")],
     )
-    event = planned(lever=Lever.POSSESSION, agency=Agency.HOUSING, target_id=an_id("home"))
+    event = planned(
+        lever=Lever.POSSESSION,
+        agency=Agency.HOUSING,
+        target_id=an_id("home"),
+        request_id=an_id("Q1"),
+    )
     return decide_plan(event, book_of(), ground)
 
 

@@ -56,7 +56,11 @@ from tests.invented_disruptions import (
 from tests.invented_evidence import an_id, key
 
 EMPTY = book_of()
-CLOSURE = {"lever": Lever.CLOSURE_ORDER, "target_id": an_id("home")}
+CLOSURE = {
+    "lever": Lever.CLOSURE_ORDER,
+    "target_id": an_id("home"),
+    "request_id": an_id("Q1"),
+}
 
 
 def view(view=HubView.NO_OBJECTION):
@@ -141,6 +145,13 @@ def test_hold_refuses_and_every_other_view_lets_the_plan_stand():
     for other in set(HubView) - {HubView.HOLD_UNTIL_CHILD_SAFE}:
         views = view(other)
         assert decide_plan(planned(**CLOSURE), EMPTY, ground(CHILDS_HOME, views=views))
+
+
+@pytest.mark.parametrize("named", [None, an_id("an earlier view")])
+def test_a_plan_names_the_view_that_it_rests_on(named):
+    plan = planned(**CLOSURE | {"request_id": named})
+    with pytest.raises(HubViewMissingError, match="names the hub's latest view"):
+        decide_plan(plan, EMPTY, ground(CHILDS_HOME, views=view()))
 
 
 def test_a_home_where_only_victims_live_is_protected_and_not_taken():
