@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from consumers.deadlines import Deadlines
     from consumers.projection import Notice, Projection, Publication, Step
     from consumers.store import ProjectionStore
     from streams.ports import Log, Positions, Record, Sink, Source
@@ -55,7 +54,7 @@ class ProjectionRunner:
         )
         self._watch: DeadlineWatch | None = None
         if clock is not None and isinstance(projection, HasDeadlines):
-            self._watch = DeadlineWatch(projection.deadlines, store, clock, self._unlocked)
+            self._watch = DeadlineWatch(projection, store, clock, self._unlocked)
 
     async def start(self) -> None:
         """Take up the state of the rows, send what is still due, read on."""
@@ -176,12 +175,12 @@ class DeadlineWatch:
 
     def __init__(
         self,
-        deadlines: Deadlines,
+        projection: HasDeadlines,
         store: ProjectionStore,
         clock: Callable[[], datetime],
         unlocked: Unlocked,
     ) -> None:
-        self._deadlines = deadlines
+        self._projection = projection
         self._store = store
         self._clock = clock
         self._unlocked = unlocked
@@ -190,17 +189,18 @@ class DeadlineWatch:
 
     async def start(self) -> None:
         """Take back what was due before the start and not sent: by now it may be met."""
-        while stale := self._store.pending(SEND_LIMIT, self._deadlines.topic):
+        while stale := self._store.pending(SEND_LIMIT, self._projection.deadlines.topic):
             names = tuple(name for name, _ in stale)
             await self._unlocked.do(partial(self._store.sent, names))
 
     async def look(self, source: Source, positions: Positions) -> None:
         """Tell of what is due by the clock and was not told by this process."""
         at = to_millisecond(self._clock())
-        due = [one for one in self._deadlines.due(at) if one.deadline_id not in self._told]
+        deadlines = self._projection.deadlines
+        due = [one for one in deadlines.due(at) if one.deadline_id not in self._told]
         if not due or not await self._is_read_on(source, positions):
             return
-        notices = notices_of(due, self._deadlines.topic, at)
+        notices = notices_of(due, deadlines.topic, at)
         await self._unlocked.do(partial(self._store.commit, (), notices, {}, since=positions))
         self._told.update(one.deadline_id for one in due)
 
