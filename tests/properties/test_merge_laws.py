@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -73,8 +74,9 @@ async def played(seed, first):
     return enclave
 
 
-#: What was told once stays told: that there was a split, and how often an alert has changed.
-HISTORY = {"splits", "alert_versions", POSITIONS.name}
+#: What was told once stays told: that there was a split, and how often an alert has changed. What
+#: is due goes by log time, which is later for a log that tells of a merge.
+HISTORY = {"splits", "alert_versions", "pending_alerts", POSITIONS.name}
 
 
 def tables(enclave, projection, topic):
@@ -93,7 +95,9 @@ def tables(enclave, projection, topic):
 
 
 def standing(row):
-    kept = ("alert_id", "rule", "child_id", "path")
+    if "told" in row:  # signs, each with its log time
+        return {**row, "told": [sign for sign, _ in json.loads(row["told"])]}
+    kept = ("alert_id", "rule", "child_id", "path", "signs")
     return {name: row[name] for name in kept} if "alert_id" in row else dict(row)
 
 
