@@ -150,6 +150,30 @@ async def test_a_network_whose_carrier_turns_out_to_be_a_child_keeps_its_name(de
     assert [row["people"] for row in desk.rows(NETWORKS)] == [3]
 
 
+async def test_the_name_that_passed_on_stays_there_when_the_first_carrier_has_company_again(desk):
+    name, carrier = await everybody_tied(desk)
+    await desk.hear(Told("friend").tie(carrier, CO, "new 0").police())
+    await leave(desk, carrier)
+    assert named(desk, carrier) is None
+    await desk.hear(Told("more").tie(carrier, CO, "new 1", "new 2").police())
+    others = {named(desk, one) for one in PEOPLE if one != carrier}
+    assert others == {name}
+    assert named(desk, "new 2") == named(desk, carrier) not in {name, None}
+
+
+async def test_of_two_names_that_sleep_in_a_network_that_was_awake_last_wakes(desk):
+    old, carrier = await everybody_tied(desk)
+    for one in PEOPLE:
+        await leave(desk, one)
+    await desk.hear(trio("R2", "xan", "yul", "zoe").police())
+    young = named(desk, "xan")
+    await desk.hear(Told("R3").tie("zoe", CO, carrier).police())
+    await desk.hear(Told("R4").child("xan", "yul").police())
+    assert named(desk, carrier) is None
+    await desk.hear(withdrawn("R4"))
+    assert named(desk, carrier) == young != old
+
+
 async def test_a_tie_to_oneself_and_a_merge_with_oneself_change_nothing(desk):
     told = trio("R1", "ada", "bob", "cyd")
     await desk.hear(told.police())
