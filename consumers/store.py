@@ -157,10 +157,12 @@ class ProjectionStore:
         return cls(engine, projection)
 
     @classmethod
-    def in_memory(cls, projection: Projection) -> ProjectionStore:
-        """Make a store that is gone when it is closed."""
+    def in_memory(cls, projection: Projection, *, with_past: bool = True) -> ProjectionStore:
+        """Make a store that is gone when it is closed, and that need not keep its past."""
         engine = create_engine(f"{_ADDRESS}/:memory:", poolclass=StaticPool)
         store = cls(engine, projection)
+        if not with_past:
+            store.past = {}
         store.make()
         return store
 

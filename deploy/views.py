@@ -185,7 +185,7 @@ class _Look:
 
     async def replayed(self, at: Moment) -> Any:  # noqa: ANN401 - see answer
         bound = await bound_of(self._log, at)
-        store = await replay(self._question.projection, self._log, bound)
+        store = await replay(self._question.projection, self._log, bound, with_past=True)
         with closing(store), store.snapshot() as snapshot:
             return await self._read(snapshot.connection)
 
@@ -194,7 +194,8 @@ class _Look:
             return await self._compare(past, moments)
 
     async def between_replayed(self, moments: tuple[Moment, Moment | None]) -> Any:  # noqa: ANN401 - see answer
-        with closing(await replay(self._question.projection, self._log, Bound())) as store:
+        replayed = replay(self._question.projection, self._log, Bound(), with_past=True)
+        with closing(await replayed) as store:
             return await self._compare(Past(store, {}), moments)
 
     async def _compare(self, past: Past, moments: tuple[Moment, Moment | None]) -> Any:  # noqa: ANN401 - see answer

@@ -68,9 +68,14 @@ async def replay(
     log: Log,
     bound: Bound,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    with_past: bool = False,
 ) -> ProjectionStore:
-    """Fold the log up to the bound into a fresh store in memory; `progress` is told the count."""
-    store = ProjectionStore.in_memory(projection)
+    """Fold the log up to the bound into a fresh store in memory; `progress` is told the count.
+
+    What the rows were before is kept only if asked for: it takes half as much time again.
+    """
+    store = ProjectionStore.in_memory(projection, with_past=with_past)
     count = 0
     async for records in within(log, projection.topics, bound):
         positions = {record.topic: record.offset + 1 for record in records}
