@@ -12,7 +12,7 @@ from consumers.safeguarding.hub import HUB_EVENTS, HubBook
 from consumers.safeguarding.rounds import AlertVersion
 from streams.codec import decode
 from streams.errors import DecodeError
-from streams.hub import SlaveryNotified
+from streams.hub import ReferralMade, SlaveryNotified
 from streams.shared import AlertRaised, AlertUpdated
 from streams.topics import ALERTS, HUB_DECISIONS
 
@@ -69,7 +69,10 @@ def decide(book: HubBook, event: Any) -> Sequence[object]:  # noqa: ANN401 - an 
     Raises: InvalidInputError or DeniedError by the class named for the rule that was broken.
     """
     if isinstance(event, lifecycle.DECIDED):
-        return lifecycle.decide(book.lives, book.facts, event)
+        events = lifecycle.decide(book.lives, book.facts, event)
+        if isinstance(event, ReferralMade):
+            slavery.require_prompt(book.notifications.values(), event)
+        return events
     if isinstance(event, provision.PROVISION_EVENTS):
         return provision.decide(book.provisions, book.facts, event)
     if isinstance(event, SlaveryNotified):

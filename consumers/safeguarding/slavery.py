@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from consumers.safeguarding.lifecycle import UnknownAlertError
-from streams.codes import AlertSubject, SlaveryForm
+from streams.codes import AlertSubject, ReferralRoute, SlaveryForm
 from streams.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from streams.hub import SlaveryNotified
+    from streams.hub import ReferralMade, SlaveryNotified
 
 
 class FirstResponder(StrEnum):
@@ -68,6 +68,13 @@ class NotAFirstResponderError(InvalidInputError):
 
 class ConsentNotToldError(InvalidInputError):
     """For an adult say whether they consent: it decides between NRM and MS1."""
+
+
+class NotPromptedError(InvalidInputError):
+    """Only a first responder refers to the NRM: prompt one first (`rivelin nrm prompt`).
+
+    An adult who does not consent is not referred there at all: MS1 names nobody.
+    """
 
 
 class NotifiedAlreadyError(InvalidInputError):
@@ -131,6 +138,19 @@ def decide(
     if any((one.alert_id, one.form, one.first_responder) == same for one in sent):
         raise NotifiedAlreadyError("this form was prompted of this organisation already")
     return (event,)
+
+
+def require_prompt(sent: Iterable[Notification], referral: ReferralMade) -> None:
+    """Refuse a referral to the NRM of an alert for which no first responder got the NRM form.
+
+    Raises: NotPromptedError.
+    """
+    if referral.route is not ReferralRoute.NATIONAL_REFERRAL_MECHANISM:
+        return
+    if not any(one.alert_id == referral.alert_id and one.form is SlaveryForm.NRM for one in sent):
+        raise NotPromptedError(
+            "only a first responder refers to the NRM: prompt one first with `rivelin nrm prompt`"
+        )
 
 
 def content(

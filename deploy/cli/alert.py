@@ -43,13 +43,19 @@ Overdue = Annotated[bool, typer.Option("--overdue", help="Only those with a cloc
 Level = Annotated[int, typer.Option("--level", help="Level of need, 1 universal to 4 statutory.")]
 Reasons = Annotated[
     list[str],
-    typer.Option("--reason", help="Why, a code; give it again for more. See `docs/RULES.md`."),
+    typer.Option(
+        "--reason",
+        help="Why; give it again for more: EXPLOITATION_SUSPECTED, EXPLOITATION_KNOWN,"
+        " SIBLING_INVOLVED, PEER_INVOLVED, MISSING, INJURY, DEBT_OR_THREAT, CARER_PROTECTS,"
+        " SUPPORT_IN_PLACE, CONSENT_GIVEN, CONSENT_REFUSED, LACKS_CAPACITY, NOT_ENOUGH_KNOWN.",
+    ),
 ]
 Route = Annotated[
     str,
     typer.Option(
         "--route",
-        help="CHILDRENS_SOCIAL_CARE, ADULT_SOCIAL_CARE, EARLY_HELP or NATIONAL_REFERRAL_MECHANISM.",
+        help="CHILDRENS_SOCIAL_CARE, ADULT_SOCIAL_CARE, EARLY_HELP or NATIONAL_REFERRAL_MECHANISM"
+        " (that only after `rivelin nrm prompt`).",
     ),
 ]
 Refusal = Annotated[

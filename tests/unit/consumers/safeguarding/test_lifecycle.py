@@ -89,7 +89,7 @@ def test_after_a_decline_it_can_be_referred_again(desk):
 
 def test_an_accepted_alert_may_take_another_route_as_well(desk):
     desk.given(claimed("A"), referred("R1", "A"), accepted("R1"))
-    life = desk.when(referred("R2", "A", route=ReferralRoute.NATIONAL_REFERRAL_MECHANISM))
+    life = desk.when(referred("R2", "A", route=ReferralRoute.EARLY_HELP))
     assert life.open_referral.referral_id == hub_id("R2")
 
 

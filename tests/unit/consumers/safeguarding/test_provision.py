@@ -12,10 +12,20 @@ from consumers.safeguarding.deciding import decide
 from consumers.safeguarding.hub import HubBook
 from consumers.safeguarding.lifecycle import UnknownAlertError
 from consumers.safeguarding.slavery import FirstResponder
-from streams.codes import AlertSubject, SlaveryForm
+from streams.codes import AlertSubject, ReferralRoute, SlaveryForm
 from streams.errors import InvalidInputError
 from streams.hub import SlaveryNotified
-from tests.invented_hub import ANN, MONDAY, answered, hub_id, listed, offered, version
+from tests.invented_hub import (
+    ANN,
+    MONDAY,
+    answered,
+    claimed,
+    hub_id,
+    listed,
+    offered,
+    referred,
+    version,
+)
 
 CHILD, ADULT = AlertSubject.CHILD, AlertSubject.ADULT
 
@@ -182,6 +192,17 @@ def notified(form=SlaveryForm.NRM, alert="A"):
         decided_by=ANN,
         decided_at=MONDAY,
     )
+
+
+@pytest.mark.parametrize("form", [None, SlaveryForm.MS1, SlaveryForm.NRM])
+def test_a_referral_to_the_nrm_needs_a_first_responder_who_got_the_nrm_form(form):
+    made = book(claimed("A"), *([] if form is None else [notified(form)]))
+    event = referred("R", "A", route=ReferralRoute.NATIONAL_REFERRAL_MECHANISM)
+    if form is SlaveryForm.NRM:
+        assert decide(made, event) == (event,)
+    else:
+        with pytest.raises(slavery.NotPromptedError):
+            decide(made, event)
 
 
 def test_the_same_prompt_goes_once():
