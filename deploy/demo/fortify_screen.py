@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -23,6 +24,7 @@ class FortifyScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._began = time.monotonic()
 
     def starting(self, town: Town) -> None:
         """Say who reports."""
@@ -37,8 +39,8 @@ class FortifyScreen:
         return Reporting(self._console, total)
 
     def told(self, title: str) -> None:
-        """Say which part of the year comes."""
-        self._say(f"  {title}")
+        """Say which part of the year comes, and when."""
+        self._say(f"{time.monotonic() - self._began:5.0f} s  {title}")
 
     def end(self, result: Result) -> None:
         """Show what came of the year."""
