@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DOCUMENT_BYTES_MAX: Final = 256_000
 VERSION_MAX: Final = 1_000_000
 _STANDARD: Final = "rules_v1.json"
+_FINGERPRINT_CHARS: Final = 8
 _WORDS_MAX: Final = 200  # characters of a library's own message that are shown
 
 
@@ -404,7 +405,14 @@ def _plain(rule: Rule | None) -> Mapping[str, str]:
         parts = value.items() if isinstance(value, dict) else [("", value)]
         for part, one in parts:
             found[f"{name}.{part}".rstrip(".")] = one if isinstance(one, str) else json.dumps(one)
-    return {**found, "examples": json.dumps([one.story for one in rule.examples])}
+    for number, example in enumerate(rule.examples, 1):
+        found[f"example {number}"] = f"{example.story} [{_fingerprint(example)}]"
+    return found
+
+
+def _fingerprint(example: Example) -> str:
+    """Return the beginning of a hash: two examples of one story may tell different reports."""
+    return hashlib.sha256(example.model_dump_json().encode()).hexdigest()[:_FINGERPRINT_CHARS]
 
 
 class _TwinError(Exception):

@@ -132,6 +132,14 @@ def test_what_differs_is_told_field_by_field():
     assert list(differences(standard(), standard())) == []
 
 
+def test_an_example_that_tells_other_reports_under_the_same_story_differs():
+    document = plain()
+    example = rule_in(document, "UNANSWERED")["examples"][0]
+    example["asked_after_hours"] = 74
+    (one,) = differences(standard(), parse(json.dumps(document)))
+    assert one[:2] == ("UNANSWERED", "example 1")
+
+
 # --- examples ---------------------------------------------------------------------------
 
 
