@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from consumers.projection import Rewrite, Row, Step
     from streams.ports import Positions
+
+    Versions: TypeAlias = Mapping[tuple[Any, ...], list[tuple[int, Rewrite]]]
 
 #: `held_until` of the version that holds now: later than any offset.
 OPEN: Final = 2**62
@@ -82,10 +84,8 @@ def keep(
         connection.exec_driver_sql(
             "INSERT OR REPLACE INTO moments VALUES (?, ?, ?, ?)", [_moment(one) for one in steps]
         )
-    for topic, tables in topics.items():
-        mine = [one for one in steps if one.topic == topic]
-        for table in tables:
-            _keep(connection, table, mine)
+    for table, versions in _versions(steps, topics).items():
+        _keep(connection, table, versions)
 
 
 def _moment(step: Step) -> tuple[str, int, int, int | None]:
@@ -108,10 +108,7 @@ def instant_of(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=rest)
 
 
-def _keep(connection: Connection, table: Table, steps: Sequence[Step]) -> None:
-    versions = _versions(table, steps)
-    if not versions:
-        return
+def _keep(connection: Connection, table: Table, versions: Versions) -> None:
     names = tuple(next(iter(versions.values()))[0][1].key)
     closing, adding = _closing(table, names), _adding(table)
     ended = [(made[0][0], *closing.bound(made[0][1].key)) for made in versions.values()]
@@ -127,15 +124,20 @@ def _keep(connection: Connection, table: Table, steps: Sequence[Step]) -> None:
 
 
 def _versions(
-    table: Table, steps: Sequence[Step]
-) -> Mapping[tuple[Any, ...], list[tuple[int, Rewrite]]]:
-    """Return for each key what it became, step by step; what one step says twice, it says last."""
-    found: dict[tuple[Any, ...], dict[int, Rewrite]] = {}
+    steps: Sequence[Step], topics: Mapping[str, Sequence[Table]]
+) -> Mapping[Table, Versions]:
+    """Return by table what each key became, step by step; what a step says twice, it says last."""
+    topic_of = {table: topic for topic, tables in topics.items() for table in tables}
+    found: dict[Table, dict[tuple[Any, ...], dict[int, Rewrite]]] = {}
     for step in steps:
         for rewrite in step.rewrites:
-            if rewrite.table is table:
-                found.setdefault(tuple(rewrite.key.values()), {})[step.offset] = rewrite
-    return {key: _changes(made) for key, made in found.items()}
+            if topic_of.get(rewrite.table) == step.topic:
+                key = tuple(rewrite.key.values())
+                found.setdefault(rewrite.table, {}).setdefault(key, {})[step.offset] = rewrite
+    return {
+        table: {key: _changes(made) for key, made in by_key.items()}
+        for table, by_key in found.items()
+    }
 
 
 def _changes(made: Mapping[int, Rewrite]) -> list[tuple[int, Rewrite]]:
