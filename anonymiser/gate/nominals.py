@@ -1,7 +1,8 @@
 """Safeguarding is told who is a nominal: enrolled by police, or in a confirmed role in an OCG.
 
-The end of one does not end the other. Neither survives a split, it is decided again
-(ARCHITECTURE.md, rule 4). Which people police mean is reckoned as `consumers.network.nominals`
+The end of one does not end the other. Neither survives a split that police are told of, it is
+decided again (ARCHITECTURE.md, rule 4): a split of mentions that they never saw parts nobody whom
+they decided about. Which people police mean is reckoned as `consumers.network.nominals`
 does it, so that both audiences mean the same; the hub is told the difference to what it was told.
 """
 
@@ -13,13 +14,19 @@ from typing import TYPE_CHECKING, Final
 from anonymiser.gate.effects import Effect
 from anonymiser.gate.relays import Relay
 from anonymiser.gate.splits import NEVER
-from streams.restricted import SplitDecided
 from streams.roles import ROLE_EVENTS, ConfirmedRoles
-from streams.shared import NominalDischarged, NominalEnrolled, NominalRelayed
-from streams.topics import POLICE_DECISIONS, SAFEGUARDING
+from streams.shared import (
+    NominalDischarged,
+    NominalEnrolled,
+    NominalRelayed,
+    PersonSplit,
+    PoliceReportShared,
+)
+from streams.topics import POLICE, POLICE_DECISIONS, SAFEGUARDING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from anonymiser.gate.inputs import Input
@@ -67,17 +74,31 @@ class NominalRelay(Relay):
         elif isinstance(event, _ROLES):
             self._change_roles(event, record.offset)
 
-    def take(self, event: Input, record: Record) -> Iterator[Effect]:
+    def take(self, event: Input, record: Record) -> Iterator[Effect]:  # noqa: ARG002 - see Relay
         """Tell the hub whose standing is not what it was told."""
-        if isinstance(event, SplitDecided):
-            yield from self._void(event.entity_id)
-        elif record.topic == POLICE_DECISIONS:
-            unsettled, self._unsettled = self._unsettled, {}
-            done: set[UUID] = set()
-            for person in unsettled:
-                if (root := self._police.root(person)) not in done:
-                    done.add(root)
-                    yield from self._settle(root)
+        if record.topic == POLICE_DECISIONS:
+            yield from self._settle_all()
+
+    def due(self, effects: Sequence[Effect], at: datetime) -> Iterator[Effect]:  # noqa: ARG002 - see Relay
+        """Tell what follows once police know somebody, or know that a person is two."""
+        told = [effect.event for effect in effects if effect.topic == POLICE]
+        for event in told:
+            if isinstance(event, PersonSplit):
+                self._unsettled |= dict.fromkeys((event.entity_id, event.new_entity_id))
+        if any(isinstance(event, PoliceReportShared | PersonSplit) for event in told):
+            yield from self._settle_all()
+
+    def _settle_all(self) -> Iterator[Effect]:
+        """Settle everybody whose decisions changed; whom police do not know yet waits."""
+        unsettled, self._unsettled = self._unsettled, {}
+        roots: dict[UUID, None] = {}
+        for person in unsettled:
+            if self._police.knows(person):
+                roots[self._police.root(person)] = None
+            else:
+                self._unsettled[person] = None
+        for root in roots:
+            yield from self._settle(root)
 
     def _enrol(self, event: NominalEnrolled, at: int) -> None:
         """Of two enrolments the one that saw more stands."""
@@ -94,8 +115,6 @@ class NominalRelay(Relay):
             self._unsettled[change.person_id] = None
 
     def _settle(self, root: UUID) -> Iterator[Effect]:
-        if not self._police.knows(root):
-            return  # an id police never got
         inner = self._police.ids.entity_behind(root)
         person_id = self._hub.ids.entity(inner)
         told = self._hub.nominals_at(self._hub.root(person_id))
@@ -119,11 +138,6 @@ class NominalRelay(Relay):
             decision.enrolled > discharged and not self._splits.is_void(one, decision.seen)
             for one, decision in known
         )
-
-    def _void(self, entity_id: UUID) -> Iterator[Effect]:
-        """Take back that somebody is a nominal: no role survives a split, it is confirmed again."""
-        for person_id in self._hub.nominals_at(self._hub.ids.entity(entity_id)):
-            yield _told(person_id, is_nominal=False)
 
 
 def _told(person_id: UUID, *, is_nominal: bool) -> Effect:
