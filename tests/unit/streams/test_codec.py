@@ -51,6 +51,7 @@ UPDATED = AlertUpdated(
     path=(PathStep(from_id=ONE, kind=RelationKind.SIBLING, to_id=TWO, report_ids=(ONE, TWO)),),
     updated_at=NOON,
 )
+NO_RULE_VERSION_AND_NO_SIGNS = b"\0\0"
 FEEDBACK = FeedbackGiven(
     report_id=ONE,
     revision=None,
@@ -99,6 +100,7 @@ def test_collections_codes_and_instants_are_plain_avro():
         + (zigzag(2) + ONE.bytes + TWO.bytes + zigzag(0))
         + zigzag(0)
         + zigzag(int(NOON.timestamp() * 1000))
+        + NO_RULE_VERSION_AND_NO_SIGNS
     )
     assert encode(UPDATED)[5:] == body
 
@@ -332,8 +334,9 @@ def test_text_that_is_no_utf8_is_a_bad_value():
 
 @pytest.mark.parametrize("milliseconds", [2**62, -(2**62), 253_402_300_800_000])
 def test_an_instant_outside_the_calendar_is_a_bad_value(milliseconds):
-    length = len(zigzag(int(NOON.timestamp() * 1000)))
-    assert refusal(encode(UPDATED)[:-length] + zigzag(milliseconds)) is BadValueError
+    tail = zigzag(int(NOON.timestamp() * 1000)) + NO_RULE_VERSION_AND_NO_SIGNS
+    changed = zigzag(milliseconds) + NO_RULE_VERSION_AND_NO_SIGNS
+    assert refusal(encode(UPDATED).removesuffix(tail) + changed) is BadValueError
 
 
 def test_a_negative_length_of_text_is_refused():
