@@ -20,6 +20,7 @@ from deploy.decisions import Decision, decide_on
 from deploy.views import now, record
 from streams.codec import decode
 from streams.errors import DecodeError, InvalidInputError
+from streams.evidence import require_schema
 from streams.hub import RulesAdopted
 from streams.topics import HUB_DECISIONS, SAFEGUARDING
 
@@ -118,9 +119,10 @@ def adopted_at(decisions: Sequence[Record], at: datetime) -> Rules:
         if event is None or event.version <= rules.version:
             continue
         try:
-            rules = parse(event.document, f"rules {event.version}")
+            found = parse(event.document, f"rules {event.version}")
         except InvalidRulesError:
             continue  # the projection takes no notice of them either
+        rules = found if found.version == event.version else rules
     return rules
 
 
@@ -144,11 +146,15 @@ async def _replayed(
 
 
 def hear(trial: Trial, records: Sequence[Record]) -> None:
-    """Give a trial the evidence among some records of the hub's topic."""
+    """Give a trial the evidence among some records of the hub's topic.
+
+    Raises: MissingSchemaError for a record that this installation is too old to read.
+    """
     for one in records:
         try:
             event = decode(one.value or b"", *_EVIDENCE)
         except DecodeError:
+            require_schema(one)
             continue  # rules, doubts and what cannot be read are no evidence
         trial.hear(event, one.offset, one.appended_at)
 

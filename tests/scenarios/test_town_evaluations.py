@@ -63,7 +63,7 @@ async def test_a_reviewer_who_leaves_two_children_one_is_noticed(monkeypatch):
 
 
 async def test_a_town_without_mistakes_is_found_whole():
-    size = Size(people=500, reports=350, with_cases=False)
+    size = Size(people=400, reports=260, with_cases=False)
     score = await ground.evaluate(size, 1, ground.NO_MISTAKES, silent)
     told = score.as_dict()
     for name in ("membership", "together", "whole", "children", "alerts"):
@@ -72,7 +72,7 @@ async def test_a_town_without_mistakes_is_found_whole():
 
 
 async def test_mistakes_split_people_and_the_score_says_so():
-    size = Size(people=500, reports=350, with_cases=False)
+    size = Size(people=400, reports=260, with_cases=False)
     worst = Ground(1.0, {Mistake.TYPO: 1.0, Mistake.WRONG_BIRTH_DATE: 1.0, Mistake.NICKNAME: 1.0})
     score = await ground.evaluate(size, 1, worst, silent)
     assert score.wrong > 0.9
