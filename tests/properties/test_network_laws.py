@@ -113,7 +113,10 @@ def told(pair):
 
 def members(fold, entity):
     component = fold.component(entity)
-    return None if component is None else (component.published, sorted(component.members))
+    if component is None:
+        return None
+    names = (component.published, sorted(component.awake), sorted(component.carried))
+    return (*names, sorted(component.members))
 
 
 def history_of(name: str) -> list:
