@@ -82,17 +82,20 @@ def network(  # noqa: PLR0913 - each is an option of the command
     half of the mentions lack a strong identifier, 15 % hold a mistake, and one
     person in twenty shares a name or a birth date with somebody else.
 
-    --measures adds "measures" to the answer: nodes, edges, density, components (sizes), core and
-    core_number (innermost k-core), cuts (articulation points), and the first ten by degree and by
-    betweenness (unweighted, normalised); of a membership list also "projection", the same for
-    people who share an organisation. --attack adds "attack", the largest component as a share of
-    the first one, before (1.0) and after each removal, and "removed"; the measure is computed anew
-    each time, and of equals the node goes that the file names last. On a membership list people
-    are removed from the projection.
+    --measures adds "measures" to the answer: nodes, edges, density,
+    components (sizes), core and core_number (innermost k-core), cuts
+    (articulation points), and the first ten by degree and by betweenness
+    (unweighted, normalised); of a membership list also "projection", the same
+    for people who share an organisation. --attack adds "attack", the largest
+    component as a share of the first one, before (1.0) and after each removal,
+    and "removed"; the measure is computed anew each time, and of equals the
+    node goes that the file names last. On a membership list people are removed
+    from the projection.
 
-    With a column of phases (whole numbers, in every row) rows are told phase by phase, and
-    "phases" gives the state after each: phase, reports, people, pairs, candidate_networks, largest
-    (people in the largest), and incremental_equals_rebuilt (the live stores against a replay).
+    With a column of phases (whole numbers, in every row) rows are told phase
+    by phase, and "phases" gives the state after each: phase, reports, people,
+    pairs, candidate_networks, largest (people in the largest), and
+    incremental_equals_rebuilt (the live stores against a replay).
 
     Exit codes: 0 done, 1 an identifier leaked, 3 the file does not hold what it must.
     """

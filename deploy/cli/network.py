@@ -95,9 +95,9 @@ def network_show(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Show one candidate network: core, periphery, brokers, reach, ties and where it was seen.
 
-    Measures are computed now, over every link; children and victims are links and have no number.
-    A tie's strength fades with its age, by the moment of looking, and with its grade; it decides
-    nothing.
+    Measures are computed now, over every link; children and victims are links
+    and have no number. A tie's strength fades with its age, by the moment of
+    looking, and with its grade; it decides nothing.
     """
     from consumers.network.decay import faded  # noqa: PLC0415 - keeps --help quick
     from consumers.network.look import find, network  # noqa: PLC0415 - the same
@@ -243,8 +243,8 @@ def network_diff(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Show what changed between two moments: who joined or left, which tie, and why.
 
-    Why is the event with which it came: a report, a withdrawal, a grade, a merge or a split, with
-    its position in the log.
+    Why is the event with which it came: a report, a withdrawal, a grade, a
+    merge or a split, with its position in the log.
     """
     from consumers.network.change import difference  # noqa: PLC0415 - keeps --help quick
     from streams.topics import POLICE  # noqa: PLC0415 - the same
