@@ -7,9 +7,9 @@ it away). Where birth dates contradict each other nothing is told, contradicting
 people; and what was told is taken back (band UNKNOWN) once nothing bears it out any longer, so
 that nobody stays an adult by mistake.
 
-What a change tells (a birthday within a week) is not counted by the small cells. It would take
-place, sex and age from every later report of that child, of whom the hub must find out quickly
-where they are; the change itself tells nobody's place, and goes to the hub alone.
+A change tells a birthday within a week, which with sex and place can single a child out. So it is
+told only where at least k people could still be meant by all that the hub was shown, and counts
+from then on; otherwise it is withheld, and counted: the hub goes on taking the person for younger.
 
 The gate compares what follows from the mentions with what it told, so a late report, a merge, a
 split, a withdrawal and a start all come to the same. See `births` for what is kept.
@@ -23,16 +23,17 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from anonymiser.gate.births import BEGINS, Turn, due_at, is_next, week_after, week_of
-from anonymiser.gate.effects import Effect
+from anonymiser.gate.cells import SMALL_CELL
+from anonymiser.gate.effects import Effect, Withheld, kept_back
 from anonymiser.gate.relays import Relay
 from streams.instants import london_day
 from streams.restricted import MentionsNoted
 from streams.shared import AgeBandChanged, ReportWithdrawn, SafeguardingReportShared
 from streams.topics import SAFEGUARDING
-from streams.values import AgeBand, NodeKind
+from streams.values import AgeBand, Audience, NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from anonymiser.gate.mentions import Mentions
     from anonymiser.gate.state import Seen
@@ -44,9 +45,13 @@ _CHILDREN: Final = frozenset(AgeBand) - {AgeBand.ADULT, AgeBand.UNKNOWN}
 class AgeRelay(Relay):
     """Who comes into which band when, and what the hub was told of it. Ids are the enclave's."""
 
-    def __init__(self, hub: Seen, mentions: Mentions) -> None:
+    def __init__(
+        self, hub: Seen, mentions: Mentions, lets: Callable[[UUID, AgeBand, str], bool]
+    ) -> None:
+        """Start with no memory. `lets` asks the small cells about a safeguarding id."""
         self._hub = hub
         self._mentions = mentions
+        self._lets = lets
         #: Who may have something to be told: a child by birth date once, or told of before.
         self._young: set[bytes] = set()
         self._unsettled: set[bytes] = set()
@@ -56,6 +61,8 @@ class AgeRelay(Relay):
         self._weeks: list[str] = []
         #: What was told was due: no clock that is behind takes it back.
         self._since = _AT_ONCE
+        #: Whose week has just come: what is withheld of them is counted, once.
+        self._come: set[bytes] = set()
 
     # --- memory -----------------------------------------------------------------------
 
@@ -108,7 +115,9 @@ class AgeRelay(Relay):
     def tick(self, at: datetime) -> Iterator[Effect]:
         """Tell everybody's change of every week whose last day has begun."""
         while self._weeks and due_at(self._weeks[0]) <= at:
-            self._unsettled |= self._by_week.pop(heapq.heappop(self._weeks))
+            come = self._by_week.pop(heapq.heappop(self._weeks))
+            self._unsettled |= come
+            self._come |= come
         yield from self._settle(at)
 
     def counts(self) -> Mapping[str, int]:
@@ -116,12 +125,24 @@ class AgeRelay(Relay):
         return {"age_weeks_waiting": len(self._weeks)}
 
     def _settle(self, at: datetime) -> Iterator[Effect]:
+        """Tell of one person of each family: of the next once the cells know of that."""
         unsettled, self._unsettled = self._unsettled, set()
         now = max(at, self._since)
-        told = (self._of(UUID(bytes=one), now) for one in unsettled)
-        events = [event for event in told if event is not None]
-        for event in sorted(events, key=lambda one: one.person_id.bytes):
-            yield Effect(SAFEGUARDING, event)
+        found = ((self._of(UUID(bytes=one), now), one) for one in unsettled)
+        events = [(event, one) for event, one in found if event is not None]
+        families: set[int] = set()
+        for event, one in sorted(events, key=lambda each: each[0].person_id.bytes):
+            family = id(self._hub.shown.tied(event.person_id.bytes) or event)
+            if family in families:
+                self._unsettled.add(one)
+            elif event.age_band is AgeBand.UNKNOWN or self._lets(
+                event.person_id, event.age_band, event.week
+            ):
+                families.add(family)
+                yield Effect(SAFEGUARDING, event)
+            elif one in self._come:
+                yield kept_back(Audience.SAFEGUARDING, Withheld.AGE_BAND, SMALL_CELL, at)
+        self._come &= self._unsettled
 
     def _of(self, entity_id: UUID, at: datetime) -> AgeBandChanged | None:
         """Return what the hub is to be told of a person, and note when that will be more."""

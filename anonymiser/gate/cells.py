@@ -228,6 +228,10 @@ class Shown:
             for member in tied.members if len(tied.members) > 1 else ():
                 self._tied[member] = tied
 
+    def turn(self, person: UUID, known: Known) -> None:
+        """Take in what a change of age band told of somebody."""
+        self._keep(person.bytes, self.joined(person.bytes, known))
+
     def merge(self, kept: UUID, absorbed: UUID) -> None:
         """Take in that two ids are one person: what was known of either is known of it."""
         new, old = kept.bytes, absorbed.bytes
@@ -283,6 +287,14 @@ class Shown:
             number = self._number_of[place] = len(self._places)
             self._places.append(place)
         return number
+
+
+def turned(band: AgeBand, week: str) -> Known:
+    """Return what a change of age band tells: a birthday within a week, and no place."""
+    monday = monday_of(week)
+    lowest = next(low for bit, low, _ in _BANDS if BAND_BITS[band] == bit)
+    born = monday - int(lowest * _YEAR_DAYS)
+    return Known(after=born - 1, until=born + _WEEK_DAYS - 1, seen=monday)
 
 
 def observed(event: SharedReport) -> dict[Key, Known]:
@@ -392,6 +404,17 @@ class Cells:
                 if fitted is not None:
                     return Fitted(fitted, place, detail)
         return Fitted(None, PlaceRung.NONE, Detail.PART_OF_FAMILY)
+
+    def lets_turn(self, person: UUID, told: Known, shown: Shown) -> bool:
+        """Tell whether a change of age band leaves nobody around a person in a cell below k."""
+        if self._population is None:
+            return True  # no place was ever told
+        key = person.bytes
+        group = shown.tied(key) or Tied({key: None})
+        members = ((one, shown.known(one)) for one in group.members)
+        known = {one: before for one, before in members if before is not None}
+        known[key] = shown.joined(key, told)
+        return all(count >= self._k for count in self.counts(group, known))
 
     def _places(self, event: SharedReport) -> Iterator[tuple[PlaceRung, SharedReport]]:
         """Yield the report with its place ever coarser; a place nobody was counted in is left out.

@@ -60,6 +60,7 @@ class Withheld(StrEnum):
     REPORT = "REPORT"
     HUB_VIEW = "HUB_VIEW"
     PROTECTION = "PROTECTION"
+    AGE_BAND = "AGE_BAND"
 
 
 @dataclass(frozen=True, slots=True)

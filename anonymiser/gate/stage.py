@@ -36,7 +36,7 @@ from anonymiser.gate.audience import AudienceIds
 from anonymiser.gate.batch import KeptOnHeld, ReleasePolicy, shuffled
 from anonymiser.gate.births import births
 from anonymiser.gate.bridge import Bridge
-from anonymiser.gate.cells import SMALL_CELL, Cells
+from anonymiser.gate.cells import SMALL_CELL, Cells, turned
 from anonymiser.gate.effects import (
     Effect,
     Withheld,
@@ -116,7 +116,6 @@ from streams.restricted import (
 )
 from streams.sealing import open_submission
 from streams.shared import (
-    AgeBandChanged,
     GradeRelayed,
     HubViewRelayed,
     HubViewWanted,
@@ -158,7 +157,7 @@ if TYPE_CHECKING:
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing
     from streams.sealing import Entropy
-    from streams.values import PartnerType
+    from streams.values import AgeBand, PartnerType
 
 _AUDIENCE_OF: Final = {topic: audience for audience, topic in TOPIC_OF.items()}
 _BUILD: Final[Mapping[Audience, Callable[[ReportLinked, AudienceIds], SharedReport]]] = {
@@ -174,7 +173,6 @@ OWN: Final[Mapping[str, tuple[type[Any], ...]]] = {
         *SHARED_EVENTS,
         PossibleLinkTold,
         GradeRelayed,
-        AgeBandChanged,
         HubViewWanted,
         NoticeTold,
         RulesAdopted,
@@ -241,7 +239,8 @@ class Gate:
         self._mentions = Mentions()
         self._splits = {topic: Splits(topic) for topic in _AUDIENCE_OF}
         self._forgetting = Forgetting(self._mentions)
-        self._ages = AgeRelay(self._state.seen[Audience.SAFEGUARDING], self._mentions)
+        hub = self._state.seen[Audience.SAFEGUARDING]
+        self._ages = AgeRelay(hub, self._mentions, self._lets_turn)
         self._relays = Relays([self._forgetting, self._ages, *self._other_relays()])
         self._cells = Cells(None)
         self._probes = ProbeWatch()
@@ -258,6 +257,10 @@ class Gate:
         yield NoticeRelay(hub, self._mentions, holders, self._splits[SAFEGUARDING])
         yield MeterRelay(police)
         yield MessageRelay(hub, self._mentions, holders, self._sector_of)
+
+    def _lets_turn(self, person_id: UUID, band: AgeBand, week: str) -> bool:
+        shown = self._state.seen[Audience.SAFEGUARDING].shown
+        return self._cells.lets_turn(person_id, turned(band, week), shown)
 
     def learn(self, records: Sequence[Record]) -> None:
         """Take in the register, the erasure ledger, where splits lie, and what people decided.

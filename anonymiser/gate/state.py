@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, assert_never
 
 from anonymiser.gate.batch import merge_of, waiting_of
-from anonymiser.gate.cells import Shown
+from anonymiser.gate.cells import Shown, turned
 from streams.codec import decode, encode
 from streams.restricted import (
     EnclaveMention,
@@ -24,6 +24,7 @@ from streams.restricted import (
     ReportWaiting,
 )
 from streams.shared import (
+    AgeBandChanged,
     NominalRelayed,
     PersonsMerged,
     PersonSplit,
@@ -31,7 +32,7 @@ from streams.shared import (
     ReportWithdrawn,
     SafeguardingReportShared,
 )
-from streams.values import NodeKind
+from streams.values import AgeBand, NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +50,7 @@ SharedEvent: TypeAlias = (
     | ReportWithdrawn
     | PersonsMerged
     | PersonSplit
+    | AgeBandChanged
 )
 #: The same as classes; what else the gate writes for an audience is for its relays to remember.
 SHARED_EVENTS: Final = (
@@ -58,6 +60,7 @@ SHARED_EVENTS: Final = (
     ReportWithdrawn,
     PersonsMerged,
     PersonSplit,
+    AgeBandChanged,
 )
 ReportKey: TypeAlias = tuple[str, "UUID"]
 Kept = TypeVar("Kept", bound=ReportHeld | ReportWaiting)
@@ -104,6 +107,9 @@ class Seen:
                 self._kept.pop(event.new_entity_id, None)
                 self._note(event.kind, event.new_entity_id)
                 self.shown.split(event.entity_id, event.new_entity_id)
+            case AgeBandChanged(person_id=person, age_band=band, week=week):
+                if band is not AgeBand.UNKNOWN:
+                    self.shown.turn(person, turned(band, week))
             case _:
                 assert_never(event)
 

@@ -9,15 +9,23 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from streams.codec import decode
+from streams.hub import RulesAdopted
 from streams.loop import read_to_end
 from streams.shared import (
+    AgeBandChanged,
+    GradeRelayed,
+    HubViewRelayed,
+    HubViewWanted,
     NominalRelayed,
+    NoticeTold,
     PersonsMerged,
     PersonSplit,
     PoliceReportShared,
     PossibleLinkTold,
+    ProtectionRelayed,
     ReportWithdrawn,
     SafeguardingReportShared,
+    SourceHistoryTold,
 )
 from streams.taxonomy import RelationKind
 from streams.topics import POLICE, SAFEGUARDING
@@ -36,12 +44,21 @@ if TYPE_CHECKING:
 TOPIC_OF: Final = {Audience.POLICE: POLICE, Audience.SAFEGUARDING: SAFEGUARDING}
 _REPORTS: Final = (PoliceReportShared, SafeguardingReportShared)
 _OTHERS: Final = (
+    AgeBandChanged,
+    GradeRelayed,
+    HubViewRelayed,
+    HubViewWanted,
     NominalRelayed,
+    NoticeTold,
     PersonsMerged,
     PersonSplit,
     PossibleLinkTold,
+    ProtectionRelayed,
     ReportWithdrawn,
+    RulesAdopted,
+    SourceHistoryTold,
 )
+_WEEK_DAYS: Final = 7
 _YEAR_DAYS: Final = 365.2425
 _AGES: Final = {
     AgeBand.AGE_0_4: (0, 5),
@@ -131,6 +148,9 @@ class View:
         for event in events:
             if isinstance(event, _REPORTS):
                 view.apply(event)
+        for event in events:
+            if isinstance(event, AgeBandChanged) and event.age_band in _AGES:
+                view.turn(event)
         return view
 
     def root(self, one: UUID) -> UUID:
@@ -142,9 +162,7 @@ class View:
     def apply(self, event: SharedReport) -> None:
         """Take a report in."""
         self.placed[event.report_id] = event.district is not None
-        monday = date.fromisocalendar(
-            int(event.event_week[:4]), int(event.event_week[6:]), 1
-        ).toordinal()
+        monday = _monday(event.event_week)
         name = {node.node: self.root(node.entity_id) for node in event.nodes}
         for node in event.nodes:
             self._take(node, name[node.node], event, monday)
@@ -153,6 +171,14 @@ class View:
             if one != other:
                 self.profiles[one].ties.add((tie.kind, True, other))
                 self.profiles[other].ties.add((tie.kind, False, one))
+
+    def turn(self, event: AgeBandChanged) -> None:
+        """Take in a birthday, known to a fortnight: it may be told a week late."""
+        profile = self.profiles.get(self.root(event.person_id))
+        if profile is not None:
+            monday = _monday(event.week)
+            years = int(_AGES[event.age_band][0] * _YEAR_DAYS)
+            profile.narrow(monday - _WEEK_DAYS - years - 2, monday + _WEEK_DAYS - years)
 
     def _take(self, node: SharedNode, name: UUID, event: SharedReport, monday: int) -> None:
         profile = self.profiles.setdefault(name, Profile(node.kind))
@@ -214,3 +240,7 @@ def joined(safeguarding: View, police: View, same: Mapping[UUID, UUID]) -> View:
             mine = both.profiles.setdefault(name_of.get(name, name), Profile(profile.kind))
             mine.add(profile, name_of)
     return both
+
+
+def _monday(week: str) -> int:
+    return date.fromisocalendar(int(week[:4]), int(week[6:]), 1).toordinal()
