@@ -7,15 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.gate.audience import AudienceIds
+from anonymiser.gate.stage import OWN
 from deploy.bench.cases import raises_alert, report
 from streams.codec import decode
 from streams.shared import (
     AlertRaised,
     AlertUpdated,
-    PersonsMerged,
-    PersonSplit,
     PoliceReportShared,
-    ReportWithdrawn,
 )
 from streams.topics import ALERTS, POLICE
 from streams.values import AlertRule, Audience
@@ -78,7 +76,7 @@ class Watch:
         await self._source.stop()
 
     def _saw_report(self, value: bytes) -> None:
-        event = decode(value, PoliceReportShared, PersonsMerged, PersonSplit, ReportWithdrawn)
+        event = decode(value, *OWN[POLICE])
         if not isinstance(event, PoliceReportShared):
             return
         self.released += 1

@@ -10,8 +10,8 @@ import pytest
 from anonymiser.gate.births import due_at, week_of
 from streams.parts import Handling
 from streams.restricted import ErasureRecorded, MentionsNoted
-from streams.shared import AgeBandChanged
-from streams.topics import ERASURES, HELD, POLICE, SAFEGUARDING
+from streams.shared import AgeBandChanged, ItemWithheld, SafeguardingReportShared
+from streams.topics import ERASURES, HELD, OPERATIONS, POLICE, REGISTRY, SAFEGUARDING
 from streams.values import (
     AgeBand,
     Audience,
@@ -19,8 +19,10 @@ from streams.values import (
     ErasureReason,
     HandlingCode,
     Role,
+    Sex,
 )
 from tests.enclave import Enclave, corrected, mention, person, report, seeded_ids
+from tests.small_cells import GROWN, TODDLER, F, M, facts_of
 
 #: After the event, and after the log in memory begins.
 NEXT = date(2026, 4, 16)
@@ -255,3 +257,29 @@ async def test_nothing_kept_of_a_birthday_is_finer_than_its_week(enclave):
     (kept,) = enclave.events(HELD, MentionsNoted)
     (noted,) = kept.persons
     assert (noted.turns, noted.week) == (AgeBand.AGE_16_17, week_of(NEXT))
+
+
+# --- small cells ----------------------------------------------------------------------
+
+
+async def in_a_town(enclave, boys):
+    """A register in which so many boys under five live with a mother in S99, and nobody else."""
+    await enclave.write(REGISTRY, facts_of(("S99", boys, (M, TODDLER), (F, GROWN))))
+
+
+async def test_a_change_that_would_single_a_child_out_is_withheld_and_counted(enclave):
+    await in_a_town(enclave, 300)
+    await enclave.submit(report(child(turning(5), sex=Sex.MALE)))
+    (shared,) = enclave.events(SAFEGUARDING, SafeguardingReportShared)
+    assert shared.nodes[0].age_band is AgeBand.AGE_0_4
+    await sunday(enclave)
+    assert told(enclave) == []
+    (kept,) = enclave.events(OPERATIONS, ItemWithheld)
+    assert (kept.recipient, kept.what) == (Audience.SAFEGUARDING, "AGE_BAND")
+
+
+async def test_where_enough_could_be_meant_it_is_told(enclave):
+    await in_a_town(enclave, 12_000)
+    await enclave.submit(report(child(turning(5), sex=Sex.MALE)))
+    await sunday(enclave)
+    assert told(enclave) == [(AgeBand.AGE_5_10, week_of(NEXT))]
