@@ -334,7 +334,7 @@ class NetworkFold:
         self._weave(entities)
         moved, networks = self._components.settle(self._at)
         self.changes.ties |= self._ties.touched_ties
-        self.changes.pairs |= self._ties.touched.keys()
+        self.changes.pairs.update(self._ties.touched)
         self.changes.networks |= networks
         touched = Touched(
             set(self._ties.touched),
