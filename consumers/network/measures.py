@@ -73,8 +73,11 @@ class Measures:
     betweenness: tuple[Score, ...]
 
     def as_facts(self) -> dict[str, Any]:
-        """Return plain values by name."""
-        return asdict(self)
+        """Return plain values by name, as JSON has them."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
 
 class Graph:
