@@ -34,6 +34,7 @@ def test_only_what_the_enclave_alone_reads_is_left_out():
             "audit",
             "eraser",
             "keys",
+            "meters",
             "reconciler",
         }
         if not set(spec.readers) <= enclave:
