@@ -79,16 +79,16 @@ def _now() -> datetime:
 
 
 async def _submit_all(told: Told, system: System, progress: Progress) -> None:
-    done = 0
+    done, reports = 0, told.reports
 
     def answered() -> None:
         nonlocal done
         done += 1
-        progress(done, len(told.reports))
+        progress(done, len(reports))
 
     async with asyncio.TaskGroup() as group:
         for body in told.bodies:
-            own = [report for report in told.reports if report.partner == body.partner]
+            own = [report for report in reports if report.partner == body.partner]
             group.create_task(_submit(body.partner, own, system, answered))
 
 
