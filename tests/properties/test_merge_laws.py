@@ -74,9 +74,11 @@ async def played(seed, first):
     return enclave
 
 
-#: What was told once stays told: that there was a split, and how often an alert has changed. What
-#: is due goes by log time, which is later for a log that tells of a merge.
-HISTORY = {"splits", "alert_versions", "pending_alerts", POSITIONS.name}
+#: What was told once stays told: that there was a split, how often an alert has changed, and what
+#: befell a network. What is due goes by log time, which is later for a log that tells of a merge.
+HISTORY = {"splits", "alert_versions", "pending_alerts", "network_history", POSITIONS.name}
+#: Since which offset a network goes by its name; offsets are later for such a log too.
+OFFSETS = {"since", "turned"}
 
 
 def tables(enclave, projection, topic):
@@ -98,7 +100,9 @@ def standing(row):
     if "told" in row:  # signs, each with its log time
         return {**row, "told": [sign for sign, _ in json.loads(row["told"])]}
     kept = ("alert_id", "rule", "child_id", "path", "signs")
-    return {name: row[name] for name in kept} if "alert_id" in row else dict(row)
+    if "alert_id" in row:
+        return {name: row[name] for name in kept}
+    return {name: value for name, value in row.items() if name not in OFFSETS}
 
 
 @pytest.mark.parametrize("seed", range(8))
