@@ -107,7 +107,7 @@ class Entity:
         self._ages: Bag | None = None  # see `ages`
         self._things: Bag | None = None  # kinds of the mentions that are no person
         self.persons = 0  # mentions as a person
-        self.seeming = 0  # of which tell no age, but speak of a child
+        self.seeming = 0  # of which speak of a child
         self.suspected = 0  # mentions in these roles
         self.victim = 0
         self.marked = 0  # mentions as a deal line, or as a cuckooed address
@@ -171,7 +171,7 @@ class Entity:
 
     def _count(self, sign: Sign, by: int) -> None:
         self.persons += by * sign.is_person
-        self.seeming += by * (sign.seems_child and not sign.age)
+        self.seeming += by * sign.seems_child
         self.suspected += by * sign.is_suspect
         self.victim += by * sign.is_victim
         self.marked += by * sign.is_marked

@@ -245,6 +245,17 @@ async def test_an_age_follows_a_merge_and_comes_back_when_it_is_undone(hub):
     assert (is_child(hub, "ada"), is_child(hub, "cyd")) == (False, True)
 
 
+async def test_an_age_leaves_with_its_person_whoever_the_split_names(hub):
+    told = Told("R1").person("ada"), Told("R2").person("bob")
+    await hub.hear(
+        *(one.safeguarding() for one in told), aged("cyd", AgeBand.AGE_16_17, "2026-W30")
+    )
+    await hub.hear(merged("ada", "cyd"))
+    assert is_child(hub, "ada")
+    await hub.hear(split("bob", "cyd", told[1].mention("bob")))
+    assert (is_child(hub, "ada"), is_child(hub, "cyd")) == (False, True)
+
+
 async def test_the_band_is_that_of_the_last_week_and_police_are_told_none(hub, desk):
     for week, band in (("2026-W10", AgeBand.AGE_11_15), ("2026-W20", AgeBand.AGE_16_17)):
         told = Told(week, week=week).person("cyd", child=YES, band=band)

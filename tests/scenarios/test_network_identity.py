@@ -90,6 +90,18 @@ async def leave(desk, person):
     await desk.hear(*map(withdrawn, told))
 
 
+async def test_who_carries_one_name_and_is_merged_with_who_carries_another_loses_neither(desk):
+    reports = {"R1": ("ada", "bob", "cyd"), "R2": ("eve", "fay", "gus")}
+    told = [trio(name, *people) for name, people in reports.items()]
+    await desk.hear(*(one.police() for one in told))
+    before = {name: named(desk, name) for people in reports.values() for name in people}
+    carriers = {row["carrier_id"] for row in desk.rows(NAMES)}
+    one, other = (name for name in before if key(name) in carriers)
+    await desk.hear(merged(one, other), split(one, other, told[1].mention(other)))
+    assert {name: named(desk, name) for name in before} == before
+    assert {row["carrier_id"] for row in desk.rows(NAMES)} == carriers
+
+
 async def test_most_of_a_network_keeps_the_name_when_its_carrier_leaves(desk):
     name, carrier = await everybody_tied(desk)
     await leave(desk, carrier)
