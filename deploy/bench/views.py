@@ -64,8 +64,8 @@ GROUP: Final = 10
 #: Events for each person of the small groups: as many reports as a known group collects.
 EVENTS_PER_PERSON: Final = 3
 BATCH: Final = 500
-#: Of so many events of the large group each pair of neighbours is told once.
-PAIRS_OF_LARGE: Final = 3
+#: Reports of the large group for each person in it: enough for nearly all to hang together.
+PAIRS_OF_LARGE: Final = 6
 SHARES: Final = (0.1, 0.5, 0.9, 1.0)
 ROUNDS: Final = 5
 #: As many as a terminal shows.
