@@ -85,6 +85,7 @@ from anonymiser.gate.probing import ProbeWatch
 from anonymiser.gate.relay import DoubtRelay, acknowledge, nothing_held, put
 from anonymiser.gate.relays import Relays
 from anonymiser.gate.release import finished, for_police, for_safeguarding, plainest
+from anonymiser.gate.renames import merge_for, split_for
 from anonymiser.gate.residue import RESIDUAL, ResidueSearch
 from anonymiser.gate.splits import Splits
 from anonymiser.gate.state import SHARED_EVENTS, GateState
@@ -119,10 +120,7 @@ from streams.shared import (
     GradeRelayed,
     HubViewRelayed,
     HubViewWanted,
-    Mention,
     NoticeTold,
-    PersonsMerged,
-    PersonSplit,
     PossibleLinkTold,
     ProtectionRelayed,
     ReportWithdrawn,
@@ -153,7 +151,7 @@ if TYPE_CHECKING:
     from anonymiser.gate.births import Birth
     from anonymiser.gate.effects import SharedReport
     from anonymiser.gate.relays import Relay
-    from anonymiser.gate.state import Holding, ReportKey, Seen
+    from anonymiser.gate.state import Holding, ReportKey
     from anonymiser.keyring import Keys
     from streams.ports import Outgoing
     from streams.sealing import Entropy
@@ -443,7 +441,7 @@ class Gate:
         ids = self._ids[Audience.POLICE]
         effects: list[Effect] = []
         for event in self._state.batch.merges.values():
-            effects += [Effect(POLICE, _merge_for(event, ids)), waited(event)]
+            effects += [Effect(POLICE, merge_for(event, ids)), waited(event)]
         return self._settle(effects) if effects else []
 
     def _sector_of(self, partner: str) -> PartnerType | None:
@@ -695,7 +693,7 @@ class Gate:
         state, old, new = self._state, event.absorbed_id, event.kept_id
         hub = state.seen[Audience.SAFEGUARDING]
         if hub.has_entity(old):
-            yield Effect(SAFEGUARDING, _merge_for(event, hub.ids))
+            yield Effect(SAFEGUARDING, merge_for(event, hub.ids))
         if state.seen[Audience.POLICE].has_entity(old) or state.batch.tells_of(old):
             yield wait_with(event)
         yield from held_anew(state.held.renamed(old, new))
@@ -704,7 +702,7 @@ class Gate:
 
     def _split(self, event: SplitDecided) -> Iterator[Effect]:
         for audience, seen in self._state.seen.items():
-            if (split := _split_for(event, seen)) is not None:
+            if (split := split_for(event, seen)) is not None:
                 yield Effect(TOPIC_OF[audience], split)
         held = self._state.held.renamed(event.entity_id, event.new_entity_id, event.mentions)
         yield from held_anew(held)
@@ -767,29 +765,4 @@ def _ends_waiting(event: Input) -> bool:
 def _is_about_hold(effect: Effect) -> bool:
     return isinstance(effect.event, ReportHeld) or (
         effect.topic == HELD and effect.key is not None and report_of(effect.key) is not None
-    )
-
-
-def _merge_for(event: MergeDecided, ids: AudienceIds) -> PersonsMerged:
-    return PersonsMerged(
-        kind=event.kind,
-        kept_id=ids.entity(event.kept_id),
-        absorbed_id=ids.entity(event.absorbed_id),
-    )
-
-
-def _split_for(event: SplitDecided, seen: Seen) -> PersonSplit | None:
-    """Name the mentions an audience was shown; without any, at most that a merge is undone."""
-    ids = seen.ids
-    new_id = ids.entity(event.new_entity_id)
-    mentions = tuple(
-        Mention(report_id=ids.report(mention.partner, mention.report_id), node=mention.node)
-        for mention in event.mentions
-        if seen.has_mention(mention)
-    )
-    if not mentions and not seen.is_absorbed(new_id):
-        return None
-    entity_id = ids.entity(event.entity_id)
-    return PersonSplit(
-        kind=event.kind, entity_id=entity_id, new_entity_id=new_id, mentions=mentions
     )

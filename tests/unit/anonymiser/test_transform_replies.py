@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from anonymiser.intake.transform import transform
 from streams.codec import decode, encode
+from streams.codes import PreventionCode
 from streams.restricted import (
     AnswerSubmitted,
     ApprovalSubmitted,
+    MessageSubmitted,
     OriginatorApproved,
     Quarantined,
     ReceiptDue,
@@ -75,3 +78,29 @@ def test_a_suspended_partner_is_told_that_its_word_is_not_taken():
     for event in (answer(), approval()):
         (one,) = taken_in(event, onboarded(), suspended())
         assert decode(one.value, ReceiptDue).reasons[0].code == "partner_suspended"
+
+
+def test_a_message_goes_on_with_its_place_on_the_topic_whatever_its_partner_wrote():
+    said = MessageSubmitted(
+        partner=PARTNER,
+        message_id=UUID(int=3),
+        report_id=REPORT_ID,
+        node=1,
+        code=PreventionCode.RISK_LOWER,
+        offset=999,
+    )
+    outgoing = transform(arrived(encode(said)), context())
+    (one,) = [record for record in outgoing if record.topic == TOKENISED]
+    assert decode(one.value, MessageSubmitted) == replace(said, offset=arrived(b"").offset)
+
+
+def test_a_message_in_another_partners_name_is_not_believed():
+    said = MessageSubmitted(
+        partner="another-body",
+        message_id=UUID(int=3),
+        report_id=REPORT_ID,
+        node=1,
+        code=PreventionCode.RISK_LOWER,
+    )
+    outgoing = transform(arrived(encode(said)), context())
+    assert QUARANTINE in {record.topic for record in outgoing}
