@@ -126,12 +126,21 @@ def _without(row: list[Fraction], pivot: list[Fraction], column: int) -> list[Fr
 
 
 def _cornered(counts: Mapping[str, int], sums: Sequence[Sum], hidden: set[str]) -> set[str]:
-    """Return what must be one value because it lies between one and four: 8 of two such is 4."""
-    low = {name: count if name not in hidden else 1 for name, count in counts.items()}
+    """Return what must be one value: 8 of two few is 4 and 4, and of few and withheld 6 is 1 and 5.
+
+    A reader knows that few are one to four, and that what is withheld beyond them is more.
+    """
+    low = {name: _lowest(counts, name, hidden) for name in counts}
     high = {name: _highest(counts, name, hidden) for name in counts}
     while sum(_narrowed(one, low, high) for one in sums):
         pass
     return {name for name in hidden if low[name] == high[name]}
+
+
+def _lowest(counts: Mapping[str, int], name: str, hidden: set[str]) -> int:
+    if name not in hidden:
+        return counts[name]
+    return 1 if counts[name] < SMALLEST_SHOWN else SMALLEST_SHOWN
 
 
 def _highest(counts: Mapping[str, int], name: str, hidden: set[str]) -> int:

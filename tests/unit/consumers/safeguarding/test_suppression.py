@@ -34,6 +34,12 @@ def test_two_small_parts_that_can_only_be_four_and_four_need_a_third():
     assert shown["all"] == 48
 
 
+def test_a_small_part_beside_the_least_that_is_withheld_is_not_given_away():
+    """What is withheld is five at least: of six, with one of these, the other would be one."""
+    shown = suppressed({"a": 1, "b": 5, "c": 0, "all": 6}, (ROW,))
+    assert shown == {"a": FEW, "b": WITHHELD, "c": 0, "all": WITHHELD}
+
+
 def test_what_two_sums_give_away_together_is_withheld_too():
     """The difference of two wholes would be the small part that only one of them has."""
     sums = (Sum("old", ("both", "lost")), Sum("new", ("both", "gained")))
@@ -50,7 +56,9 @@ def test_a_sum_that_is_none_is_refused():
 
 def table(chance):
     """Two rows and a total, three columns and a total: every sum of a published table."""
-    cells = {f"{row}{column}": chance.choice((0, 1, 2, 3, 4, 6, 9, 30)) for row, column in _CELLS}
+    cells = {
+        f"{row}{column}": chance.choice((0, 1, 2, 3, 4, 5, 6, 9, 30)) for row, column in _CELLS
+    }
     sums = []
     for row in "rs":
         cells[f"{row}*"] = sum(cells[f"{row}{column}"] for column in "xyz")
