@@ -80,7 +80,12 @@ _DISRUPTS: Final = frozenset(
 )
 _LEAD: Final = frozenset({StaffRole.HUB_LEAD})
 #: Looks, which a co-ordinator may take as well.
-_LOOKS: Final = frozenset({Act.LOOK_AT_POLICE_VIEW, Act.LOOK_AT_HUB_VIEW, Act.LOOK_AT_DISRUPTIONS})
+_LOOKS: Final = frozenset(
+    {
+        *(Act.LOOK_AT_POLICE_VIEW, Act.LOOK_AT_HUB_VIEW, Act.LOOK_AT_DISRUPTIONS),
+        *(Act.LOOK_AT_WITHHELD, Act.LOOK_AT_METERS),
+    }
+)
 _WATCHES: Final = frozenset({StaffRole.AUDITOR, StaffRole.COORDINATOR})
 
 ALLOWED: Final[Mapping[Act, frozenset[StaffRole]]] = {

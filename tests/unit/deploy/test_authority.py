@@ -51,6 +51,12 @@ def test_a_co_ordinator_decides_nothing_whatever_else_they_are(act):
         require(register(*roles), "Ada Testina", act, roles[0].decided_at)
 
 
+@pytest.mark.parametrize("act", sorted(LOOKS))
+def test_a_co_ordinator_looks_where_a_role_allows_it(act):
+    roles = assigned("Ada Testina", *StaffRole)
+    require(register(*roles), "Ada Testina", act, roles[0].decided_at)
+
+
 def test_a_role_ends_on_its_day_when_it_is_taken_back_and_helps_nobody_else():
     (one,) = assigned("Ada Testina", StaffRole.RATER, days=1)
     registry = register(one)
