@@ -122,7 +122,7 @@ class Deadlines:
         while self._queue and self._queue[0][0] <= at:
             entry = heappop(self._queue)
             _, _, owner, deadline = entry
-            if deadline in self._open.get(owner, ()) and deadline.deadline_id not in found:
+            if deadline in self._open.get(owner, ()):
                 found[deadline.deadline_id] = deadline
                 kept.append(entry)
         for entry in kept:

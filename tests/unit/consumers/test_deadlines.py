@@ -93,6 +93,18 @@ def test_offered_by_two_it_is_told_once_and_to_offer_what_was_told_changes_nothi
     assert made.open() == []
 
 
+def test_offered_by_two_it_stays_due_for_one_when_the_other_takes_it_back():
+    made = Deadlines("topic")
+    made.offer("x", a_deadline())
+    made.offer("y", a_deadline())
+    at = MONDAY + timedelta(hours=2)
+    assert made.due(at) == (a_deadline(),)
+    made.offer("x")
+    assert made.due(at) == (a_deadline(),)
+    made.offer("y")
+    assert made.due(at) == ()
+
+
 def test_a_record_of_another_kind_is_no_notice():
     assert notice_id_of(encode(claimed("A"))) is None
     assert notice_id_of(b"rubbish") is None
