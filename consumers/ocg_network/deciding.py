@@ -223,6 +223,7 @@ def decide_members(  # noqa: PLR0913 - one argument for each thing that is decid
     _require_adults(ground, [one for one in staying if one in ground.people])
     here = set(_roots(ground, staying))
     members = (*staying, *(one for one in dict.fromkeys(_roots(ground, add)) if one not in here))
+    _require_room(members)
     _require_three(_counted(ground, members), "who count")
     one = book.ocgs[ocg_id]
     mapped = OcgMapped(
@@ -540,9 +541,13 @@ def _distinct(ground: Ground, members: Sequence[UUID]) -> tuple[UUID, ...]:
     _require_adults(ground, members)
     distinct = tuple(dict.fromkeys(_roots(ground, members)))
     _require_three(len(distinct), "who count")
-    if len(distinct) > MEMBERS_MAX:
-        raise InvalidInputError(f"an OCG has up to {MEMBERS_MAX} members")
+    _require_room(distinct)
     return distinct
+
+
+def _require_room(members: Sequence[UUID]) -> None:
+    if len(members) > MEMBERS_MAX:
+        raise InvalidInputError(f"an OCG has up to {MEMBERS_MAX} members")
 
 
 def _require_three(counted: int, who: str) -> None:

@@ -26,6 +26,7 @@ from streams.disruptions import (
     SentencePassed,
 )
 from streams.errors import DeniedError, InvalidInputError
+from streams.instants import london_day
 from streams.roles import OcgStatus
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class HubSaysHoldError(DeniedError):
 
 
 class NotYourAgencyError(DeniedError):
-    """An officer plans the levers that their own agency holds; others are asked for theirs."""
+    """An officer plans, and tells of, the levers of their own agency; others are asked."""
 
 
 class NotAtTheEdgeError(DeniedError):
@@ -159,9 +160,7 @@ def decide_plan(
     if event.agency not in entry.holders:
         holders = ", ".join(entry.holders)
         raise InvalidInputError(f"--agency: {event.lever} is held by {holders}")
-    if ground.acts_for is not None and event.agency not in ground.acts_for:
-        mine = ", ".join(sorted(ground.acts_for)) or "none"
-        raise NotYourAgencyError(f"you plan the levers of your own agency ({mine}), or ask police")
+    _require_own(event.agency, ground.acts_for)
     unknown = {str(one) for one in event.report_ids} - ground.reports
     if unknown:
         raise UnknownCauseError("--report: a report is none that police hold now")
@@ -184,22 +183,26 @@ def decide_execute(
 
     Who the target has turned out to be since does not stop the record of what was done.
 
-    Raises: UnknownDisruptionError, DisruptionSettledError, HubViewMissingError,
-    HubSaysHoldError, InvalidInputError for a day to come.
+    Raises: UnknownDisruptionError, DisruptionSettledError, NotYourAgencyError,
+    HubViewMissingError, HubSaysHoldError, InvalidInputError for a day to come.
     """
     known = _open(book, str(event.disruption_id))
-    _require_past(event.executed_on, event.decided_at.date(), "--on")
+    _require_own(known.agency, ground.acts_for)
+    _require_past(event.executed_on, london_day(event.decided_at), "--on")
     if known.lever is not None:
         require_view(Lever(known.lever), ground)
     return (event,)
 
 
-def decide_fail(event: DisruptionFailed, book: DisruptionBook) -> tuple[DisruptionFailed, ...]:
+def decide_fail(
+    event: DisruptionFailed, book: DisruptionBook, acts_for: frozenset[Agency] | None
+) -> tuple[DisruptionFailed, ...]:
     """Let a planned disruption be told as failed; the reason is a lesson, not blame.
 
-    Raises: UnknownDisruptionError, DisruptionSettledError.
+    Raises: UnknownDisruptionError, DisruptionSettledError, NotYourAgencyError.
     """
-    _open(book, str(event.disruption_id))
+    known = _open(book, str(event.disruption_id))
+    _require_own(known.agency, acts_for)
     return (event,)
 
 
@@ -220,6 +223,15 @@ def decide_assess(event: ImpactAssessed, book: DisruptionBook) -> tuple[ImpactAs
             "you planned or executed this disruption: an assessor judges only the work of others"
         )
     return (event,)
+
+
+def _require_own(agency: str | None, acts_for: frozenset[Agency] | None) -> None:
+    """Check that whoever decides acts for the agency whose lever it is; police act with all."""
+    if acts_for is not None and agency not in acts_for:
+        mine = ", ".join(sorted(acts_for)) or "none"
+        raise NotYourAgencyError(
+            f"you decide on the levers of your own agency ({mine}), or ask police"
+        )
 
 
 def require_target(entry: CatalogueEntry, target: Target | None) -> None:
@@ -296,7 +308,7 @@ def decide_outcome(
     """
     if str(event.outcome_id) in book.outcomes:
         raise InvalidInputError("an outcome of this id is there already")
-    _require_past(event.occurred_on, event.decided_at.date(), "--on")
+    _require_past(event.occurred_on, london_day(event.decided_at), "--on")
     require_cause(event.caused_by, book, ground)
     if event.ocg_id is not None and ground.ocg_status is None:
         raise InvalidInputError("--ocg: nobody mapped an OCG of this id")
@@ -328,7 +340,7 @@ def decide_intervention(
     """
     if str(event.intervention_id) in book.interventions:
         raise InvalidInputError("an intervention of this id is there already")
-    _require_past(event.occurred_on, event.decided_at.date(), "--on")
+    _require_past(event.occurred_on, london_day(event.decided_at), "--on")
     if event.caused_by is not None:
         require_cause(event.caused_by, book, ground)
     target = ground.target
@@ -356,7 +368,7 @@ def decide_concern(
     if str(event.concern_id) in book.concerns:
         raise InvalidInputError("a concern of this id is there already")
     _require_between(event.count, 1, COUNT_MAX, "--count")
-    _require_past(monday_of(event.week), event.decided_at.date(), "--week")
+    _require_past(monday_of(event.week), london_day(event.decided_at), "--week")
     if event.caused_by is not None:
         require_cause(event.caused_by, book, ground)
     if event.ocg_id is not None and ground.ocg_status is None:

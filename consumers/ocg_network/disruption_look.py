@@ -6,13 +6,14 @@ The connection comes from the caller; nothing is written. Days are ISO dates.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
 from consumers.network.look import find, find_entity
 from consumers.network.measures import By
+from consumers.network.nominals import NEVER
 from consumers.network.tables import ENTITIES, NETWORKS, PAIRS, REPORTS
 from consumers.ocg_network.concerns import spikes
 from consumers.ocg_network.disruption_decisions import Ground, Target
@@ -28,6 +29,7 @@ from consumers.ocg_network.disruptions import Concern, Disruption, Intervention,
 from consumers.ocg_network.gaps import NOT_AN_ORDER, entities_of, gaps, reach_of
 from consumers.ocg_network.ground import (
     aliases,
+    last_splits,
     live_reports,
     root,
     rows_in,
@@ -35,13 +37,13 @@ from consumers.ocg_network.ground import (
     views_about,
 )
 from consumers.ocg_network.levers import CATALOGUE_VERSION
+from consumers.ocg_network.people import counts
 from consumers.ocg_network.removal import Network
 from consumers.ocg_network.tables import OCG_MEMBERS, OCGS
 from consumers.ocg_network.totals import balance, totals
 from streams.codes import OcgRole
 from streams.errors import InvalidInputError
 from streams.roles import OcgStatus
-from streams.values import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,7 +66,7 @@ def find_ocg(connection: Connection, typed: str) -> str:
 
     Raises: InvalidInputError.
     """
-    named = select(OCGS.c.ocg_id).where(OCGS.c.reference == typed.strip())
+    named = select(OCGS.c.ocg_id).where(OCGS.c.reference == typed.strip().upper())
     found = connection.scalar(named)
     return ocg_now(connection)(found or find(connection, OCGS.c.ocg_id, typed, "OCG"))
 
@@ -142,11 +144,17 @@ def status_of(connection: Connection, ocg_id: str) -> OcgStatus | None:
 
 
 def roles_of(connection: Connection, person_id: str) -> frozenset[OcgRole]:
-    """Return the confirmed roles of a person in mapped OCGs, under whatever id."""
-    held = select(OCG_MEMBERS.c.role).join(OCGS, OCGS.c.ocg_id == OCG_MEMBERS.c.ocg_id)
+    """Return the confirmed roles of a person in mapped OCGs, under whatever id.
+
+    One that was confirmed before the person was split is void.
+    """
+    held = select(OCG_MEMBERS).join(OCGS, OCGS.c.ocg_id == OCG_MEMBERS.c.ocg_id)
     mapped = held.where(OCGS.c.status == OcgStatus.MAPPED.value, OCG_MEMBERS.c.role.is_not(None))
-    rows = rows_in(connection, mapped, OCG_MEMBERS.c.person_id, aliases(connection, person_id))
-    return frozenset(OcgRole(row["role"]) for row in rows)
+    same = aliases(connection, person_id)
+    rows = rows_in(connection, mapped, OCG_MEMBERS.c.person_id, same)
+    splits = last_splits(connection, same)
+    standing = (row for row in rows if row["role_seen"] > splits.get(row["person_id"], NEVER))
+    return frozenset(OcgRole(row["role"]) for row in standing)
 
 
 def members_of(connection: Connection, ocg_id: str) -> frozenset[str]:
@@ -177,15 +185,23 @@ def disruption(connection: Connection, disruption_id: str) -> Facts:
 
 
 def outcomes(connection: Connection, ocg_id: str | None = None) -> list[Facts]:
-    """Return every outcome, the latest first, and whether what it is owed to is still known."""
+    """Return every outcome, the latest first, and whether what it is owed to is still known.
+
+    Of an OCG those too that name none and are owed to a disruption against it, as in the totals.
+    """
     found = _all(connection, OUTCOMES_TABLE, OutcomeRow)
     reports = live_reports(connection, [one.cause_id for one in found])
-    planned = {one.disruption_id for one in _all(connection, DISRUPTIONS_TABLE, Disruption)}
+    planned = {one.disruption_id: one for one in _all(connection, DISRUPTIONS_TABLE, Disruption)}
     now = ocg_now(connection)
+
+    def ocg_of(one: OutcomeRow) -> str:
+        cause = planned.get(one.cause_id)
+        return now(one.ocg_id or (cause.ocg_id if cause else None) or "")
+
     return [
         {**asdict(one), "cause_known": one.cause_id in reports or one.cause_id in planned}
         for one in sorted(found, key=lambda one: (one.occurred_on, one.outcome_id), reverse=True)
-        if ocg_id is None or now(one.ocg_id or "") == ocg_id
+        if ocg_id is None or ocg_of(one) == ocg_id
     ]
 
 
@@ -207,13 +223,21 @@ def all_totals(connection: Connection, day: str | None = None) -> Facts:
     """Return the sums per OCG, lever and strand; OCGs under their references."""
     found = totals(
         _all(connection, DISRUPTIONS_TABLE, Disruption),
-        _all(connection, OUTCOMES_TABLE, OutcomeRow),
+        _without_children(connection, _all(connection, OUTCOMES_TABLE, OutcomeRow)),
         day,
         ocg_now(connection),
     ).as_dict()
     names = references(connection)
     found["by_ocg"] = {names.get(key, key): one for key, one in found["by_ocg"].items()}
     return found
+
+
+def _without_children(connection: Connection, found: Sequence[OutcomeRow]) -> Sequence[OutcomeRow]:
+    """Leave out what befell somebody who counts as a child by now: no success against an OCG."""
+    people = {one.person_id: root(connection, one.person_id) for one in found if one.person_id}
+    rows = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, people.values())
+    children = {row["entity_id"] for row in rows if row["is_child"]}
+    return [one for one in found if people.get(one.person_id or "") not in children]
 
 
 def strands(connection: Connection, day: str | None = None) -> list[Facts]:
@@ -251,7 +275,7 @@ def lever_gaps(connection: Connection, ocg_id: str, day: str) -> Facts:
     reach = reach_of(connection, members_of(connection, ocg_id), day)
     now = ocg_now(connection)
     tried = [
-        one
+        replace(one, target_id=one.target_id and root(connection, one.target_id))
         for one in _all(connection, DISRUPTIONS_TABLE, Disruption)
         if one.ocg_id is not None and now(one.ocg_id) == ocg_id
     ]
@@ -320,13 +344,7 @@ def around(connection: Connection, members: Iterable[str]) -> frozenset[str]:
 
 def _removable(connection: Connection, nodes: Iterable[str]) -> frozenset[str]:
     rows = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, nodes)
-    return frozenset(
-        row["entity_id"]
-        for row in rows
-        if row["kind"] == NodeKind.PERSON.value
-        and not row["is_child"]
-        and (row["is_suspect"] or row["is_nominal"] or not row["is_victim"])
-    )
+    return frozenset(row["entity_id"] for row in rows if counts(row))
 
 
 # --- rows to records --------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from streams.disruptions import (
     SeizureMade,
     SentencePassed,
 )
+from streams.instants import london_day
 from streams.ocg import HubViewAsked
 from streams.shared import HubViewRelayed, ProtectionRelayed
 from streams.topics import DISRUPTIONS, POLICE, POLICE_DECISIONS
@@ -353,7 +354,7 @@ class DisruptionBook:
             request_id=_text(event.request_id),
             planned_for=event.planned_for.isoformat(),
             planned_by=event.decided_by,
-            planned_on=event.decided_at.date().isoformat(),
+            planned_on=london_day(event.decided_at).isoformat(),
         )
         self._put(DISRUPTIONS_TABLE, self.disruptions, planned)
 
@@ -365,7 +366,7 @@ class DisruptionBook:
             day = event.executed_on.isoformat()
             known = replace(known, executed_on=day, executed_by=event.decided_by)
         else:
-            day = event.decided_at.date().isoformat()
+            day = london_day(event.decided_at).isoformat()
             known = replace(
                 known, failure=event.reason.value, failed_on=day, failed_by=event.decided_by
             )
@@ -378,7 +379,7 @@ class DisruptionBook:
             impact=event.impact.value,
             impact_reasons=json.dumps([one.value for one in event.reasons]),
             assessed_by=event.decided_by,
-            assessed_on=event.decided_at.date().isoformat(),
+            assessed_on=london_day(event.decided_at).isoformat(),
         )
         self._put(DISRUPTIONS_TABLE, self.disruptions, assessed)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from consumers.network.tables import ENTITIES, MENTIONS, REDIRECTS, REPORTS, TIES
+from consumers.network.tables import ENTITIES, MENTIONS, REDIRECTS, REPORTS, SPLITS, TIES
 from consumers.ocg_network.disruption_decisions import AskedView, Target
 from consumers.ocg_network.disruption_tables import (
     HUB_ANSWERS_TABLE,
@@ -57,6 +57,12 @@ def root(connection: Connection, entity_id: str) -> str:
     return entity_id
 
 
+def last_splits(connection: Connection, ids: Iterable[str]) -> Mapping[str, int]:
+    """Return the offset of the last split of each of these people who was split."""
+    rows = rows_in(connection, select(SPLITS), SPLITS.c.person_id, ids)
+    return {row["person_id"]: row["last_at"] for row in rows}
+
+
 def target_of(connection: Connection, entity_id: str, day: str) -> Target | None:
     """Return a person or thing as a target on a day (ISO date); None if no live report names it."""
     now = root(connection, entity_id)
@@ -87,13 +93,13 @@ def _target(
     said_adult: bool,
     protects_child: bool,
 ) -> Target:
-    sheltered = (person["is_child"] or _is_victim_only(person) for person in home)
+    sheltered = (person["is_child"] or is_victim_only(person) for person in home)
     is_person = row["kind"] == NodeKind.PERSON.value
     return Target(
         entity_id=row["entity_id"],
         kind=TARGET_OF.get(NodeKind(row["kind"])),
         is_child=bool(row["is_child"]),
-        is_victim_only=_is_victim_only(row),
+        is_victim_only=is_victim_only(row),
         protects_child=protects_child,
         shelters_victim=bool(home) and all(sheltered),
         age_known=not is_person or said_adult or bool(row["is_child"]),
@@ -118,8 +124,9 @@ def _when_asked(request: HubRequest) -> tuple[str, str]:
     return request.asked_at, request.request_id
 
 
-def _is_victim_only(row: Mapping[str, Any]) -> bool:
-    return bool(row["is_victim"]) and not row["is_suspect"] and not row["is_nominal"]
+def is_victim_only(entity: Mapping[str, Any]) -> bool:
+    """Tell whether reports call somebody a victim and none a suspect, whoever enrolled them."""
+    return bool(entity["is_victim"] and not entity["is_suspect"])
 
 
 def _may_be_child(row: Mapping[str, Any], adults: AbstractSet[str]) -> bool:

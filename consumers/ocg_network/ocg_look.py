@@ -18,7 +18,7 @@ from consumers.network import handling
 from consumers.network.evidence import is_suspected_false
 from consumers.network.look import find, find_entity, footprint, tie_evidence
 from consumers.network.nominals import Decision, Nominals
-from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, REPORTS, SPLITS
+from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, REPORTS
 from consumers.ocg_network.deciding import (
     MEMBERS_MIN,
     Ground,
@@ -27,7 +27,7 @@ from consumers.ocg_network.deciding import (
 )
 from consumers.ocg_network.disruption_look import references
 from consumers.ocg_network.edge import edge
-from consumers.ocg_network.ground import aliases, root, rows_in
+from consumers.ocg_network.ground import aliases, is_victim_only, last_splits, root, rows_in
 from consumers.ocg_network.ocgs import STATUS_AFTER, Decided
 from consumers.ocg_network.people import Entity, counts, entities_of, find_people, people
 from consumers.ocg_network.scoring import Life, Score, model_of
@@ -219,7 +219,7 @@ def members(connection: Connection, ocg_id: str) -> list[Facts]:
     """
     rows = _rows(connection, select(OCG_MEMBERS).where(OCG_MEMBERS.c.ocg_id == ocg_id))
     roots = {row["person_id"]: root(connection, row["person_id"]) for row in rows}
-    splits = _splits(connection, roots)
+    splits = last_splits(connection, roots)
     entities = entities_of(connection, roots.values())
     doubted = doubts(connection, _reports_of(rows))
     by_person: dict[str, list[Facts]] = defaultdict(list)
@@ -280,11 +280,6 @@ def _split(splits: Mapping[str, int], row: Facts) -> int:
     return splits.get(row["person_id"], -1)
 
 
-def _splits(connection: Connection, ids: Iterable[str]) -> Mapping[str, int]:
-    rows = rows_in(connection, select(SPLITS), SPLITS.c.person_id, set(ids))
-    return {row["person_id"]: row["last_at"] for row in rows}
-
-
 def _role_order(row: Facts) -> tuple[int, str]:
     return _RANK[OcgRole(row["role"])], row["person_id"]
 
@@ -320,7 +315,7 @@ def roles(connection: Connection, ocg_id: str | None = None) -> list[Facts]:
 def nominals(connection: Connection) -> list[Facts]:
     """Return every nominal and why: enrolled by police, or in which confirmed roles.
 
-    The end of one does not end the other.
+    The end of one does not end the other. Children and victims stand last, in no ranking.
     """
     found = _rows(connection, select(ENTITIES).where(ENTITIES.c.is_nominal.is_(True)))
     by_role: dict[str, list[Facts]] = defaultdict(list)
@@ -336,8 +331,13 @@ def nominals(connection: Connection) -> list[Facts]:
             "roles": by_role[row["entity_id"]],
             "reports": row["reports"],
         }
-        for row in sorted(found, key=lambda row: (-row["reports"], row["entity_id"]))
+        for row in sorted(found, key=_nominal_order)
     ]
+
+
+def _nominal_order(row: Facts) -> tuple[bool, int, str]:
+    is_at_risk = bool(row["is_child"]) or is_victim_only(row)
+    return is_at_risk, 0 if is_at_risk else -row["reports"], row["entity_id"]
 
 
 def roles_of(connection: Connection, person_id: str) -> list[Facts]:
@@ -352,7 +352,7 @@ def _is_enrolled(connection: Connection, person_id: str) -> bool:
         known.decisions[row["person_id"]] = Decision(
             row["enrolled"], row["seen"], row["discharged"]
         )
-    known.splits.update(_splits(connection, ids))
+    known.splits.update(last_splits(connection, ids))
     return known.is_enrolled(ids)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from consumers.network.look import find_entity
 from consumers.network.tables import ENTITIES
 from consumers.ocg_network.deciding import PersonFacts
-from consumers.ocg_network.ground import root, rows_in
+from consumers.ocg_network.ground import is_victim_only, root, rows_in
 from streams.values import NodeKind
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ def entities_of(connection: Connection, ids: Iterable[str]) -> Mapping[str, Enti
     """Return what is known of these ids; one that no live report mentions is left out."""
     found = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, set(ids))
     return {row["entity_id"]: row for row in found}
-
-
-def is_victim_only(entity: Entity) -> bool:
-    """Tell whether reports call somebody a victim and none a suspect."""
-    return bool(entity["is_victim"] and not entity["is_suspect"])
 
 
 def counts(entity: Entity) -> bool:

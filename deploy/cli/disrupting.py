@@ -202,10 +202,15 @@ def book_of(records: Sequence[Record]) -> DisruptionBook:
     """Fold the topic; what is no event of it is not for a decision to judge."""
     from consumers.ocg_network.disruptions import DisruptionBook  # noqa: PLC0415 - keeps --help quick
     from streams.codec import decode  # noqa: PLC0415 - the same
+    from streams.errors import DecodeError  # noqa: PLC0415 - the same
     from streams.topics import DISRUPTIONS  # noqa: PLC0415 - the same
 
     book = DisruptionBook()
     for record in records:
         if record.topic == DISRUPTIONS and record.value is not None:
-            book.apply(decode(record.value, *DisruptionBook.events[DISRUPTIONS]))
+            try:
+                event = decode(record.value, *DisruptionBook.events[DISRUPTIONS])
+            except DecodeError:
+                continue
+            book.apply(event)
     return book

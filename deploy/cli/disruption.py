@@ -174,6 +174,7 @@ def execute(
     day = day_of(on, "--on")
     whole = _shown(disruption_id, name, purpose)
     found = facts("disruption execute", name, purpose, target=whole["target_id"])
+    ground = replace(found.ground, acts_for=officer(name, purpose).agencies)
 
     def choose(book: DisruptionBook, by: str, at: datetime) -> Sequence[object]:
         event = DisruptionExecuted(
@@ -182,7 +183,7 @@ def execute(
             decided_by=by,
             decided_at=at,
         )
-        return decide_execute(event, book, found.ground)
+        return decide_execute(event, book, ground)
 
     subject = f"disruption execute {whole['disruption_id']}"
     event = settle(Act.PLAN_DISRUPTION, subject, name, purpose, choose)
@@ -211,12 +212,13 @@ def fail(
 
     reason = code_of(DisruptionFailure, because, "--because")
     whole = find_disruption(disruption_id, name, purpose)
+    acts_for = officer(name, purpose).agencies
 
     def choose(book: DisruptionBook, by: str, at: datetime) -> Sequence[object]:
         event = DisruptionFailed(
             disruption_id=UUID(whole), reason=reason, decided_by=by, decided_at=at
         )
-        return decide_fail(event, book)
+        return decide_fail(event, book, acts_for)
 
     event = settle(Act.PLAN_DISRUPTION, f"disruption fail {whole}", name, purpose, choose)
     say(f"{event.disruption_id} failed: {reason}.")
@@ -265,7 +267,8 @@ def ask_view(
     The hub learns the lever and the place, not the operation; you learn its view, not who lives
     there. Look for the answer with `rivelin disruption views`.
     """
-    from deploy.authority import Act  # noqa: PLC0415 - keeps --help quick
+    from consumers.ocg_network.levers import TargetKind  # noqa: PLC0415 - keeps --help quick
+    from deploy.authority import Act  # noqa: PLC0415 - the same
     from deploy.decisions import Decision  # noqa: PLC0415 - the same
     from streams.codes import Lever  # noqa: PLC0415 - the same
     from streams.errors import InvalidInputError  # noqa: PLC0415 - the same
@@ -274,8 +277,9 @@ def ask_view(
 
     code = code_of(Lever, lever, "--lever")
     found = facts("disruption ask-view", name, purpose, target=entity_id)
-    if found.target is None or found.ground.target is None:
-        raise InvalidInputError("the hub's view is asked about a place that police know")
+    target = found.ground.target
+    if found.target is None or target is None or target.kind in {None, TargetKind.PERSON}:
+        raise InvalidInputError("the hub's view is asked about a place or thing that police know")
     place, request_id = found.target, uuid4()
     settings, who = asker(name, purpose)
 

@@ -491,7 +491,7 @@ class Year:
                     event = DisruptionFailed(
                         disruption_id=which, reason=reason, decided_by=officer, decided_at=at
                     )
-                    yield from decide_fail(event, book)
+                    yield from decide_fail(event, book, acts_for=None)
                     continue
                 done = DisruptionExecuted(
                     disruption_id=which, executed_on=day, decided_by=officer, decided_at=at

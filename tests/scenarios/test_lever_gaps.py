@@ -22,6 +22,7 @@ from tests.invented_disruptions import (
     AT,
     DAY,
     answered,
+    arrested,
     asked,
     assessed,
     book_of,
@@ -32,7 +33,19 @@ from tests.invented_disruptions import (
     protected,
     seized,
 )
-from tests.invented_evidence import UNKNOWN, YES, Desk, Told, an_id, key, merged, withdrawn
+from tests.invented_evidence import (
+    NO,
+    UNKNOWN,
+    YES,
+    Desk,
+    Told,
+    an_id,
+    enrolled,
+    key,
+    merged,
+    split,
+    withdrawn,
+)
 
 CO = RelationKind.CO_OFFENDER
 LIVES = RelationKind.LIVES_AT
@@ -134,6 +147,24 @@ async def test_a_lever_that_was_used_is_none_and_its_target_is_offered_no_more(p
     gap = police.gaps()[Lever.CIVIL_INJUNCTION]
     assert not gap["is_gap"]
     assert key("ada") not in police.chances(Lever.CIVIL_INJUNCTION)
+
+
+async def test_what_was_used_against_somebody_merged_since_is_not_offered_again(police):
+    await police.hear(POLICE, Told("R2").suspect("ada b").police())
+    await police.hear(DISRUPTIONS, planned(target_id=an_id("ada b")), executed())
+    assert key("ada") in police.chances(Lever.CIVIL_INJUNCTION)
+    await police.hear(POLICE, merged("ada", "ada b"))
+    assert key("ada") not in police.chances(Lever.CIVIL_INJUNCTION)
+
+
+async def test_who_is_a_victim_only_is_offered_no_lever_though_police_enrolled_them(police):
+    told = Told("R4").person("vi", role=Role.VICTIM, child=NO).tie("bob", CO, "vi")
+    await police.hear(POLICE, told.police())
+    await police.hear(POLICE_DECISIONS, mapped("ada", "bob", "cyd", "vi"), enrolled("vi", seen=9))
+    assert key("vi") not in police.chances(Lever.CIVIL_INJUNCTION)
+    nodes = police.look(disruption_look.nodes_of, "FV-1")
+    with pytest.raises(NotRemovableError):
+        police.look(disruption_look.removal, nodes, without=[key("vi")])
 
 
 async def test_no_lever_is_offered_against_a_child_or_a_victim_among_the_members(police):
@@ -262,8 +293,33 @@ async def test_roles_are_found_under_the_id_a_person_goes_by_now(police):
     assert police.look(disruption_look.roles_of, key("ada")) == frozenset()
 
 
+async def test_a_role_that_a_split_has_voided_keeps_nobody_from_a_way_out(police):
+    await police.hear(POLICE_DECISIONS, confirmed("cyd", OcgRole.PRINCIPAL))
+    later = [Told(f"R{number}").suspect("cyd") for number in range(2, 12)]
+    await police.hear(POLICE, *(one.police() for one in later))
+    await police.hear(POLICE, split("cyd", "cyd b", later[0].mention("cyd")))
+    assert police.look(disruption_look.roles_of, key("cyd")) == frozenset()
+
+
+async def test_an_outcome_without_an_ocg_is_listed_with_that_of_its_disruption(police):
+    await police.hear(DISRUPTIONS, planned(), seized(ocg_id=None), seized("S2", ocg_id=None))
+    listed = police.look(disruption_look.outcomes, key("OCG 1"))
+    counted = police.look(disruption_look.all_totals)["by_ocg"]["FV-1"]
+    assert len(listed) == counted["guns"] == 2
+    assert not police.look(disruption_look.outcomes, key("OCG 2"))
+
+
+async def test_the_arrest_of_somebody_found_to_be_a_child_counts_no_longer(police):
+    await police.hear(DISRUPTIONS, planned(), arrested(person="cyd"), arrested("A2"))
+    assert police.look(disruption_look.all_totals)["all"]["arrests"] == 2
+    await police.hear(POLICE, Told("R3", week="2026-W41").person("cyd", child=YES).police())
+    assert police.look(disruption_look.all_totals)["all"]["arrests"] == 1
+    assert len(police.look(disruption_look.outcomes)) == 2, "it stays on the record"
+
+
 async def test_an_ocg_is_found_by_its_reference_and_unknown_ones_are_not(police):
     assert police.look(disruption_look.find_ocg, "FV-1") == key("OCG 1")
+    assert police.look(disruption_look.find_ocg, "fv-1") == key("OCG 1")
     assert police.look(disruption_look.status_of, key("OCG 1")) is OcgStatus.MAPPED
     with pytest.raises(InvalidInputError):
         police.look(disruption_look.find_ocg, "FV-2")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -101,6 +102,28 @@ def test_an_officer_plans_the_levers_of_their_own_agency_and_police_those_of_all
     assert decide_plan(planned(), EMPTY, ground(acts_for=None))
 
 
+def test_how_it_went_is_told_by_the_agency_whose_lever_it_is_or_by_police():
+    book, fire = book_of(planned()), frozenset({Agency.FIRE})
+    with pytest.raises(NotYourAgencyError, match="FIRE"):
+        decide_execute(executed(), book, ground(acts_for=fire))
+    with pytest.raises(NotYourAgencyError, match="FIRE"):
+        decide_fail(failed(), book, acts_for=fire)
+    council = frozenset({Agency.COUNCIL})
+    assert decide_execute(executed(), book, ground(acts_for=council))
+    assert decide_fail(failed(), book, acts_for=council)
+    assert decide_fail(failed(), book, acts_for=None)
+
+
+def test_the_day_is_that_of_london_also_in_the_first_hour_of_a_summer_day():
+    """At 23:30 UTC in June it is tomorrow in London, where the day has come."""
+    late, today = datetime(2026, 6, 30, 23, 30, tzinfo=UTC), date(2026, 7, 1)
+    event = replace(executed(on=today), decided_at=late)
+    assert decide_execute(event, book_of(planned()), ground()) == (event,)
+    assert book_of(planned(decided_at=late)).disruptions[key("D1")].planned_on == "2026-07-01"
+    with pytest.raises(InvalidInputError, match="not come yet"):
+        decide_execute(replace(event, executed_on=date(2026, 7, 2)), book_of(planned()), ground())
+
+
 def test_a_lever_needs_the_kind_of_target_it_is_for():
     with pytest.raises(InvalidInputError, match="PERSON"):
         decide_plan(planned(target_id=an_id("home")), EMPTY, ground(HOME))
@@ -175,7 +198,7 @@ def test_what_was_never_planned_is_neither_executed_nor_failed_nor_assessed():
     with pytest.raises(UnknownDisruptionError):
         decide_execute(executed(), book_of(executed()), ground())
     with pytest.raises(UnknownDisruptionError):
-        decide_fail(failed(), EMPTY)
+        decide_fail(failed(), EMPTY, acts_for=None)
     with pytest.raises(UnknownDisruptionError):
         decide_assess(assessed(), EMPTY)
 
