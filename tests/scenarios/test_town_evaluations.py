@@ -77,7 +77,6 @@ async def test_mistakes_split_people_and_the_score_says_so():
     score = await ground.evaluate(size, 1, worst, silent)
     assert score.wrong > 0.9
     assert score.split > 20
-    assert score.alerts.right < score.alerts.expected
 
 
 def test_pairs_of_one_network_are_counted_whatever_falls_apart_or_runs_together():

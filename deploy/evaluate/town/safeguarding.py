@@ -62,11 +62,17 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The figures. Children count once, alerts each."""
+    """The figures. Children count once, alerts each.
+
+    `came_of_age` counts alerts that are not expected although a report says so: the person has
+    come of age since, and the hub knows (the enclave tells where the small cells let it).
+    """
 
     people: int
     reports: int
     expected: frozenset[Exposure] = field(repr=False)
+    found: frozenset[Exposure] = field(repr=False)
+    came_of_age: int
     findings: Findings = field(repr=False)
     cases: Mapping[CaseKind, Tally]
     waits: Sequence[float] = field(repr=False)
@@ -74,7 +80,7 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form of issue 6, and more."""
-        found = self.findings.exposures
+        found = self.found
         must, have = ({one.child for one in some} for some in (self.expected, found))
         whole = {child for child in must if self._alerts_of(child) <= found}
         return {
@@ -94,6 +100,7 @@ class Evaluation:
                 "unexpected": len(found - self.expected),
             },
             "cases": {kind.value: _told(tally) for kind, tally in self.cases.items()},
+            "came_of_age": self.came_of_age,
             "merged": self.findings.merged,
             "split": self.findings.split,
             "questions": self.findings.questions,
@@ -141,13 +148,20 @@ def _judged(run: Run, crowd: Crowd, truth: Truth, began: float) -> Evaluation:
         findings = find(crowd.town, truth, run.keys, run.resolved, views)
         who = Identities.of(crowd.town, run.resolved, run.keys, Audience.SAFEGUARDING)
         kin = frozenset(sibling_pairs(hub, who))
+    published = _published(run, who)
+    grown = {one.number for one in crowd.town.people if not one.is_child_on(run.clock().date())}
+    raised = {one for one in published if one in truth.exposures and one.child in grown}
+    found = findings.exposures | raised  # who was a child then: the alert exists, and stays
+    not_due = {one for one in truth.exposures - found if one.child in grown}
     return Evaluation(
         people=len(crowd.town.people),
         reports=len(crowd.town.submissions),
-        expected=truth.exposures,
+        expected=truth.exposures - not_due,
+        found=found,
+        came_of_age=len(not_due),
         findings=findings,
-        cases=_tallies(crowd.cases, findings.exposures, kin),
-        waits=_waits(run, crowd, truth, who),
+        cases=_tallies(crowd.cases, found, kin),
+        waits=_waits(run, published, completed_by(crowd.town, truth)),
         seconds=time.perf_counter() - began,
     )
 
@@ -187,14 +201,20 @@ def _told(tally: Tally) -> dict[str, int]:
     }
 
 
-def _waits(run: Run, crowd: Crowd, truth: Truth, who: Identities) -> list[float]:
-    """Return the seconds from the report that completed the reason to the published alert."""
+def _published(run: Run, who: Identities) -> Mapping[Exposure, datetime]:
+    """Return when each alert was published first, by the town's own people."""
     known = who.with_absorbed(run.resolved, run.keys, Audience.SAFEGUARDING)
     published: dict[Exposure, datetime] = {}
     for raised in run.raised:
         for child in known.behind(str(raised.event.child_id)):
             published.setdefault(Exposure(child, raised.event.rule), raised.at)
-    completed = completed_by(crowd.town, truth)
+    return published
+
+
+def _waits(
+    run: Run, published: Mapping[Exposure, datetime], completed: Mapping[Exposure, int]
+) -> list[float]:
+    """Return the seconds from the report that completed the reason to the published alert."""
     return [
         (published[exposure] - run.sent_at[place]).total_seconds()
         for exposure, place in completed.items()
