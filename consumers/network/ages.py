@@ -45,7 +45,7 @@ def said(week: str, told: str) -> str:
 
 
 def said_of(week: str, band: AgeBand) -> str | None:
-    """Return the same of a band that somebody comes into, None for one that tells nothing."""
+    """Return the same of a band that somebody comes into; None for UNKNOWN, which takes back."""
     return said(week, _RANKS[band]) if band in _RANKS else None
 
 

@@ -231,7 +231,9 @@ class NetworkFold:
             self._put(known, graded(known, grading))
 
     def _tell_age(self, person: str, age: str | None) -> None:
-        if age is not None and self.ledger.tell_age(person, age):
+        """Take in an age that was told; None takes back what was told of the person before."""
+        ledger = self.ledger
+        if ledger.take_back_ages(person) if age is None else ledger.tell_age(person, age):
             self.changes.ages.add(person)
             self._entities.touched.add(self.ledger.root(person))
 

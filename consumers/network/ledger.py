@@ -133,6 +133,10 @@ class Ledger:
         self.ages[person] = tuple(sorted(known.values()))
         return True
 
+    def take_back_ages(self, person: str) -> bool:
+        """Forget every age that was told of a person; return whether there was one."""
+        return self.ages.pop(person, None) is not None
+
     def told_age(self, entity: str) -> str:
         """Return the age that counts of those told of a person, "" if none was."""
         if not self.ages:

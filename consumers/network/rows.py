@@ -170,7 +170,7 @@ def _grade(fold: NetworkFold, key: tuple[str, int]) -> Rewrite:
 
 def _ages(fold: NetworkFold, person: str) -> Rewrite:
     key = {"person_id": person}
-    told = [(week, band.value) for week, band in map(ages.told, fold.ledger.ages[person])]
+    told = [(week, band.value) for week, band in map(ages.told, fold.ledger.ages.get(person, ()))]
     return Rewrite(AGES, key, [{**key, "week": week, "age_band": band} for week, band in told])
 
 

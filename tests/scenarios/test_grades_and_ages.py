@@ -225,6 +225,15 @@ async def test_who_comes_of_age_is_no_child_from_that_week_and_counts(hub):
     assert not is_child(hub, "cyd"), "a report of an earlier week tells of an earlier age"
 
 
+async def test_an_age_that_was_told_by_mistake_is_taken_back(hub):
+    await hub.hear(Told("R1").tie("kit", CO, "ada").person("kit", child=YES).safeguarding())
+    before = hub.rows(AGES), is_child(hub, "kit")
+    await hub.hear(aged("kit", AgeBand.ADULT, "2099-W01"))
+    assert not is_child(hub, "kit")
+    await hub.hear(aged("kit", AgeBand.UNKNOWN, "2099-W02"))
+    assert (hub.rows(AGES), is_child(hub, "kit")) == before == ([], True)
+
+
 async def test_an_age_that_comes_before_the_person_waits(hub):
     await hub.hear(aged("cyd", AgeBand.AGE_11_15, "2026-W30"))
     assert [row["age_band"] for row in hub.rows(AGES)] == ["AGE_11_15"]

@@ -23,7 +23,7 @@ LOXLEY, PORTER = "loxley-council", "porter-housing"
 HOUSE = {"family_name": "Testmann", "address": "3 Nowhere Gardens", "postcode": "S99 9ZZ"}
 GROWN = {**HOUSE, "born_on": date(1994, 3, 17), "sex": Sex.MALE}
 YOUNG = {**HOUSE, "born_on": date(2012, 6, 8), "sex": Sex.MALE, "role": Role.VICTIM}
-#: Rows that a split leaves on purpose: that it was, what was told of an alert before, and what befell
+#: Rows that a split leaves on purpose: that it was, what was told of an alert, and what befell
 #: a network (whose name comes back, with the offset at which it did).
 _KEPT_ON_PURPOSE = {"splits", "alerts", "alert_versions", "names", "network_history"}
 _DOUBT = {POSSIBLE_LINKS.name, POSSIBLE_ALERTS.name}
