@@ -249,7 +249,7 @@ class Gate:
     def _other_relays(self) -> Iterator[Relay]:
         police, hub = (self._state.seen[one] for one in (Audience.POLICE, Audience.SAFEGUARDING))
         holders = Holders(self._mentions, self._registry, self._state.is_live)
-        yield NominalRelay(police, hub, self._splits[POLICE])
+        yield NominalRelay(police, hub, self._splits[POLICE], self._splits[SAFEGUARDING])
         yield GradeRelay(self._state.seen)
         yield Bridge(police, hub)
         yield NoticeRelay(hub, self._mentions, holders, self._splits[SAFEGUARDING])

@@ -77,7 +77,6 @@ class Seen:
         self._entities: set[bytes] = set()
         self._things: set[bytes] = set()
         self._kept: dict[UUID, UUID] = {}
-        self._nominals: dict[UUID, None] = {}
         #: What adds up over all that was ever shown of a person; small cells are counted with it.
         self.shown = Shown()
 
@@ -96,9 +95,6 @@ class Seen:
                 self._later.pop(event.report_id.bytes, None)
             case NominalRelayed():
                 self._entities.add(event.person_id.bytes)
-                self._nominals.pop(event.person_id, None)
-                if event.is_nominal:
-                    self._nominals[event.person_id] = None
             case PersonsMerged():
                 self._kept[event.absorbed_id] = event.kept_id
                 self._note(event.kind, event.kept_id)
@@ -151,10 +147,6 @@ class Seen:
     def is_absorbed(self, audience_id: UUID) -> bool:
         """Tell whether the audience reads this id as another, since it was told of a merge."""
         return audience_id in self._kept
-
-    def nominals_at(self, audience_id: UUID) -> tuple[UUID, ...]:
-        """Return the ids under which an entity, as it stands, was said to be a nominal."""
-        return tuple(one for one in self._nominals if self.root(one) == audience_id)
 
     def root(self, audience_id: UUID) -> UUID:
         """Return the id that the entity goes by now."""

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from anonymiser.gate.audience import AudienceIds
+from consumers.ocg_network import OcgNetwork
+from consumers.safeguarding import Safeguarding
 from streams.codes import DeadlineKind, HubView, Lever, OcgRole
 from streams.hub import HubViewGiven, ProtectionDeclared, ProtectionEnded, RulesAdopted
 from streams.ocg import DeadlinePassed, HubViewAsked, OcgMapped, ReportGraded, RoleConfirmed
@@ -19,6 +21,7 @@ from streams.shared import (
     HubViewWanted,
     ItemWithheld,
     NominalRelayed,
+    PersonSplit,
     ProtectionRelayed,
 )
 from streams.taxonomy import RelationKind
@@ -217,6 +220,47 @@ async def test_a_role_does_not_survive_a_split_and_is_confirmed_again(enclave):
     assert nominal_words(enclave) == [True, False]
     await confirmed(enclave, suspect)
     assert nominal_words(enclave) == [True, False, True]
+
+
+def nominals(enclave, told):
+    """Whether the person of a report is a nominal in the fold of police, and in that of the hub."""
+    found = []
+    views = ((OcgNetwork(), (POLICE, POLICE_DECISIONS)), (Safeguarding(), (SAFEGUARDING,)))
+    for projection, topics in views:
+        for record in (one for topic in topics for one in enclave.log.records(topic)):
+            projection.apply(record)
+        person_id = enclave.shared(told, topics[0]).nodes[0].entity_id
+        found.append(projection.fold.standing(projection.fold.ledger.root(str(person_id))))
+    return [one.is_nominal for one in found]
+
+
+async def test_a_split_that_police_never_see_ends_nothing_for_the_hub(enclave):
+    one = report(person(**ARVID, nhs_number=NHS), partner="loxley-council")
+    other = report(
+        person(**ARVID, nhs_number=NHS),
+        partner="porter-housing",
+        handling=only_for(Audience.SAFEGUARDING),
+    )
+    await enclave.submit(one, other)
+    await enclave.enrol(enclave.shared(one).nodes[0].entity_id)
+    await enclave.split(enclave.who(one), mention(other))
+    assert not enclave.events(POLICE, PersonSplit)
+    assert nominals(enclave, one) == [True, True]
+
+
+@pytest.mark.parametrize("ends", ["enrolment", "role"])
+async def test_of_two_who_are_one_both_audiences_mean_the_same(enclave, ends):
+    """A discharge of either ends what came before it; the end of a role ends no enrolment."""
+    number, name = report(person(nhs_number=NHS)), report(person(**ARVID))
+    await enclave.submit(number, name)
+    one, other = (enclave.shared(told).nodes[0].entity_id for told in (number, name))
+    await enclave.enrol(one)
+    if ends == "role":
+        await expired(enclave, await confirmed(enclave, other), other)
+    else:
+        await enclave.discharge(other)
+    await enclave.submit(report(person(**ARVID, nhs_number=NHS), partner="porter-housing"))
+    assert nominals(enclave, number) == [ends == "role"] * 2
 
 
 async def test_after_a_restart_nothing_is_told_again_and_standing_is_known(enclave):
