@@ -80,6 +80,7 @@ def register(app: typer.Typer) -> None:
     group.command("answer")(replies.answer)
     group.command("approve")(replies.approve)
     group.command("usage")(replies.usage)
+    group.command("meters")(replies.meters)
     group.command("notices")(replies.notices)
     group.command("message")(replies.message)
     app.add_typer(group, name="partner")

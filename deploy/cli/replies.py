@@ -1,4 +1,4 @@
-"""`rivelin partner questions`, `answer`, `approve`, `usage`, `notices` and `message`."""
+"""`rivelin partner questions`, `answer`, `approve`, `usage`, `meters`, `notices`, `message`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from producers.sdk import Message, Notice, Partner, Question, Receipt
-    from streams.shared import UsageTold
+    from streams.shared import MeterFigures, MeterTold, UsageTold
 
 EXIT_NO_RECEIPT = 1
 EXIT_NOT_TAKEN = 3
@@ -126,6 +126,21 @@ def usage(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = Fals
         say("No week has been told of yet: the first comes two weeks after its end.")
 
 
+def meters(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = False) -> None:
+    """Show what became of this partner's reports by the end of each week, beside all others.
+
+    Others are told together only, from five reports and three agencies on; a dash is too little to
+    tell. Exit codes: 0 done, 4 not onboarded, 5 no broker.
+    """
+    found = _as_partner(partner, fingerprint, lambda client: client.meters())
+    if as_json:
+        show_json([asdict(one) for one in found])
+    elif found:
+        show_table(_METER_COLUMNS, [row for one in found for row in _meter_rows(one)])
+    else:
+        say("No week has been told of yet: meters are read once a day.")
+
+
 def notices(partner: PartnerId, *, fingerprint: Pin = None, as_json: AsJson = False) -> None:
     """Show what the hub, and other holders of the same people, let this partner know.
 
@@ -216,6 +231,27 @@ def _message_facts(one: Message) -> dict[str, Any]:
         "text": one.text,
         "given_at": one.given_at.isoformat(),
     }
+
+
+_METER_COLUMNS = ("week", "whose", "reports", "old", "not looked at", "unlinked", "nothing came",
+                  "half acted on within")  # fmt: skip
+
+
+def _meter_rows(told: MeterTold) -> list[tuple[object, ...]]:
+    both = (("own", told.own), ("all others", told.others))
+    return [(told.week, whose, *_meter_cells(one)) for whose, one in both if one is not None]
+
+
+def _meter_cells(one: MeterFigures) -> tuple[object, ...]:
+    hours = one.hours_to_action_p50
+    return (
+        one.reports,
+        one.old,
+        one.untriaged,
+        one.unlinked or "-",
+        one.without_outcome or "-",
+        "-" if hours is None else f"{hours} h",
+    )
 
 
 def _usage_row(told: UsageTold) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from streams.shared import (
     ON_FEEDBACK,
     FeedbackGiven,
     MessageGiven,
+    MeterTold,
     NoticeCorrected,
     NoticeGiven,
     QuestionPut,
@@ -174,6 +175,12 @@ def usage_in(record: Record) -> UsageTold | None:
     """Return what a feedback record says of a week's use, None if it says nothing of one."""
     event = _feedback_in(record)
     return event if isinstance(event, UsageTold) else None
+
+
+def meter_in(record: Record) -> MeterTold | None:
+    """Return a week's meters that a feedback record tells, None if it tells none."""
+    event = _feedback_in(record)
+    return event if isinstance(event, MeterTold) else None
 
 
 def hub_notice_in(record: Record) -> NoticeGiven | NoticeCorrected | None:

@@ -17,6 +17,7 @@ from producers.sdk.inbox import (
     Inbox,
     hub_notice_in,
     message_in,
+    meter_in,
     question_in,
     receipt_in,
     usage_in,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from producers.sdk.receipts import Receipt
     from streams.kafka import Credentials
     from streams.ports import Log, Record
-    from streams.shared import UsageTold
+    from streams.shared import MeterTold, UsageTold
 
 PATIENCE: Final = timedelta(seconds=30)
 IN_FLIGHT_MAX: Final = 200
@@ -282,6 +283,15 @@ class Partner:
         end = (await self._log.ends((self._feedback,)))[self._feedback]
         records = [record async for record in self._feedback_records(0, end)]
         return tuple(told for one in records if (told := usage_in(one)) is not None)
+
+    async def meters(self) -> tuple[MeterTold, ...]:
+        """Return what became of this partner's reports by the end of each week, oldest first.
+
+        Beside its own figures stand those of all other agencies together, where they are enough.
+        """
+        end = (await self._log.ends((self._feedback,)))[self._feedback]
+        records = [record async for record in self._feedback_records(0, end)]
+        return tuple(told for one in records if (told := meter_in(one)) is not None)
 
     async def notices(self) -> tuple[Notice, ...]:
         """Return what the hub let this partner know of its own records, oldest first."""

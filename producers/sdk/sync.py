@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.codes import PreventionCode
     from streams.kafka import Credentials
     from streams.ports import Log
-    from streams.shared import UsageTold
+    from streams.shared import MeterTold, UsageTold
     from streams.values import Answer, WithdrawalReason
 
 T = TypeVar("T")
@@ -179,6 +179,10 @@ class SyncPartner:
     def usage(self) -> tuple[UsageTold, ...]:
         """As `Partner.usage`."""
         return self._loop.run(self._partner.usage())
+
+    def meters(self) -> tuple[MeterTold, ...]:
+        """As `Partner.meters`."""
+        return self._loop.run(self._partner.meters())
 
     def answer(self, question: Question, answer: Answer) -> None:
         """As `Partner.answer`."""

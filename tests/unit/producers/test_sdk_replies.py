@@ -10,10 +10,11 @@ import pytest
 from producers.sdk import ROUTINE, InvalidReportError, NoReceiptError, Partner, SyncPartner
 from producers.sdk.questions import WORDS, open_questions
 from streams import codec
+from streams.codes import ShareBand
 from streams.memory import MemoryLog
 from streams.ports import Outgoing
 from streams.restricted import AnswerSubmitted, ApprovalSubmitted
-from streams.shared import FeedbackGiven, QuestionPut, UsageTold
+from streams.shared import FeedbackGiven, MeterFigures, MeterTold, QuestionPut, UsageTold
 from streams.topics import feedback_of, submissions_of
 from streams.values import Answer, CountBand, LinkQuestion, Outcome
 from tests.invented_reports import PARTNER, REPORT_ID
@@ -159,3 +160,16 @@ async def test_what_was_told_of_a_weeks_use_is_read_beside_receipts_and_question
 
     assert await partner.usage() == (told,)
     assert len(await partner.questions()) == 1
+
+
+async def test_the_meters_of_a_week_are_read_as_they_were_told(log, partner):
+    own = MeterFigures(
+        reports=30, old=20, untriaged=4, unlinked=ShareBand.SOME, without_outcome=ShareBand.MOST,
+        acted_on=3, hours_to_action_p50=30, hours_to_action_p90=90, submissions=33, refused=2,
+        duplicates=1,
+    )  # fmt: skip
+    told = MeterTold(week="2026-W45", days=28, own=own, others=None, told_at=AT)
+    await tell(log, told, put(1))
+
+    assert await partner.meters() == (told,)
+    assert await partner.usage() == ()
