@@ -58,6 +58,8 @@ TOLD = (POLICE, SAFEGUARDING, PREVENTION, *map(feedback_of, EVERYBODY))
 NHS = ("9434765919", "9434765870", "9434765862")
 GIVEN = ("Wrenna", "Ottokar", "Ilkas")
 FAMILY = ("Inventsson", "Testlinger", "Nirgendwo")
+#: Where ids begin: such as stand in no record by chance, as a small number does in a schema's id.
+REQUESTS, DECLARATIONS, NOTICES = (int(digit * 30 + "00", 16) for digit in "abc")
 BATCHES = ReleasePolicy(reports_min=2, partners_min=1, delay_seconds_max=3600)
 laws = settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 
@@ -210,7 +212,7 @@ class Story:
 
     async def _ask(self, number, who):
         event = HubViewAsked(
-            request_id=UUID(int=600 + number),
+            request_id=UUID(int=REQUESTS + number),
             entity_id=self.id_of(Audience.POLICE, number, who, node=who and 1),
             lever=Lever.CLOSURE_ORDER,
             decided_by="ana",
@@ -221,7 +223,7 @@ class Story:
     async def _give(self, number, who):
         police, hub = (AudienceIds(one, self.enclave.keys.audience) for one in Audience)
         event = HubViewGiven(
-            request_id=police.request_at(hub, UUID(int=600 + number)),
+            request_id=police.request_at(hub, UUID(int=REQUESTS + number)),
             view=tuple(HubView)[who],
             decided_by="lee",
             decided_at=AT,
@@ -230,7 +232,7 @@ class Story:
 
     async def _protect(self, number, who):
         event = ProtectionDeclared(
-            declaration_id=UUID(int=700 + number),
+            declaration_id=UUID(int=DECLARATIONS + number),
             entity_id=self.id_of(Audience.SAFEGUARDING, number, who, node=1),
             until=date(2026, 12, 31),
             decided_by="lee",
@@ -239,14 +241,14 @@ class Story:
         await self._hub_says(event)
 
     async def _end(self, number, _):
-        declared = UUID(int=700 + number)
+        declared = UUID(int=DECLARATIONS + number)
         await self._hub_says(
             ProtectionEnded(declaration_id=declared, decided_by="lee", decided_at=AT)
         )
 
     async def _notice(self, number, who):
         event = NoticeReleased(
-            notice_id=UUID(int=0x800 + number),
+            notice_id=UUID(int=NOTICES + number),
             alert_id=UUID(int=1),
             person_id=self.id_of(Audience.SAFEGUARDING, number, who),
             recipients=tuple(NoticeRecipient),
@@ -258,7 +260,7 @@ class Story:
         await self._hub_says(event)
 
     async def _withdraw_notice(self, number, _):
-        notice = UUID(int=0x800 + number)
+        notice = UUID(int=NOTICES + number)
         await self._hub_says(NoticeWithdrawn(notice_id=notice, decided_by="lee", decided_at=AT))
 
     async def _message(self, number, who):
@@ -315,8 +317,10 @@ def test_no_zone_is_told_an_id_or_a_name_of_another(steps):
         for audience, topic in ((Audience.POLICE, POLICE), (Audience.SAFEGUARDING, SAFEGUARDING))
     }
     known[PREVENTION] = known[SAFEGUARDING]
-    asked = {UUID(int=600 + number).bytes for number in range(6)}
-    said = {UUID(int=base + number).bytes for base in (700, 0x800) for number in range(6)}
+    asked = {UUID(int=REQUESTS + number).bytes for number in range(6)}
+    said = {
+        UUID(int=base + number).bytes for base in (DECLARATIONS, NOTICES) for number in range(6)
+    }
     for topic, values in story.topics().items():
         if topic == HELD:
             continue
