@@ -350,9 +350,17 @@ def _counted(connection: Connection, query: Select[Any]) -> dict[str, int]:
 
 
 def persons(connection: Connection) -> list[Facts]:
-    """Return every person that a live report mentions, those most reported first."""
+    """Return every person that a live report mentions, those most reported first.
+
+    Children and victims only stand last, by their ids: nobody at risk is ranked.
+    """
     people = select(ENTITIES).where(ENTITIES.c.kind == NodeKind.PERSON.value)
-    return rows(connection, people.order_by(ENTITIES.c.reports.desc(), ENTITIES.c.entity_id))
+    return sorted(rows(connection, people), key=_person_order)
+
+
+def _person_order(one: Facts) -> tuple[bool, int, str]:
+    at_risk = _place(one, frozenset()) == "at_risk"
+    return at_risk, 0 if at_risk else -one["reports"], one["entity_id"]
 
 
 def person(connection: Connection, person_id: str) -> Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.network.look import network, networks, person
+from consumers.network.look import network, networks, person, persons
 from consumers.network.tables import DECISIONS, ENTITIES, NETWORKS, PAIRS, SPLITS, TIES
 from consumers.ocg_network import OcgNetwork
 from consumers.projection import UNREADABLE
@@ -297,6 +297,17 @@ async def test_a_person_is_shown_with_every_report_that_mentions_it(desk):
         shown = person(snapshot.connection, key("ada"))
     assert {row["report_id"] for row in shown["mentions"]} == {key("R1"), key("R2")}
     assert len(shown["ties"]) == 3
+
+
+async def test_nobody_at_risk_is_ranked_by_reports(desk):
+    told = [
+        Told(f"R{number}").suspect("ada").child("kid").person("vi", child=NO, role=Role.VICTIM)
+        for number in range(3)
+    ]
+    await desk.hear(*(one.police() for one in told), Told("R9").suspect("bob").police())
+    with desk.store.snapshot() as view:
+        order = [one["entity_id"] for one in persons(view.connection)]
+    assert order == [key("ada"), key("bob"), *sorted([key("kid"), key("vi")])]
 
 
 async def test_a_record_that_is_none_of_the_topics_events_is_kept_in_view(desk):
