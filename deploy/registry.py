@@ -17,6 +17,7 @@ from deploy.admission import ADMINISTRATOR, admit
 from deploy.progress import read_progress
 from deploy.topics import ensure_topics
 from streams.codec import encode
+from streams.codes import StaffRole
 from streams.errors import BrokerUnreachableError, DeniedError, InvalidInputError
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
@@ -27,7 +28,7 @@ from streams.topics import PARTNER_ID, REGISTRY, partner_topics, submissions_of
 from streams.values import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deploy.settings import Settings
     from deploy.topics import TopicsReport
@@ -44,8 +45,18 @@ if TYPE_CHECKING:
 CLIENT: Final = "rivelin-administrator"
 SERVED_SECONDS_MAX: Final = 60.0
 TEXT_CHARS_MAX: Final = 200
+_POLICE: Final = "police"
+_HUB: Final = "hub"
 #: For whom a person may act, beside partners.
-_AGENCIES: Final = frozenset({"police", "hub"})
+_AGENCIES: Final = frozenset({_POLICE, _HUB})
+#: Roles that are of one body alone; in the others people act for whom they are assigned for.
+HOME_OF: Final[Mapping[StaffRole, str]] = {
+    StaffRole.ANALYST: _POLICE,
+    StaffRole.LEAD_RESPONSIBLE_OFFICER: _POLICE,
+    StaffRole.RATER: _POLICE,
+    StaffRole.HUB_PRACTITIONER: _HUB,
+    StaffRole.HUB_LEAD: _HUB,
+}
 #: A status file older than this tells of a process that has ended.
 _FRESH: Final = timedelta(seconds=10)
 _PROBE_SECONDS: Final = 0.1
@@ -109,10 +120,21 @@ async def assign_role(settings: Settings, event: RoleAssigned) -> None:
     _require_text(event.decided_by, "decided_by")
     if event.expires_at <= event.decided_at:
         raise InvalidInputError("--until: a role ends after it is assigned")
+    require_home(event.role, event.agency)
     known = (await read_registry(settings)).entry(event.agency) is not None
     if event.agency not in _AGENCIES and not known:
         raise UnknownPartnerError("--agency is police, hub or a partner of the register")
     await write(settings, (event,))
+
+
+def require_home(role: StaffRole, agency: str) -> None:
+    """Refuse to let somebody act for one body in a role that is another's.
+
+    Raises: InvalidInputError.
+    """
+    home = HOME_OF.get(role, agency)
+    if agency != home:
+        raise InvalidInputError(f"--agency: {role} is a role of {home} alone")
 
 
 async def revoke_role(settings: Settings, event: RoleRevoked) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +24,11 @@ RoleCode = Annotated[
     ),
 ]
 AgencyName = Annotated[
-    str, typer.Option("--agency", help="A partner's id, or police, or hub: for whom they act.")
+    str | None,
+    typer.Option(
+        "--agency",
+        help="A partner's id, or police, or hub: for whom they act; by default whose role it is.",
+    ),
 ]
 Level = Annotated[str, typer.Option("--level", help="STRATEGIC, TACTICAL or OPERATIONAL.")]
 Until = Annotated[
@@ -48,7 +52,7 @@ def assign(  # noqa: PLR0913 - each is one option of the command
     person: Who,
     *,
     role: RoleCode,
-    agency: AgencyName = "police",
+    agency: AgencyName = None,
     level: Level = "OPERATIONAL",
     until: Until = None,
     by: By = None,
@@ -57,7 +61,7 @@ def assign(  # noqa: PLR0913 - each is one option of the command
 
     Exit codes: 0 done, 3 an option does not hold (it is named), 5 no broker.
     """
-    from deploy.registry import assign_role  # noqa: PLC0415 - keeps --help quick
+    from deploy.registry import HOME_OF, assign_role  # noqa: PLC0415 - keeps --help quick
     from deploy.settings import Settings  # noqa: PLC0415 - the same
     from deploy.views import now  # noqa: PLC0415 - the same
     from streams.codes import CommandLevel, StaffRole  # noqa: PLC0415 - the same
@@ -65,10 +69,11 @@ def assign(  # noqa: PLR0913 - each is one option of the command
 
     settings = Settings()
     at = now()
+    code = code_of(StaffRole, role, "--role")
     event = RoleAssigned(
         name=person,
-        role=code_of(StaffRole, role, "--role"),
-        agency=agency,
+        role=code,
+        agency=agency or HOME_OF.get(code, "police"),
         level=code_of(CommandLevel, level, "--level"),
         expires_at=_end_of(until) if until else at + _TERM,
         decided_by=by or settings.name,
@@ -126,14 +131,15 @@ def _facts(one: RoleAssigned) -> dict[str, Any]:
 
 
 def _end_of(day: str) -> datetime:
-    """Return the end of a day.
+    """Return the end of a day in London.
 
     Raises: InvalidInputError.
     """
     from streams.errors import InvalidInputError  # noqa: PLC0415 - keeps --help quick
+    from streams.roles import expiry_of  # noqa: PLC0415 - the same
 
     try:
         last = date.fromisoformat(day)
     except ValueError:
         raise InvalidInputError("--until is a day such as 2027-03-31") from None
-    return datetime.combine(last + timedelta(days=1), time(), UTC)
+    return expiry_of(last).astimezone(UTC)

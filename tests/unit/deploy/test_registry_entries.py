@@ -8,9 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deploy.cli.staff import _end_of
 from deploy.progress import progress_file
-from deploy.registry import anonymiser_runs, require_sound, wait_until_served
+from deploy.registry import (
+    HOME_OF,
+    anonymiser_runs,
+    require_home,
+    require_sound,
+    wait_until_served,
+)
 from deploy.settings import Settings
+from streams.codes import StaffRole
 from streams.errors import InvalidInputError
 from streams.shared import LawfulGateway, PartnerOnboarded, Service
 from streams.topics import submissions_of
@@ -38,6 +46,23 @@ def entry(**changes) -> PartnerOnboarded:
         "decided_at": DECIDED,
     }
     return PartnerOnboarded(**(facts | changes))
+
+
+@pytest.mark.parametrize("role", StaffRole)
+@pytest.mark.parametrize("agency", ["police", "hub", "loxley-council"])
+def test_a_role_of_one_body_is_assigned_for_that_body_alone(role, agency):
+    if HOME_OF.get(role, agency) == agency:
+        require_home(role, agency)
+    else:
+        with pytest.raises(InvalidInputError, match=f"{role} is a role of {HOME_OF[role]}"):
+            require_home(role, agency)
+    assert HOME_OF[StaffRole.ANALYST] == "police"
+    assert HOME_OF[StaffRole.HUB_LEAD] == "hub"
+
+
+def test_a_role_lasts_to_the_end_of_its_day_in_london():
+    assert _end_of("2026-06-30") == datetime(2026, 6, 30, 23, tzinfo=UTC)
+    assert _end_of("2026-12-31") == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_a_sound_entry_passes():
