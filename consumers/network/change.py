@@ -265,16 +265,24 @@ def _turns(versions: Sequence[Facts]) -> Iterator[tuple[int, Facts | None, Facts
 def _tied_at(
     connection: Connection, ties: Sequence[Facts], window: Window
 ) -> Mapping[Key, set[int]]:
-    """Return the offsets at which each tie became another one."""
+    """Return the offsets at which each tie became another one, not just was told of again.
+
+    A version is compared with the one before it: what was written twice, the same both times, is
+    one version or two, as its records came in one batch or in two.
+    """
     past = past_of(TIES)
-    keys = (past.c.subject_id, past.c.object_id, past.c.kind)
-    query = select(*keys, past.c.held_since, past.c.held_until)
-    within = query.where(past.c.held_until >= window[0], past.c.held_since < window[1])
-    found: defaultdict[Key, set[int]] = defaultdict(set)
-    for row in _in(connection, within, past.c.subject_id, (one["subject_id"] for one in ties)):
-        offsets = (row["held_since"], row["held_until"])
-        found[_tie_key(row)] |= {at for at in offsets if window[0] <= at < window[1]}
-    return found
+    within = select(past).where(past.c.held_until >= window[0], past.c.held_since < window[1])
+    key = (past.c.subject_id, past.c.object_id, past.c.kind)
+    ordered = within.order_by(*key, past.c.held_since)
+    versions = _in(connection, ordered, past.c.subject_id, (one["subject_id"] for one in ties))
+    return {
+        tie: {
+            at
+            for at, was, now in _turns(tuple(some))
+            if window[0] <= at < window[1] and any(_become(was, now))
+        }
+        for tie, some in groupby(versions, _tie_key)
+    }
 
 
 def _tie_key(tie: Facts) -> Key:

@@ -13,9 +13,11 @@ from consumers.network.tables import ENTITIES
 from consumers.ocg_network import OcgNetwork
 from deploy.moments import Position
 from deploy.views import Asker, Question, answer_between
+from streams.codec import encode
 from streams.codes import StaffRole
 from streams.errors import InvalidInputError
 from streams.memory import MemoryLog
+from streams.ports import Outgoing
 from streams.taxonomy import RelationKind
 from streams.topics import POLICE
 from streams.values import Purpose
@@ -93,6 +95,17 @@ async def test_a_second_origin_strengthens_a_tie_and_who_comes_and_goes_between_
     (stronger,) = found["ties"]
     assert (stronger["changes"], stronger["weight_after"]) == (["STRENGTHENED"], 2)
     assert [cause["report_id"] for cause in stronger["because"]] == [key("R2")]
+
+
+@pytest.mark.parametrize("limit", [1, 500])
+async def test_a_report_that_says_the_same_again_is_no_reason_in_whatever_batches_they_come(limit):
+    desk = Desk(OcgNetwork())
+    await desk.hear(Told("R0").suspect("eve").police())
+    told = [Told("R1", revision=number).tie("ada", CO, "bob", "cyd") for number in (1, 2)]
+    await desk.log.append([Outgoing(POLICE, encode(one.police())) for one in told])
+    await desk.read(limit)
+    for tie in between(desk, 1, 3)["ties"]:
+        assert [cause["offset"] for cause in tie["because"]] == [1]
 
 
 async def test_a_merge_and_the_split_that_undoes_it_say_whom_they_are_about(desk):
