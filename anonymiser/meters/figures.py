@@ -4,7 +4,8 @@ How many reports nobody has looked at is a fact about police and the hub: it is 
 a report is linked, or led to something, is a fact about the people in it: an agency with one
 report could read from it that its child is known elsewhere. So those two are told from twenty
 reports on, and in bands whose marks are shifted by a number that only the enclave can compute
-(`anonymiser.usage` holds the same line). Of other agencies nothing is
+(`anonymiser.usage` holds the same line), and for one window alone: with the window moved a day at a
+time, the day on which a band turns would point at one report. Of other agencies nothing is
 told below five reports and three agencies. Source: issue 6, point 7; docs/PRIVACY.md.
 """
 
@@ -66,6 +67,7 @@ class Meters:
         self._book = book
         self._ids = [AudienceIds(one, keys.audience) for one in Audience]
         self._keys = keys
+        self._tells_of_people = days == BLACK_HOLE_DAYS
         self._fates = tuple(self._judge(at, timedelta(days=days)))
 
     @property
@@ -131,6 +133,8 @@ class Meters:
         )
 
     def _share(self, what: str, wanted: set[str], flags: Sequence[bool]) -> ShareBand | None:
+        if not self._tells_of_people:
+            return None
         shift = keyed_shift(self._keys, "meters 1", what, *sorted(wanted))
         return share_band(sum(flags) + shift, len(flags), SHARE_REPORTS_MIN)
 

@@ -50,7 +50,13 @@ def show(
         str | None, typer.Option("--partner", help="The agency whose own meters are wanted.")
     ] = None,
     days: Annotated[
-        int, typer.Option("--days", min=1, max=3650, help="After so many days a report is old.")
+        int,
+        typer.Option(
+            "--days",
+            min=1,
+            max=3650,
+            help="After so many days a report is old; shares are told for the usual 28 only.",
+        ),
     ] = 28,
     name: Name = None,
     purpose: PurposeCode = None,

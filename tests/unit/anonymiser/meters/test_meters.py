@@ -168,6 +168,14 @@ def test_whether_people_are_linked_is_told_from_twenty_reports_on_and_in_bands()
     assert log.meters().own("loxley").unlinked is ShareBand.FEW
 
 
+@pytest.mark.parametrize("days", [1, 27, 29, 60])
+def test_what_tells_of_people_is_told_for_one_window_alone(days):
+    """Moved a day at a time it would tell of the one report that each day brings in."""
+    own = many("loxley", 40).meters(days=days).own("loxley")
+    assert (own.unlinked, own.without_outcome) == (None, None)
+    assert own.reports == 40
+
+
 def test_a_merge_links_two_reports_and_its_undoing_parts_them():
     log = Log().report("loxley", "r1", "ann").report("porter", "r2", "anne")
     assert log.book().linked() == frozenset()
