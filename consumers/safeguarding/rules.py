@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from consumers.safeguarding.clocks import HubClocks
+from consumers.safeguarding.signs import week_number
 from streams.codes import AlertSubject, ReferralRoute
 from streams.errors import InvalidInputError
 from streams.taxonomy import RelationKind
@@ -49,8 +51,20 @@ class _Part(BaseModel):
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 RuleId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 ExampleName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9 ]{0,31}$")]
+
+
+def _that_there_is(week: str) -> str:
+    try:
+        week_number(week)
+    except ValueError:
+        raise ValueError("its year has no week 53") from None
+    return week
+
+
 Week: TypeAlias = Annotated[
-    str, StringConstraints(pattern=r"^20[0-9]{2}-W(0[1-9]|[1-4][0-9]|5[0-3])$")
+    str,
+    StringConstraints(pattern=r"^20[0-9]{2}-W(0[1-9]|[1-4][0-9]|5[0-3])$"),
+    AfterValidator(_that_there_is),
 ]
 Points: TypeAlias = Annotated[int, Field(ge=1, le=10)]
 Origins: TypeAlias = Annotated[int, Field(ge=1, le=10)]

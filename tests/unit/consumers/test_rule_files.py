@@ -184,6 +184,15 @@ def test_names_and_times_of_an_example_must_fit_together(steps, words):
         list(failures(parse(json.dumps(document))))
 
 
+def test_a_week_of_an_example_is_one_that_its_year_has():
+    document = plain()
+    given = rule_in(document, "EARLY_SIGNS")["examples"][0]["given"]
+    given[0]["week"] = "2026-W53"
+    parse(json.dumps(document))
+    given[0]["week"] = "2025-W53"
+    assert "given[0].week: its year has no week 53" in refusal(document)
+
+
 def test_merges_withdrawals_and_nominals_can_be_told_in_examples():
     document = plain()
     tied = {
