@@ -259,12 +259,7 @@ _JOINING: Final = tuple(kind.value for kind, rule in TAXONOMY.items() if rule.bo
 
 
 def _network_ties(connection: Connection, ids: set[str]) -> list[Facts]:
-    joining = [
-        kind.value
-        for kind, rule in TAXONOMY.items()
-        if rule.bond in {Bond.NETWORK, Bond.CONDITIONAL}
-    ]
-    query = select(TIES).where(TIES.c.kind.in_(joining))
+    query = select(TIES).where(TIES.c.kind.in_(_JOINING))
     ties = _among(connection, query, ids, TIES.c.subject_id, TIES.c.object_id)
     evidence = _evidence(connection, _STATED.where(_SUBJECT.c.entity_id.in_(one_of(ids))))
     return [{**tie, "report_ids": evidence.get(_key_of(tie), [])} for tie in ties]

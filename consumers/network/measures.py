@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import rustworkx as rx
 
-from consumers.network.cores import CORE_MINIMUM
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Version 1 of the definitions below; shown with every figure.
 MEASURES_VERSION: Final = 1
+#: In a tree every core number is 1: nobody stands out, so there is no core.
+CORE_MINIMUM: Final = 2
 #: How many of the first in an order are shown.
 TOP: Final = 10
 #: Two scores this close, as a share of the larger, are one score. The sums of a network of n nodes

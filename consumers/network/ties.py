@@ -77,11 +77,6 @@ class Tie:
         return self.origins.distinct
 
     @property
-    def network_weight(self) -> int:
-        """Distinct origins that state it as a network tie."""
-        return self.network_origins.distinct
-
-    @property
     def tentative(self) -> bool:
         """Whether the tie rests on ungraded reports alone."""
         return self.stands and not self.graded

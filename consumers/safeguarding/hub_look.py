@@ -60,7 +60,6 @@ Facts: TypeAlias = dict[str, Any]
 #: Below this many children a month's numbers are not shown: they could point at one.
 CHILDREN_MIN: Final = 5
 FEWER: Final = f"fewer than {CHILDREN_MIN}"
-LOOK_AGAIN: Final = "new evidence since it was closed: somebody should look again"
 
 
 def find_referral(connection: Connection, prefix: str) -> str:

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from consumers.network.cores import core_of
-from consumers.network.tables import ENTITIES, MENTIONS, PAIRS, REPORTS
+from consumers.network import look
+from consumers.network.tables import ENTITIES, MENTIONS, REPORTS
 from consumers.safeguarding.tables import ALERTS_TABLE
 from streams.codec import decode
 from streams.json_form import to_json
@@ -31,12 +31,15 @@ _ON_POLICE: Final = (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkGlimpse:
-    """One candidate network: whom it holds, by police id, and where it was seen."""
+    """One candidate network: whom it holds, by police id, and where it was seen.
+
+    Who is at risk, a child or a victim only, is in neither core nor periphery.
+    """
 
     network_id: str
     core: Sequence[str]
     periphery: Sequence[str]
-    children: Sequence[str]
+    at_risk: Sequence[str]
     things: int
     reports: int
     districts: Sequence[str]
@@ -111,27 +114,17 @@ def networks(view: Snapshot) -> list[NetworkGlimpse]:
 
 def _network(view: Snapshot, network_id: str, rows: Sequence[Mapping[str, Any]]) -> NetworkGlimpse:
     people = [row for row in rows if row["kind"] == NodeKind.PERSON.value]
-    adults = [row["entity_id"] for row in people if not row["is_child"]]
-    core = core_of(_links(view, {row["entity_id"] for row in rows}))
+    shown = look.network(view.connection, network_id)
     reports = _reports_of(view, {row["entity_id"] for row in people})
     return NetworkGlimpse(
         network_id=network_id,
-        core=[one for one in adults if one in core],
-        periphery=[one for one in adults if one not in core],
-        children=[row["entity_id"] for row in people if row["is_child"]],
+        core=[one["entity_id"] for one in shown["core"]],
+        periphery=[one["entity_id"] for one in shown["periphery"]],
+        at_risk=[one["entity_id"] for one in shown["at_risk"]],
         things=len(rows) - len(people),
         reports=len(reports),
         districts=_districts(view, reports),
     )
-
-
-def _links(view: Snapshot, members: set[str]) -> dict[str, set[str]]:
-    links: dict[str, set[str]] = {member: set() for member in members}
-    for row in view.rows(PAIRS):
-        if row["low_id"] in members and row["high_id"] in members:
-            links[row["low_id"]].add(row["high_id"])
-            links[row["high_id"]].add(row["low_id"])
-    return links
 
 
 def _reports_of(view: Snapshot, people: set[str]) -> set[str]:

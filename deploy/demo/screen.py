@@ -145,13 +145,13 @@ class Screen:
     def networks(self, found: Sequence[NetworkGlimpse]) -> None:
         """Show the candidate networks."""
         self._open("Networks appear")
-        table = self._table("network", "core", "periphery", "children", "seen in", "reports")
+        table = self._table("network", "core", "periphery", "at risk", "seen in", "reports")
         for network in found[:_NETWORKS_SHOWN]:
             table.add_row(
                 _short(network.network_id),
                 _several(network.core),
                 _several(network.periphery),
-                _several(network.children),
+                _several(network.at_risk),
                 ", ".join(network.districts),
                 str(network.reports),
             )

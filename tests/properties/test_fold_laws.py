@@ -8,7 +8,6 @@ import networkx as nx
 import pytest
 
 from consumers.network.components import Components, Part
-from consumers.network.cores import core_numbers, core_of
 from consumers.ocg_network import OcgNetwork
 from consumers.projection import OUTBOX
 from consumers.safeguarding import Safeguarding
@@ -257,17 +256,6 @@ def _expected_members(graph, parts):
         for members in nx.connected_components(graph)
         if sum(parts[node] is Part.PERSON for node in members) >= 3
     }
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_core_numbers_equal_those_of_an_oracle(seed):
-    graph = nx.gnm_random_graph(40, 10 + seed * 9, seed=seed)
-    links = {str(node): {str(near) for near in graph[node]} for node in graph}
-    assert core_numbers(links) == {str(n): k for n, k in nx.core_number(graph).items()}
-
-
-def test_nobody_stands_out_in_a_tree():
-    assert core_of({"a": {"b"}, "b": {"a", "c"}, "c": {"b"}}) == frozenset()
 
 
 # --- incremental against from scratch --------------------------------------------------

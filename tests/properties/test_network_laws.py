@@ -102,7 +102,7 @@ def told(pair):
             *tie.key,
             list(tie.evidence),
             tie.weight,
-            tie.network_weight,
+            tie.network_origins.distinct,
             tie.first_week,
             tie.last_week,
         )
