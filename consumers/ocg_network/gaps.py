@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from consumers.network.tables import MENTIONS, TIES
+from consumers.network.tables import ENTITIES, MENTIONS, TIES
 from consumers.ocg_network.disruptions import State
 from consumers.ocg_network.ground import rows_in, targets_of, views_about
 from consumers.ocg_network.levers import TargetKind, catalogue
+from consumers.ocg_network.people import counts
 from streams.codes import HubView
 from streams.taxonomy import RelationKind
 
@@ -110,8 +111,13 @@ def reach_of(connection: Connection, members: AbstractSet[str], day: str) -> Rea
 
 
 def entities_of(connection: Connection, members: AbstractSet[str]) -> AbstractSet[str]:
-    """Return members and what they have, homes that were taken over among it."""
-    return members | _things(connection, members)
+    """Return members and what those of them have who count, and homes that were taken over.
+
+    What a child or a victim has alone is no target: a lever against it is one against them.
+    """
+    known = rows_in(connection, select(ENTITIES), ENTITIES.c.entity_id, members)
+    counted = {row["entity_id"] for row in known if counts(row)}
+    return members | _owned(connection, counted) | _taken_over(connection, members)
 
 
 def gaps(reach: Reach, disruptions: Sequence[Disruption]) -> list[Gap]:
@@ -182,13 +188,16 @@ def _tried(mine: Iterable[Disruption]) -> Tried:
     return Tried.NOT_TRIED
 
 
-def _things(connection: Connection, members: AbstractSet[str]) -> set[str]:
-    """Return what members have, and the homes that reports about them say were taken over."""
-    ties = rows_in(connection, select(TIES), TIES.c.subject_id, members)
-    things = {row["object_id"] for row in ties if row["kind"] in _HAS}
+def _owned(connection: Connection, people: AbstractSet[str]) -> set[str]:
+    ties = rows_in(connection, select(TIES), TIES.c.subject_id, people)
+    return {row["object_id"] for row in ties if row["kind"] in _HAS}
+
+
+def _taken_over(connection: Connection, members: AbstractSet[str]) -> set[str]:
+    """Return the homes that reports about members say were taken over."""
     told = select(MENTIONS.c.report_id)
     reports = {row["report_id"] for row in rows_in(connection, told, MENTIONS.c.entity_id, members)}
     beside = select(MENTIONS.c.entity_id)
     near = {row["entity_id"] for row in rows_in(connection, beside, MENTIONS.c.report_id, reports)}
     taken = select(TIES.c.object_id).where(TIES.c.kind == RelationKind.CUCKOOED_AT.value)
-    return things | {row["object_id"] for row in rows_in(connection, taken, TIES.c.object_id, near)}
+    return {row["object_id"] for row in rows_in(connection, taken, TIES.c.object_id, near)}

@@ -198,6 +198,20 @@ async def test_where_only_a_victim_lives_nothing_takes_the_home(police):
         assert lever not in police.gaps()
 
 
+async def test_what_a_child_among_the_members_has_alone_is_no_target(police):
+    told = Told("R5", week="2026-W41").person("cyd", child=YES).suspect("ada")
+    told.tie("cyd", RelationKind.USES, "own account").tie("cyd", RelationKind.USES, "account")
+    told.tie("ada", RelationKind.USES, "account")
+    for name in ("own account", "account"):
+        told.kinds[name] = NodeKind.ACCOUNT
+    await police.hear(POLICE, told.police())
+    fitting = {chance["entity_id"] for gap in police.gaps().values() for chance in gap["chances"]}
+    assert key("account") in fitting
+    assert key("own account") not in fitting
+    terms = {"ocg_id": key("OCG 1"), "target_id": key("own account")}
+    assert not police.look(disruption_look.ground, TODAY, **terms).is_of_ocg
+
+
 async def test_what_is_of_the_ocg_is_its_members_and_what_they_have(police):
     await police.hear(
         POLICE, at_home("R2", "ada").police(), at_home("R3", "eve", place="far").police()
