@@ -77,6 +77,12 @@ def alert(connection: Connection, alert_id: str) -> Facts:
     }
 
 
+def version(connection: Connection, alert_id: str) -> tuple[str, int]:
+    """Return the id of an alert, and the version that is in view."""
+    chosen = select(ALERTS_TABLE.c.version).where(ALERTS_TABLE.c.alert_id == alert_id)
+    return alert_id, int(connection.execute(chosen).scalar_one())
+
+
 def possible_alerts(connection: Connection) -> list[Facts]:
     """Return what would be an alert if a possible link were one person; state POSSIBLE, by child.
 

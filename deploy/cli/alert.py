@@ -74,7 +74,10 @@ Closing = Annotated[
 ]
 Seen = Annotated[
     int | None,
-    typer.Option("--seen", help="Version that you looked at; refused if there is a newer one."),
+    typer.Option(
+        "--seen",
+        help="Version that you looked at, by default the one in view; refused if one is newer.",
+    ),
 ]
 ReferralId = Annotated[str, typer.Argument(help="A referral's id, or the beginning of one.")]
 _WITHHELD = (
@@ -429,20 +432,20 @@ def alert_close(  # noqa: PLR0913 - each is one option of the command
     Exit codes: 0 done, 3 a referral is open, the reason does not fit or there is a newer version,
     4 no role allows it.
     """
-    from deploy.authority import Act  # noqa: PLC0415 - keeps --help quick
+    from consumers.safeguarding.look import find_alert, version  # noqa: PLC0415 - quick help
+    from deploy.authority import Act  # noqa: PLC0415 - the same
     from streams.codes import CloseReason  # noqa: PLC0415 - the same
     from streams.hub import AlertClosed  # noqa: PLC0415 - the same
 
     why = code_of(CloseReason, reason, "--reason")
-    one = UUID(_alert_id("close", alert_id, name, purpose))
+    typed, in_view = ask(hub("alert close", version, find_alert, alert_id), name, purpose, None)
+    one = UUID(typed)
 
-    def make(book: Any, who: Any, at: datetime) -> object:  # noqa: ANN401 - loaded when used
-        known = book.facts.get(one)
-        version = 0 if known is None else known.latest.number
+    def make(_: Any, who: Any, at: datetime) -> object:  # noqa: ANN401 - loaded when used
         return AlertClosed(
             alert_id=one,
             reason=why,
-            seen=version if seen is None else seen,
+            seen=in_view if seen is None else seen,
             decided_by=who.name,
             decided_at=at,
         )

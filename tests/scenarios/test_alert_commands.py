@@ -10,6 +10,7 @@ import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner
@@ -19,11 +20,12 @@ from consumers.store import ProjectionStore, store_path
 from deploy import decisions, views
 from deploy.cli import build_app, exit_code
 from deploy.settings import Settings
-from streams.codec import decode
+from streams.codec import decode, encode
 from streams.codes import StaffRole
 from streams.errors import DecodeError
-from streams.shared import DecisionRefused, OperationRecorded
-from streams.topics import OPERATIONS
+from streams.ports import Outgoing
+from streams.shared import AlertUpdated, DecisionRefused, OperationRecorded
+from streams.topics import ALERTS, OPERATIONS
 from tests.invented_hub import Hub, Wall, a_child, a_group
 from tests.staff import let_act
 
@@ -203,6 +205,22 @@ def test_an_alert_that_changed_since_somebody_looked_is_not_closed_unseen(office
     words = ("alert", "close", office.alert, "--reason", "MISTAKEN")
     assert office.refused(ANN, *words, "--seen", "1") == ("ChangedSinceSeenError", 3)
     office.run(ANN, *words, "--seen", "2")
+
+
+def test_without_a_version_the_one_in_view_is_meant_and_not_one_that_came_meanwhile(office):
+    office.run(ANN, "alert", "claim", office.alert)
+    newer = AlertUpdated(
+        alert_id=UUID(office.alert),
+        version=2,
+        supported=True,
+        path=(),
+        updated_at=views.now(),
+        rule_version=1,
+        signs=(),
+    )
+    asyncio.run(office.hub.log.append([Outgoing(ALERTS, encode(newer))]))
+    words = ("alert", "close", office.alert, "--reason", "MISTAKEN")
+    assert office.refused(ANN, *words) == ("ChangedSinceSeenError", 3)
 
 
 def test_lists_are_filtered_and_every_face_says_that_no_alert_is_a_referral(office):
