@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from consumers.projection import Projection
     from streams.ports import Log, Positions
 
+#: No offset of a log has more; a store's whole numbers end with the nineteenth digit.
+OFFSET_DIGITS_MAX = 18
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -38,12 +41,19 @@ def moment(text: str, topics: Collection[str]) -> Moment:
     """
     topic, _, offset = text.rpartition(":")
     if not topic[:1].isalpha():
-        return instant(text)
-    if topic not in topics or not (offset.isascii() and offset.isdecimal()):
+        try:
+            return instant(text)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{error}; or a position as TOPIC:OFFSET") from None
+    if topic not in topics or not _is_offset(offset):
         raise InvalidInputError(
             f"a position is TOPIC:OFFSET; the topics of this view are {', '.join(sorted(topics))}"
         )
     return Position(topic, int(offset))
+
+
+def _is_offset(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= OFFSET_DIGITS_MAX
 
 
 def instant(text: str) -> datetime:

@@ -117,6 +117,8 @@ async def assign_role(settings: Settings, event: RoleAssigned) -> None:
     Raises: InvalidInputError, UnknownPartnerError, BrokerUnreachableError.
     """
     _require_text(event.name, "name")
+    if not event.name.isprintable():
+        raise InvalidInputError("name: a character of it cannot be seen; write it anew")
     _require_text(event.decided_by, "decided_by")
     if event.expires_at <= event.decided_at:
         raise InvalidInputError("--until: a role ends after it is assigned")

@@ -212,7 +212,7 @@ def ocg_map(  # noqa: PLR0913 - each is one option of the command
     from consumers.ocg_network.deciding import decide_map  # noqa: PLC0415 - the same
     from consumers.ocg_network.ocg_look import ground_for_mapping  # noqa: PLC0415 - the same
 
-    typed = _listed(members)
+    typed = () if members is None else _named(members)
     question = police(
         "ocg map",
         lambda one, found: ground_for_mapping(one, found, typed),
@@ -654,6 +654,15 @@ def _typed(question: Any, typed: str) -> Any:  # noqa: ANN401 - loaded when used
 
 def _listed(typed: str | None) -> tuple[str, ...]:
     return tuple(one.strip() for one in (typed or "").split(",") if one.strip())
+
+
+def _named(typed: str) -> tuple[str, ...]:
+    """Return who is named; nobody is not everybody."""
+    from streams.errors import InvalidInputError  # noqa: PLC0415 - keeps --help quick
+
+    if not (listed := _listed(typed)):
+        raise InvalidInputError("--members: people by id, with commas; there is none")
+    return listed
 
 
 def _ids(texts: Sequence[str]) -> tuple[UUID, ...]:

@@ -139,7 +139,6 @@ def _end_of(day: str) -> datetime:
     from streams.roles import expiry_of  # noqa: PLC0415 - the same
 
     try:
-        last = date.fromisoformat(day)
-    except ValueError:
+        return expiry_of(date.fromisoformat(day)).astimezone(UTC)
+    except (ValueError, OverflowError):  # no day, or one after which no calendar has another
         raise InvalidInputError("--until is a day such as 2027-03-31") from None
-    return expiry_of(last).astimezone(UTC)

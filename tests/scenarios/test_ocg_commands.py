@@ -155,6 +155,12 @@ def station(tmp_path, monkeypatch):
     return Station(desk)
 
 
+def test_a_list_of_members_that_names_nobody_does_not_mean_everybody(station):
+    words = ("ocg", "map", station.network, "--reference", "SY-1", *WHY, "--members")
+    assert station.refused(ANN, *words, " , ") == ("InvalidInputError", 3)
+    assert station.refused(ANN, *words, "") == ("InvalidInputError", 3)
+
+
 def test_from_a_candidate_network_to_a_scored_ocg_and_its_archive(station):
     station.map()
     station.run(LEE, "ocg", "role", "confirm", "SY-1", key("ada"), "--role", "principal", *WHY)

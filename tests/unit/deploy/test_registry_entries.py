@@ -13,6 +13,7 @@ from deploy.progress import progress_file
 from deploy.registry import (
     HOME_OF,
     anonymiser_runs,
+    assign_role,
     require_home,
     require_sound,
     wait_until_served,
@@ -23,6 +24,7 @@ from streams.errors import InvalidInputError
 from streams.shared import LawfulGateway, PartnerOnboarded, Service
 from streams.topics import submissions_of
 from streams.values import DataCategory, Gateway, PartnerType, Purpose
+from tests.staff import assigned
 
 DECIDED = datetime(2026, 11, 1, tzinfo=UTC)
 PERSONAL = (DataCategory.PERSONAL,)
@@ -63,6 +65,18 @@ def test_a_role_of_one_body_is_assigned_for_that_body_alone(role, agency):
 def test_a_role_lasts_to_the_end_of_its_day_in_london():
     assert _end_of("2026-06-30") == datetime(2026, 6, 30, 23, tzinfo=UTC)
     assert _end_of("2026-12-31") == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2026-02-30", "for ever"])
+def test_a_day_after_which_there_is_none_is_refused_as_one_that_is_none(day):
+    with pytest.raises(InvalidInputError, match="--until is a day"):
+        _end_of(day)
+
+
+async def test_a_name_that_nobody_can_type_again_is_given_no_role(settings):
+    (role,) = assigned("Ada\x1b Testina", StaffRole.ANALYST)
+    with pytest.raises(InvalidInputError, match="name: a character"):
+        await assign_role(settings, role)
 
 
 def test_a_sound_entry_passes():

@@ -160,6 +160,13 @@ def test_an_instant_has_its_time_zone():
 def test_a_moment_is_an_instant_or_a_position_in_a_topic_of_the_view():
     assert moment("2026-11-25T09:30Z", [POLICE]) == instant("2026-11-25T09:30Z")
     assert moment(f"{POLICE}:17", [POLICE]) == Position(POLICE, 17)
-    for text in (f"{POLICE}:x", f"{POLICE}:-1", "safeguarding.intelligence:3", "police:"):
+    beyond_any_log = f"{POLICE}:{'9' * 23}"
+    others = ("safeguarding.intelligence:3", "police:", beyond_any_log)
+    for text in (f"{POLICE}:x", f"{POLICE}:-1", *others):
         with pytest.raises(InvalidInputError, match=r"TOPIC:OFFSET.*police\.intelligence"):
             moment(text, [POLICE])
+
+
+def test_who_gives_no_moment_is_told_both_ways_to_give_one():
+    with pytest.raises(InvalidInputError, match="time zone; or a position as TOPIC:OFFSET"):
+        moment("12345", [POLICE])
