@@ -141,3 +141,15 @@ def test_a_large_document_is_searched_to_its_end_and_across_its_pieces():
         data = bytearray(2**21 + 200_000)
         data[place : place + 11] = b"Rosenthaler"
         assert {leak.path for leak in search.find(Document("d", bytes(data)))} == {"name"}, place
+
+
+def test_a_byte_beside_a_kind_of_record_makes_no_name_with_it():
+    names = [Identifier("n", "Morgan"), Identifier("m", "Ersonx")]
+    by_chance = b"\x99\xc4M" + b"ORGANISATION\x02" + b"PERSONx\x07"
+    assert not find_leaks(names, [Document("linker.sqlite", by_chance)])
+
+
+@pytest.mark.parametrize("planted", [b"MORGAN", b"xMorganORGANISATION", b"ORGANISATIONmorgan\x02"])
+def test_a_name_beside_a_kind_of_record_is_found(planted):
+    data = b"\x99\xc4M" + b"ORGANISATION\x02" + planted
+    assert find_leaks([Identifier("n", "Morgan")], [Document("linker.sqlite", data)])
