@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from anonymiser.gate.audience import AudienceIds
-from consumers.network.tables import ENTITIES, PAIRS, TIES
+from consumers.network.tables import ENTITIES, MENTIONS, PAIRS, TIES
 from consumers.safeguarding.tables import ALERTS_TABLE
 from producers.town.further import NOT_JUDGED
 from producers.town.truth import Exposure
@@ -32,7 +32,7 @@ from streams.restricted import (
     SplitDecided,
 )
 from streams.topics import RESOLUTIONS
-from streams.values import AlertRule, Audience, NodeKind
+from streams.values import AlertRule, Audience, ChildAtEvent, NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,6 +181,8 @@ class Findings:
 
     `merged` ids stand for several people, `split` people have several ids, and `questions`
     are pairs of ids that wait for a human because much agrees and something contradicts.
+    `of_untold_age` are alerts about adults whose age the gate withheld, since few are like them
+    where they live. Who may be a child counts as one, so they are neither right nor wrong.
     """
 
     persons: int
@@ -191,6 +193,7 @@ class Findings:
     questions: int
     merged: int
     split: int
+    of_untold_age: frozenset[Exposure] = frozenset()
 
     def agrees_with(self, truth: Truth) -> bool:
         """Tell whether networks and exposed children are exactly those that must be found."""
@@ -207,11 +210,15 @@ def find(
     """Read both projections."""
     police = Identities.of(town, resolved, keys, Audience.POLICE)
     hub = Identities.of(town, resolved, keys, Audience.SAFEGUARDING)
+    exposures = _exposures(views[Audience.SAFEGUARDING], hub)
+    untold = _adults_of_untold_age(town, views[Audience.SAFEGUARDING], hub)
+    of_untold_age = frozenset(one for one in exposures if one.child in untold)
     return Findings(
         persons=_persons(views[Audience.SAFEGUARDING]),
         networks=_networks(views[Audience.POLICE], police),
         weights=_weights(views[Audience.POLICE], police),
-        exposures=_exposures(views[Audience.SAFEGUARDING], hub),
+        exposures=exposures - of_untold_age,
+        of_untold_age=of_untold_age,
         false_kin=_false_kin(views[Audience.SAFEGUARDING], hub, truth.siblings),
         merged=hub.merged,
         split=hub.split,
@@ -249,6 +256,21 @@ def _exposures(view: Snapshot, identities: Identities) -> frozenset[Exposure]:
         if row["supported"] and AlertRule(row["rule"]) not in NOT_JUDGED
         for child in identities.behind(row["child_id"])
     )
+
+
+def _adults_of_untold_age(town: Town, view: Snapshot, identities: Identities) -> frozenset[int]:
+    """Return who was an adult whenever they were reported, without the hub's being told so."""
+    reported = [
+        (step.report.event_at.date(), one) for step in town.submissions for _, one in step.who
+    ]
+    children = {one for day, one in reported if town.people[one].is_child_on(day)}
+    told = {
+        one
+        for row in view.rows(MENTIONS)
+        if row["kind"] == NodeKind.PERSON and row["child_at_event"] != ChildAtEvent.UNKNOWN
+        for one in identities.behind(row["entity_id"])
+    }
+    return frozenset(one for _, one in reported) - children - told
 
 
 def _false_kin(view: Snapshot, identities: Identities, siblings: frozenset[frozenset[int]]) -> int:

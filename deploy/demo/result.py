@@ -120,6 +120,7 @@ class Result:
             },
             "seconds": round(self.seconds, 1),
             "possible_links": self.findings.questions,
+            "alerts_of_untold_age": len(self.findings.of_untold_age),
             "seed": self.town.seed,
             "stopped_at_the_door": sum(bool(answer.stopped) for answer in self.answers),
             "searched_bytes": self.searched_bytes,

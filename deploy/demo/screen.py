@@ -188,6 +188,11 @@ class Screen:
         self._say(f"  live     {result.replay.live_hash}")
         self._say(f"  replayed {result.replay.replayed_hash}")
         megabytes = result.searched_bytes / 1_000_000
+        if untold := len(result.findings.of_untold_age):
+            self._say(
+                f"{untold} alerts are about adults whose age the gate withheld: who may be a child"
+                " counts as one."
+            )
         if result.findings.questions:
             self._say(
                 f"{result.findings.questions} times much agreed and something contradicted: a human"

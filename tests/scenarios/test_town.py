@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +22,7 @@ from producers.town.reports import Step
 from producers.town.town import Town, build_town
 from producers.town.truth import truth_of
 from streams.codec import decode
+from streams.errors import DecodeError
 from streams.memory import LogicalClock, MemoryLog
 from streams.restricted import WithdrawalSubmitted
 from streams.shared import (
@@ -28,10 +31,12 @@ from streams.shared import (
     PersonSplit,
     PoliceReportShared,
     ReportWithdrawn,
+    SafeguardingReportShared,
 )
 from streams.taxonomy import RELATIONS, SAFEGUARDING_ONLY, RelationKind
-from streams.topics import DUTY, OPERATIONS, POLICE, feedback_of
-from streams.values import Audience, Outcome
+from streams.topics import DUTY, OPERATIONS, POLICE, SAFEGUARDING, feedback_of
+from streams.values import AgeBand, Audience, ChildAtEvent, Outcome, Role
+from tests.invented_evidence import Desk
 
 NOW = datetime(2026, 9, 14, 9, tzinfo=UTC)
 ON_POLICE = (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit)
@@ -169,6 +174,41 @@ async def test_a_replay_gives_the_same_state(played, projection):
     assert live.state_hash() == again.state_hash()
     with live.snapshot() as one, again.snapshot() as other:
         compare(one, other)
+
+
+async def test_alerts_about_adults_whose_age_the_gate_withheld_are_told_apart():
+    """It tells no age where few are alike; who may be a child then counts as one."""
+    played = await play(build_town(1, 60, 1))  # a grown-up sibling of an involved child is told of
+    hub = Desk(Safeguarding())
+    await hub.hear(*(ageless(one) for one in told_to_the_hub(played.log)))
+    with played.pipeline.networks.snapshot() as police, hub.store.snapshot() as alerts:
+        views = {Audience.POLICE: police, Audience.SAFEGUARDING: alerts}
+        findings = find(played.town, played.truth, KEYS, played.resolved, views)
+    assert findings.of_untold_age
+    assert not findings.of_untold_age & played.truth.exposures
+    assert findings.exposures == played.truth.exposures
+    assert not played.findings().of_untold_age
+
+
+def told_to_the_hub(log):
+    kinds = (SafeguardingReportShared, ReportWithdrawn, PersonsMerged, PersonSplit)
+    for record in log.records(SAFEGUARDING):
+        with suppress(DecodeError):
+            yield decode(record.value, *kinds)
+
+
+def ageless(event):
+    """Tell no age of an adult who is merely named."""
+    if not isinstance(event, SafeguardingReportShared):
+        return event
+    unknown = {"child_at_event": ChildAtEvent.UNKNOWN, "age_band": AgeBand.UNKNOWN}
+    nodes = (
+        replace(node, **unknown)
+        if node.role is Role.OTHER and node.child_at_event is ChildAtEvent.NO
+        else node
+        for node in event.nodes
+    )
+    return replace(event, nodes=tuple(nodes))
 
 
 async def test_police_get_no_tie_of_kin_friend_carer_or_school(played):
