@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from deploy.demo.fortify_result import Result
     from producers.town.town import Town
 
+#: Beyond it a line is folded, also where no terminal says how wide it is.
+COLUMNS_MAX = 100
+
 
 class FortifyScreen:
     """Tells the story to a person, part by part."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._width = min(console.width, COLUMNS_MAX)
         self._began = time.monotonic()
 
     def starting(self, town: Town) -> None:
@@ -85,8 +89,8 @@ class FortifyScreen:
             f" archived, {explained['by_rating_anew']} with OCGs rated anew."
         )
         self._say(
-            f"Of {beside['ocgs_down']} OCGs that count less {beside['of_them_disrupted']} had a"
-            " disruption executed between: beside the change, not said to be its cause."
+            f"Of {beside['ocgs_down']} OCGs whose score fell, {beside['of_them_disrupted']} had a"
+            " disruption executed in between: beside the change, not said to be its cause."
         )
 
     def _beside(self, result: Result) -> None:
@@ -115,7 +119,7 @@ class FortifyScreen:
         self._console.print(table)
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.print(text, style=style, markup=False, width=self._width)
 
 
 def _strand(one: Mapping[str, Any]) -> Sequence[object]:
