@@ -284,7 +284,8 @@ class MeterFigures:
     """What became of the reports of one agency, or of some together, by the end of a week.
 
     `old` reports are those older than the window of days; of them tell `untriaged` (nobody
-    looked), `unlinked` and `without_outcome`. Shares and hours are None where too few to tell.
+    looked), `unlinked`, `without_outcome` and `acted_on`. Shares and hours are None where there are
+    too few to tell.
     """
 
     reports: int
@@ -292,7 +293,7 @@ class MeterFigures:
     untriaged: int
     unlinked: ShareBand | None
     without_outcome: ShareBand | None
-    acted_on: int | None
+    acted_on: ShareBand | None
     hours_to_action_p50: int | None
     hours_to_action_p90: int | None
     submissions: int

@@ -117,14 +117,16 @@ class Meters:
         fates = [one for one in self._fates if one.partner in wanted]
         old = [one for one in fates if one.is_old]
         hours = sorted(one.hours_to_action for one in fates if one.hours_to_action is not None)
-        tells = len(fates) >= SHARE_REPORTS_MIN
+        tells = len(hours) >= SHARE_REPORTS_MIN
         return MeterFigures(
             reports=len(fates),
             old=len(old),
             untriaged=sum(not one.is_triaged for one in old),
             unlinked=self._share("unlinked", wanted, [not one.is_linked for one in old]),
             without_outcome=self._share("outcome", wanted, [not one.has_outcome for one in old]),
-            acted_on=len(hours) if tells else None,
+            acted_on=self._share(
+                "acted on", wanted, [one.hours_to_action is not None for one in old]
+            ),
             hours_to_action_p50=_percentile(hours, 50) if tells else None,
             hours_to_action_p90=_percentile(hours, 90) if tells else None,
             submissions=sum(self._answers(wanted).values()),

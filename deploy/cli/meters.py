@@ -24,7 +24,7 @@ _ROWS = {
     "untriaged": "… that nobody looked at",
     "unlinked": "… that name nobody whom another names",
     "without_outcome": "… that nothing came of",
-    "acted_on": "reports an action rests on",
+    "acted_on": "… that an action rests on",
     "hours_to_action_p50": "hours from report to action, half",
     "hours_to_action_p90": "hours from report to action, nine in ten",
     "submissions": "submissions answered",

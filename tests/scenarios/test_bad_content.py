@@ -15,7 +15,7 @@ from producers.check import InvalidReportError, check, read
 from streams.codec import decode
 from streams.json_form import to_json
 from streams.memory import MemoryLog
-from streams.restricted import Identity, Node, RiskRaised
+from streams.restricted import Identity, Node, ReportHeld, RiskRaised
 from streams.shared import FeedbackGiven, PoliceReportShared
 from streams.topics import (
     DUTY,
@@ -157,7 +157,7 @@ async def test_a_report_about_the_partners_own_staff_waits_for_a_human(enclave):
     await enclave.submit(told)
     assert enclave.outcomes(told) == ["HELD"]
     assert ("conflict_of_interest", "nodes[0].conflict") in reasons(enclave, told)
-    assert len(enclave.log.records(HELD)) == 1
+    assert len(enclave.events(HELD, ReportHeld)) == 1
     assert not enclave.log.records(POLICE)
     assert not enclave.log.records(SAFEGUARDING)
 

@@ -165,7 +165,7 @@ async def test_what_was_told_of_a_weeks_use_is_read_beside_receipts_and_question
 async def test_the_meters_of_a_week_are_read_as_they_were_told(log, partner):
     own = MeterFigures(
         reports=30, old=20, untriaged=4, unlinked=ShareBand.SOME, without_outcome=ShareBand.MOST,
-        acted_on=3, hours_to_action_p50=30, hours_to_action_p90=90, submissions=33, refused=2,
+        acted_on=None, hours_to_action_p50=30, hours_to_action_p90=90, submissions=33, refused=2,
         duplicates=1,
     )  # fmt: skip
     told = MeterTold(week="2026-W45", days=28, own=own, others=None, told_at=AT)

@@ -222,12 +222,20 @@ def acted(log, partner, name, hours):
 
 
 def test_the_clock_runs_from_the_report_to_the_first_action_that_rests_on_it():
-    log = many("loxley", 20)
-    for number in range(10):
+    log = many("loxley", 40)
+    for number in range(20):
         acted(log, "loxley", f"loxley {number}", hours=10 * (number + 1))
     own = log.meters().own("loxley")
-    assert (own.acted_on, own.hours_to_action_p50, own.hours_to_action_p90) == (10, 50, 90)
-    assert own.untriaged == 10
+    assert (own.hours_to_action_p50, own.hours_to_action_p90) == (100, 180)
+    assert own.acted_on in {ShareBand.MOST, ShareBand.SOME}
+    assert own.untriaged == 20
+
+
+def test_of_few_actions_neither_how_many_nor_when_is_told():
+    log = many("loxley", 19)
+    acted(log, "loxley", "loxley 0", hours=10)
+    own = log.meters().own("loxley")
+    assert (own.acted_on, own.hours_to_action_p50, own.hours_to_action_p90) == (None, None, None)
 
 
 @pytest.mark.parametrize("shuffle", range(6))
