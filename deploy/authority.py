@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from deploy.registry import registry_in
+from deploy.registry import UnknownPartnerError, registry_in
 from streams.codec import encode
 from streams.codes import StaffRole
 from streams.errors import DeniedError, InvalidInputError
@@ -139,14 +139,17 @@ def require(registry: Registry, name: str, act: Act, at: datetime) -> None:
 async def allow_meters(log: Log, name: str, partner: str | None, at: datetime) -> None:
     """Let a person see an agency's own meters if they act for it, or audit; all see the whole.
 
-    Raises: DeniedError, recorded.
+    Raises: DeniedError, recorded; UnknownPartnerError.
     """
     await allow(log, name, Act.LOOK_AT_METERS, f"meters show {partner or 'all'}", at)
-    held = (await registry_in(log)).roles_of(name, at)
+    register = await registry_in(log)
+    held = register.roles_of(name, at)
     is_own = any(one.agency == partner or one.role is StaffRole.AUDITOR for one in held)
     if partner is not None and not is_own:
         await _refused(log, name, Act.LOOK_AT_METERS, f"meters show {partner}", at)
         raise NotYourRoleError("an agency's own meters are for those who act for it, and auditors")
+    if partner is not None and register.entry(partner) is None:
+        raise UnknownPartnerError(f"{partner} is no partner of the register")
 
 
 async def _refused(log: Log, name: str, act: Act, subject: str, at: datetime) -> None:

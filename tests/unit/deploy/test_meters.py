@@ -12,6 +12,7 @@ from anonymiser import keyring
 from anonymiser.gate.audience import AudienceIds
 from deploy.authority import NotYourRoleError, allow_meters
 from deploy.meters import measure, week_before
+from deploy.registry import UnknownPartnerError
 from deploy.views import now
 from streams.codec import decode, encode
 from streams.codes import StaffRole
@@ -95,6 +96,8 @@ async def test_an_agencys_own_meters_are_for_its_people_and_for_auditors():
     await allow_meters(log, "Poul Testina", None, at)
     with pytest.raises(NotYourRoleError):
         await allow_meters(log, "Poul Testina", "loxley-homes", at)
+    with pytest.raises(UnknownPartnerError):
+        await allow_meters(log, "Aud Testina", "nobody-homes", at)
     refused = [decode(one.value, DecisionRefused) for one in log.records(OPERATIONS)]
     assert [(one.actor, one.subject) for one in refused] == [
         ("Poul Testina", "meters show loxley-homes")
