@@ -8,29 +8,15 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
+from deploy.backup.records import classes_of
 from deploy.leaks import Document
 from streams.codec import decode
 from streams.errors import DecodeError
 from streams.json_form import to_json
-from streams.restricted import ReportSubmitted, SealingKeyPublished, WithdrawalSubmitted
-from streams.shared import (
-    AlertRaised,
-    AlertUpdated,
-    FeedbackGiven,
-    NominalDischarged,
-    NominalEnrolled,
-    NominalRelayed,
-    OperationRecorded,
-    PartnerOnboarded,
-    PartnerSuspended,
-    PersonsMerged,
-    PersonSplit,
-    PoliceReportShared,
-    ReportWithdrawn,
-    SafeguardingReportShared,
-)
+from streams.topics import SHARED_TOPICS, partner_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,25 +25,6 @@ if TYPE_CHECKING:
     from streams.ports import Record
 
 ENCLAVE: Final = "enclave."
-_EVENTS: Final = (
-    ReportSubmitted,
-    WithdrawalSubmitted,
-    SealingKeyPublished,
-    AlertRaised,
-    AlertUpdated,
-    FeedbackGiven,
-    NominalDischarged,
-    NominalEnrolled,
-    NominalRelayed,
-    OperationRecorded,
-    PartnerOnboarded,
-    PartnerSuspended,
-    PersonsMerged,
-    PersonSplit,
-    PoliceReportShared,
-    ReportWithdrawn,
-    SafeguardingReportShared,
-)
 #: Ciphertext and keys in JSON are random letters, in which any short word turns up.
 _UNREADABLE: Final = ("sealed_keys", "parts", "public_key", "signing_key", "signature")
 
@@ -65,6 +32,14 @@ _UNREADABLE: Final = ("sealed_keys", "parts", "public_key", "signing_key", "sign
 def is_outside(topic: str) -> bool:
     """Tell whether somebody outside the enclave reads the topic; all read its public keys."""
     return not topic.startswith(ENCLAVE) or topic == "enclave.public-keys"
+
+
+@cache
+def _events() -> tuple[type[Any], ...]:
+    """Return the class of every event that may lie outside the enclave."""
+    specs = (*SHARED_TOPICS, *partner_topics("every-partner"))
+    classes = (one for spec in specs if is_outside(spec.name) for one in classes_of(spec))
+    return tuple(dict.fromkeys(classes))
 
 
 def records_outside(record: Record) -> Iterator[Document]:
@@ -79,7 +54,7 @@ def records_outside(record: Record) -> Iterator[Document]:
 
 def _text_of(value: bytes) -> bytes:
     try:
-        form = to_json(decode(value, *_EVENTS))
+        form = to_json(decode(value, *_events()))
     except DecodeError:
         return b""
     readable = {name: part for name, part in form.items() if name not in _UNREADABLE}

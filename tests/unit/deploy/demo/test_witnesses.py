@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
 from deploy.demo.witnesses import files_in, is_outside, records_outside
 from deploy.leaks import Identifier, find_leaks
 from streams.codec import encode
+from streams.codes import ArchiveReason
+from streams.ocg import OcgArchived
 from streams.ports import Record
-from streams.shared import FeedbackGiven, PartnerSuspended
+from streams.shared import DecisionRefused, FeedbackGiven, PartnerSuspended
 from streams.topics import SHARED_TOPICS, partner_topics
 from streams.values import Outcome
 
 AT = datetime(2026, 9, 1, tzinfo=UTC)
+ARCHIVED = OcgArchived(
+    ocg_id=UUID(int=1),
+    reason=ArchiveReason.NO_ACTIVITY,
+    reasons=(),
+    decided_by="Ali",
+    decided_at=AT,
+)
 
 
 def record(topic, value, key=None):
@@ -55,6 +65,18 @@ def test_a_short_name_in_a_text_field_is_found_although_avro_puts_a_length_befor
         [Identifier("n", "Ali")], records_outside(record("registry.events", encode(event)))
     )
     assert [leak.document for leak in leaks] == ["registry.events 7 decoded"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"),
+    [
+        ("audit.operations", DecisionRefused(actor="Ali", act="GRADE", subject="", at=AT)),
+        ("police.decisions", ARCHIVED),
+    ],
+)
+def test_whatever_event_a_topic_may_carry_is_read_as_text_too(topic, event):
+    leaks = find_leaks([Identifier("n", "Ali")], records_outside(record(topic, encode(event))))
+    assert [leak.document for leak in leaks] == [f"{topic} 7 decoded"]
 
 
 def test_a_clean_record_leaks_nothing():
