@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -239,6 +239,6 @@ def _instant(text: str, where: str) -> datetime:
         at = datetime.fromisoformat(text) if len(text) > len("2025-08-06") else None
     except ValueError:
         at = None
-    if at is None:
+    if at is None or at.year == MAXYEAR:  # the threshold, a year at most, is added to it
         raise InvalidInputError(f"{where}: no instant such as 2025-08-06T00:00:00.1813")
     return at

@@ -230,6 +230,13 @@ def test_a_row_that_does_not_hold_is_told_by_line_and_field(tmp_path, text, wher
     assert "yesterday" not in str(raised.value)
 
 
+def test_an_instant_after_which_no_threshold_can_run_out_is_none(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("person_id,event_name,timestamp\nann,BEGIN,9999-12-31T23:59:59\n")
+    with pytest.raises(InvalidInputError, match="line 2, timestamp: no instant"):
+        read_events(path)
+
+
 def test_bytes_that_are_no_text_are_told(tmp_path):
     path = tmp_path / "events.csv"
     path.write_bytes(b"person_id,event_name,timestamp\n\xff,ON,2026-11-02T09:00\n")
