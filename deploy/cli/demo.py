@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from deploy.cli.output import say, show_json
+from deploy.cli.output import say, show_json, warn
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -83,6 +83,8 @@ def demo(  # noqa: PLR0913 - each is one option of the command
             result = _play_town(home, seed, fast=fast, quiet=as_json, kept=kept)
     if as_json:
         show_json(result.as_dict())
+        for wrong in result.undoings():
+            warn(f"not as it must be: {wrong}")
     if result.undoings():
         sys.exit(EXIT_NOT_AS_EXPECTED)
 
