@@ -41,7 +41,7 @@ from urllib.parse import quote, quote_plus
 
 from streams.errors import InvalidInputError
 from streams.identifiers import canonical, carried_by, declared, read
-from streams.values import NodeKind
+from streams.values import NodeKind, Theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,8 +60,8 @@ NUMBER_DIGITS_MIN: Final = 8
 SURE_DIGITS_MIN: Final = 14
 FRAMED_DIGITS_MIN: Final = 4
 
-#: What stands beside the bytes of an id in the linker's store.
-_KINDS: Final = tuple(kind.value.lower().encode() for kind in NodeKind)
+#: What stands right behind bytes of an id, or of a row's own lengths, in a store.
+_KINDS: Final = tuple(code.value.lower().encode() for code in (*NodeKind, *Theme))
 _WORD: Final = re.compile(rb"[0-9A-Za-z\x80-\xff]+")
 _SEPARATORS: Final = re.compile(r"[\s\-./,'()]+")
 _DAY_FORMS: Final = ("%Y-%m-%d", "%Y%m%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")

@@ -145,7 +145,7 @@ def test_a_large_document_is_searched_to_its_end_and_across_its_pieces():
 
 def test_a_byte_beside_a_kind_of_record_makes_no_name_with_it():
     names = [Identifier("n", "Morgan"), Identifier("m", "Ersonx")]
-    by_chance = b"\x99\xc4M" + b"ORGANISATION\x02" + b"PERSONx\x07"
+    by_chance = b"\x99\xc4M" + b"ORGANISATION\x02" + b"PERSONx\x07M" + b"ORGANISED_CRIME"
     assert not find_leaks(names, [Document("linker.sqlite", by_chance)])
 
 
