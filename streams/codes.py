@@ -341,7 +341,6 @@ class NoticeStop(StrEnum):
     PROTECTED = "PROTECTED"
     CONFLICT = "CONFLICT"
     NO_HOLDER = "NO_HOLDER"
-    ERASED = "ERASED"
     PERSON_SPLIT = "PERSON_SPLIT"  # parted after the hub looked: look, and decide anew
     TAKEN_BACK = "TAKEN_BACK"  # a holder was told that its notice holds no longer
 

@@ -29,7 +29,6 @@ BEGINS: Final[Mapping[AgeBand, int]] = {
     AgeBand.ADULT: 18,
 }
 _LONDON: Final = ZoneInfo("Europe/London")
-_DAYS_TO_SUNDAY: Final = 6
 _NO_FACTS: Final = PersonFacts()
 
 

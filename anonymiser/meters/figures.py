@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from anonymiser.keyring import Keys
     from anonymiser.meters.book import Book
 
-METERS_VERSION: Final = 1
 #: After so many days a report that nobody looked at, or nothing came of, has fallen into the hole.
 BLACK_HOLE_DAYS: Final = 28
 #: Below, a share that tells of people is not told.

@@ -21,7 +21,6 @@ from streams.instants import LONDON
 #: Version of the rule below; the table of days comes with its own (`CALENDAR`).
 DECISION_RULE: Final = "one-working-day-1"
 CALENDAR: Final = f"holidays {holidays_version}, GB-ENG"
-DECISION_WORKING_DAYS: Final = 1
 _SATURDAY: Final = 5
 _DAY: Final = timedelta(days=1)
 

@@ -33,8 +33,8 @@ AsOf = Annotated[
     str | None,
     typer.Option(
         "--as-of",
-        help="As it stood at an instant, such as 2026-11-25T09:30Z, or below a position, such as"
-        " police.intelligence:12345.",
+        help="As it stood at an instant, such as 2026-11-25T09:30Z, or below a position of the"
+        " view's topic, such as police.intelligence:12345 or safeguarding.intelligence:12345.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _SHORT: Final = 8
 _NETWORKS_SHOWN: Final = 4
 _ROWS_SHOWN: Final = 14
-_OPEN_WAY: Final = "alternative_"
 
 _SAYS: Final[Mapping[str, str]] = {
     "SIBLING": "is a sibling of",
