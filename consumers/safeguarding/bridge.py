@@ -204,7 +204,6 @@ def _outcome(answer: Facts | None, stopped: Sequence[str]) -> str:
         "CONFLICT": "not given: a report is about somebody's own staff",
         "PERSON_SPLIT": "not given: the person was parted since you looked; look, decide anew",
         "TAKEN_BACK": "taken back from whom it holds no longer for",
-        "ERASED": "not given: erased",
     }
     return "; ".join(words[one] for one in stopped)
 
