@@ -223,7 +223,7 @@ SHARED_TOPICS: Final[tuple[TopicSpec, ...]] = (
     TopicSpec(
         RESOLUTIONS,
         writers=("linker",),
-        readers=("linker", "gate", "desk", "keys", "meters", "audit", "eraser"),
+        readers=("linker", "desk", "keys", "meters", "audit", "eraser"),
         events=(
             "ReportAdmitted",
             "MentionResolved",
