@@ -6,8 +6,10 @@ goes to `enclave.meters`; the gate, the only door, tells partners and police of 
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from anonymiser.gate.audience import AudienceIds
 from anonymiser.meters.book import Book
@@ -35,13 +37,16 @@ from streams.topics import (
 from streams.values import Audience
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from uuid import UUID
 
     from anonymiser.keyring import Keys
     from streams.ports import Log, Record
 
+_Event: TypeAlias = MeterMeasured | SourceHistoryMeasured
+_Measured: TypeAlias = "tuple[str, str | UUID]"
 _TOPICS: Final = (RESOLUTIONS, POLICE_DECISIONS, DISRUPTIONS, ALERTS, HUB_DECISIONS)
 _EVENTS: Final[tuple[type[Any], ...]] = (
     restricted.ReportAdmitted,
@@ -91,49 +96,57 @@ async def measure(log: Log, keys: Keys, at: datetime) -> int:
     Once a day: the whole log is read for it. Doing it twice is doing it once: what was measured
     stands on `enclave.meters`. Return how many records were written.
     """
-    week = week_before(at)
-    weeks: set[str] = set()
-    told: set[tuple[str, UUID]] = set()
+    done: set[_Measured] = set()
     async for record in _each(log, METERS):
         if london_day(record.appended_at) == london_day(at):
             return 0
-        event = decode(record.value or b"", MeterMeasured, SourceHistoryMeasured)
-        if isinstance(event, MeterMeasured):
-            weeks.add(event.week)
-        else:
-            told.add((event.partner, event.report_id))
+        done.add(_name(decode(record.value or b"", MeterMeasured, SourceHistoryMeasured)))
     book, shown = await read_book(log), await _with_police(log)
-    events: list[object] = [] if week in weeks else list(_meters(book, keys, week, at))
-    ids = AudienceIds(Audience.POLICE, keys.audience)
-    said = histories(book, ids)
-    events += [
-        SourceHistoryMeasured(
-            partner=partner,
-            report_id=report_id,
-            reports=said[partner].reports,
-            corroborated=said[partner].corroborated,
-            reliable=said[partner].reliable,
-        )
-        for partner, report_id in book.reports.keys() - told
-        if partner in said and ids.report(partner, report_id) in shown
-    ]
+    # It may think for long, and whoever watches over all processes waits beside it.
+    events = await asyncio.to_thread(_due, book, shown, done, keys, at)
     await log.append([Outgoing(METERS, encode(event)) for event in events])
     return len(events)
 
 
-def _meters(book: Book, keys: Keys, week: str, at: datetime) -> Sequence[MeterMeasured]:
+def _due(
+    book: Book, shown: AbstractSet[UUID], done: AbstractSet[_Measured], keys: Keys, at: datetime
+) -> list[_Event]:
+    ids = AudienceIds(Audience.POLICE, keys.audience)
+    due: Iterator[_Event] = chain(_meters(book, keys, at), _histories(book, ids, shown))
+    return [event for event in due if _name(event) not in done]
+
+
+def _name(event: _Event) -> _Measured:
+    """Return what was measured: a partner's week, or the source of one of its reports."""
+    return event.partner, event.week if isinstance(event, MeterMeasured) else event.report_id
+
+
+def _histories(
+    book: Book, ids: AudienceIds, shown: AbstractSet[UUID]
+) -> Iterator[SourceHistoryMeasured]:
+    said = histories(book, ids)
+    for partner, report_id in book.reports:
+        if partner in said and ids.report(partner, report_id) in shown:
+            yield SourceHistoryMeasured(
+                partner=partner,
+                report_id=report_id,
+                reports=said[partner].reports,
+                corroborated=said[partner].corroborated,
+                reliable=said[partner].reliable,
+            )
+
+
+def _meters(book: Book, keys: Keys, at: datetime) -> Iterator[MeterMeasured]:
     meters = Meters(book, keys, at)
-    return [
-        MeterMeasured(
+    for partner in meters.agencies:
+        yield MeterMeasured(
             partner=partner,
-            week=week,
+            week=week_before(at),
             days=BLACK_HOLE_DAYS,
             own=meters.own(partner),
             others=meters.others(partner),
             measured_at=to_millisecond(at),
         )
-        for partner in meters.agencies
-    ]
 
 
 def week_before(at: datetime) -> str:

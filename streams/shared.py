@@ -366,7 +366,7 @@ class PoliceReportShared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHistoryTold:
-    """How reports of the same unseen source fared before this one, in bands, to grade it by.
+    """How reports of the same unseen source fared so far, in bands, to grade one by.
 
     A share is None where too few were judged to say anything that is about no single report.
     """

@@ -84,6 +84,19 @@ async def test_measuring_twice_is_measuring_once():
     assert len({(one.partner, one.report_id) for one in histories}) == len(histories) == 24
 
 
+async def test_what_a_crash_left_unmeasured_is_measured_the_next_day():
+    log = await told()
+    written = log.records(REGISTRY)[0].appended_at
+    await measure(log, KEYS, written)
+    whole = [one.value for one in log.records(METERS)]
+    again = await told()
+    await again.append([Outgoing(METERS, value) for value in whole[:2]])
+
+    assert await measure(again, KEYS, written) == 0
+    assert await measure(again, KEYS, written + timedelta(days=1)) in {26, 28}  # or a new week
+    assert len({one.partner for one in measured(again) if isinstance(one, MeterMeasured)}) == 4
+
+
 async def test_an_agencys_own_meters_are_for_its_people_and_for_auditors():
     log = MemoryLog()
     at = now()
