@@ -43,7 +43,7 @@ from streams.kafka.connection import partition_of
 from streams.loop import read_to_end
 from streams.restricted import Identity, Quarantined, ReportSubmitted, WithdrawalSubmitted
 from streams.sealing import seal
-from streams.shared import FeedbackGiven
+from streams.shared import ON_FEEDBACK, FeedbackGiven
 from streams.taxonomy import RelationKind
 from streams.topics import (
     MAX_SUBMISSION_BYTES,
@@ -130,7 +130,9 @@ class World:
             await log.stop()
 
     async def feedback(self, partner=HOSTILE):
-        return await self.events(feedback_of(partner), FeedbackGiven)
+        """The receipts; by the calendar a partner may be told of its meters as well."""
+        told = await self.events(feedback_of(partner), *ON_FEEDBACK)
+        return [one for one in told if isinstance(one, FeedbackGiven)]
 
     async def until_told(self, condition, partner=HOSTILE):
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -28,7 +28,7 @@ from producers.sdk import NotAcknowledgedError
 from streams.codec import decode
 from streams.kafka import KafkaLog
 from streams.loop import read_to_end
-from streams.shared import FeedbackGiven
+from streams.shared import ON_FEEDBACK, FeedbackGiven
 from streams.topics import feedback_of
 from streams.values import Outcome
 from tests.elsewhere import partner_at
@@ -159,11 +159,12 @@ def replay(system):
 async def feedback(system):
     log = KafkaLog(system.settings.access("supervisor"), client_id="test-full-disk")
     try:
-        return [
-            decode(record.value, FeedbackGiven)
+        told = [
+            decode(record.value, *ON_FEEDBACK)
             async for records in read_to_end(log, (feedback_of(PARTNER),))
             for record in records
         ]
+        return [one for one in told if isinstance(one, FeedbackGiven)]
     finally:
         await log.stop()
 
