@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from anonymiser.gate.stage import OWN
 from consumers.network import look
 from consumers.network.tables import ENTITIES, MENTIONS, REPORTS
 from consumers.safeguarding.tables import ALERTS_TABLE
@@ -14,7 +15,7 @@ from streams.codec import decode
 from streams.json_form import to_json
 from streams.loop import read_to_end
 from streams.restricted import ReportSubmitted, WithdrawalSubmitted
-from streams.shared import PersonsMerged, PersonSplit, PoliceReportShared, ReportWithdrawn
+from streams.shared import PoliceReportShared
 from streams.taxonomy import RelationKind
 from streams.topics import POLICE, submissions_of
 from streams.values import AlertRule, NodeKind
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from consumers.store import Snapshot
     from streams.ports import Log
-
-_ON_POLICE: Final = (PoliceReportShared, ReportWithdrawn, PersonsMerged, PersonSplit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ async def a_police_report(log: Log) -> dict[str, Any] | None:
     """Return the first report in which a child is exploited, as police get it."""
     async for records in read_to_end(log, (POLICE,)):
         for record in records:
-            event = decode(record.value or b"", *_ON_POLICE)
+            event = decode(record.value or b"", *OWN[POLICE])
             if isinstance(event, PoliceReportShared) and _shows_exploitation(event):
                 return to_json(event)
     return None
